@@ -1,0 +1,64 @@
+//! Gaps: time for which a source has no data, and why. A gap is recorded, shown by every query,
+//! and counted.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+/// Why there is no data.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GapCause {
+    /// The recorder was not running (or was killed) between two runs in the same boot.
+    NotRunning,
+    /// The machine was down, or went through a reboot.
+    Rebooted,
+    /// The writer's mailbox or the buffer pool was full: the record was dropped.
+    QueueFull,
+    /// The source returned an error, or its supervisor was waiting to start it again.
+    SourceFailed,
+    /// The source woke too late and skipped ticks.
+    Late,
+    /// The disk was full, read-only or failing.
+    Disk,
+    /// The producer of a ring was overrun, torn or vanished.
+    Overrun,
+    /// The machine was suspended.
+    Suspended,
+    /// More events came than their budget allows, and the rest was suppressed at the origin.
+    Budget,
+    /// What was stored is damaged and cannot be read back.
+    Damaged,
+}
+
+impl GapCause {
+    /// The cause as a short phrase.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            GapCause::NotRunning => "recorder not running",
+            GapCause::Rebooted => "machine rebooted",
+            GapCause::QueueFull => "writer's queue full",
+            GapCause::SourceFailed => "source failed",
+            GapCause::Late => "source woke late",
+            GapCause::Disk => "disk full or failing",
+            GapCause::Overrun => "ring overrun",
+            GapCause::Suspended => "machine suspended",
+            GapCause::Budget => "event budget exceeded",
+            GapCause::Damaged => "stored data damaged",
+        }
+    }
+}
+
+/// A span without data.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The table that has no data; empty when it is every table.
+    pub table: String,
+    /// Why.
+    pub cause: GapCause,
+    /// Start, `CLOCK_BOOTTIME` ns.
+    pub from_ns: u64,
+    /// End, `CLOCK_BOOTTIME` ns.
+    pub to_ns: u64,
+    /// Samples or events that were taken or due and are not stored; 0 when that cannot be known.
+    pub lost: u64,
+    /// What happened, in words, where there is more to say than the cause: the error of the disk.
+    pub detail: String,
+}

@@ -1,0 +1,118 @@
+//! Numbers byte strings in the order in which they are first seen, without allocating once it has
+//! grown to its working size.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A set of distinct byte strings, each with a number from 0.
+#[derive(Default, Clone)]
+pub struct Interner {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// Open addressing, power of two; `number + 1`, 0 is free.
+    slots: Vec<u32>,
+}
+
+impl Interner {
+    /// The number of `text`, given out now if it is new.
+    pub fn intern(&mut self, text: &[u8]) -> u32 {
+        if (self.ends.len() + 1) * 2 > self.slots.len() {
+            self.grow();
+        }
+        let mut slot = self.slot_of(text);
+        loop {
+            match self.slots[slot] {
+                0 => break,
+                taken if self.get(taken - 1) == text => return taken - 1,
+                _ => slot = (slot + 1) & (self.slots.len() - 1),
+            }
+        }
+        let number = self.ends.len() as u32;
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len() as u32);
+        self.slots[slot] = number + 1;
+        number
+    }
+
+    /// The string of a number that [`Interner::intern`] gave out; empty for any other.
+    pub fn get(&self, number: u32) -> &[u8] {
+        slice_of(&self.ends, &self.bytes, number as usize)
+    }
+
+    /// How many strings there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all strings together.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The end of each string within [`Interner::bytes`].
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// All strings, one after the other.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets every string and keeps the memory.
+    pub fn clear(&mut self) {
+        if !self.ends.is_empty() {
+            self.bytes.clear();
+            self.ends.clear();
+            self.slots.fill(0);
+        }
+    }
+
+    fn slot_of(&self, text: &[u8]) -> usize {
+        xxh3_64(text) as usize & (self.slots.len() - 1)
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(16);
+        self.slots.clear();
+        self.slots.resize(size, 0);
+        for number in 0..self.ends.len() as u32 {
+            let mut slot = self.slot_of(self.get(number));
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & (size - 1);
+            }
+            self.slots[slot] = number + 1;
+        }
+    }
+}
+
+/// The `index`-th string of a table of ends; empty when there is no such string.
+pub fn slice_of<'a>(ends: &[u32], bytes: &'a [u8], index: usize) -> &'a [u8] {
+    let Some(&end) = ends.get(index) else { return &[] };
+    let start = if index == 0 { 0 } else { ends[index - 1] };
+    bytes.get(start as usize..end as usize).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Interner;
+
+    #[test]
+    fn the_same_text_has_the_same_number_whatever_came_between() {
+        let mut interner = Interner::default();
+        for round in 0..3 {
+            for n in 0..1000u32 {
+                let text = n.to_string();
+                assert_eq!(interner.intern(text.as_bytes()), n, "round {round}, text {text}");
+                assert_eq!(interner.get(n), text.as_bytes());
+            }
+        }
+        interner.clear();
+        assert!(interner.is_empty());
+        assert_eq!(interner.intern(b"new"), 0);
+    }
+}

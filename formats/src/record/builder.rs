@@ -1,0 +1,297 @@
+//! Puts samples into a record. Allocates only while its buffers grow to their working size.
+
+use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
+use crate::interner::Interner;
+use crate::schema::{Schema, TableKind};
+use rkyv::util::AlignedVec;
+
+/// Builds records of one table, one after the other.
+///
+/// ```
+/// use nodemon_formats::{Schema, ColumnType, schema::unit, record::RecordBuilder};
+/// let schema = Schema::sample("cpu", "/proc/stat", "Time in each state")
+///     .key("cpu", ColumnType::U64, "number of the CPU")
+///     .counter("user_ns", unit::NS, "running user code")
+///     .counter("system_ns", unit::NS, "running the kernel");
+/// let mut record = RecordBuilder::new(&schema);
+/// record.begin_sample(1_000);
+/// record.instance(|key| key.u64(0));
+/// record.u64(7);
+/// record.u64(9);
+/// record.end_sample();
+/// assert_eq!(record.rows(), 1);
+/// ```
+pub struct RecordBuilder {
+    kind: TableKind,
+    width: usize,
+    key_width: usize,
+    body: RecordV1,
+    strings: Interner,
+    /// Rows of the sample under construction, which is the instance expected next.
+    rows_in_sample: usize,
+    /// Whether each sample's rows so far were the instances in order.
+    in_order: bool,
+    /// Whether a sample was begun and not ended.
+    open: bool,
+    row_count: usize,
+    key: Vec<u64>,
+    /// Numbers of instances by their key words.
+    lookup: Interner,
+    lookup_words: Vec<u8>,
+}
+
+impl RecordBuilder {
+    /// A builder for records of `schema`.
+    pub fn new(schema: &Schema) -> RecordBuilder {
+        RecordBuilder {
+            kind: schema.kind,
+            width: schema.row_width(),
+            key_width: schema.key_width(),
+            body: RecordV1::default(),
+            strings: Interner::default(),
+            rows_in_sample: 0,
+            in_order: true,
+            open: false,
+            row_count: 0,
+            key: Vec::new(),
+            lookup: Interner::default(),
+            lookup_words: Vec::new(),
+        }
+    }
+
+    /// Starts a sample taken at `time_ns` (`CLOCK_BOOTTIME`). For a table without keys the row
+    /// is open at once; otherwise call [`RecordBuilder::instance`] before each row.
+    pub fn begin_sample(&mut self, time_ns: u64) {
+        debug_assert_eq!(self.kind, TableKind::Sample, "events are begun with begin_event");
+        self.body.times.push(time_ns);
+        self.rows_in_sample = 0;
+        self.open = true;
+        if self.key_width == 0 {
+            self.instance(|_| ());
+        }
+    }
+
+    /// Starts an event that happened at `time_ns`. Its key columns come first, then its values.
+    pub fn begin_event(&mut self, time_ns: u64) {
+        debug_assert_eq!(self.kind, TableKind::Event, "samples are begun with begin_sample");
+        self.body.times.push(time_ns);
+        self.body.instances = 1;
+        self.row_count += 1;
+    }
+
+    /// Starts the row of the instance whose keys `fill` gives, in the order of the schema.
+    pub fn instance(&mut self, fill: impl FnOnce(&mut KeyFiller<'_>)) {
+        self.key.clear();
+        let mut filler = KeyFiller { words: &mut self.key, strings: &mut self.strings };
+        fill(&mut filler);
+        self.key.resize(self.key_width, 0);
+        let instance = self.number_of_instance();
+        self.in_order &= instance == self.rows_in_sample;
+        self.body.rows.push(instance as u32);
+        self.rows_in_sample += 1;
+        self.row_count += 1;
+    }
+
+    /// Ends the sample.
+    pub fn end_sample(&mut self) {
+        debug_assert_eq!(
+            self.body.cells.len(),
+            self.row_count * self.width,
+            "a row has as many cells as its schema has columns"
+        );
+        self.body.row_ends.push(self.body.rows.len() as u32);
+        self.open = false;
+    }
+
+    /// Ends the event.
+    pub fn end_event(&mut self) {
+        debug_assert_eq!(self.body.cells.len(), self.row_count * self.width);
+    }
+
+    /// Takes the sample that was begun last back out, whether it was ended or not. Of use when a
+    /// read fails half way.
+    pub fn abandon_sample(&mut self) {
+        if self.body.times.pop().is_none() {
+            return;
+        }
+        if !self.open {
+            self.body.row_ends.pop();
+        }
+        self.open = false;
+        self.row_count = self.body.row_ends.last().copied().unwrap_or(0) as usize;
+        self.body.rows.truncate(self.row_count);
+        let cells = self.row_count * self.width;
+        self.body.cells.truncate(cells);
+        self.body.absent.truncate(cells.div_ceil(64));
+        if let Some(last) = self.body.absent.last_mut()
+            && cells % 64 != 0
+        {
+            *last &= (1 << (cells % 64)) - 1;
+        }
+    }
+
+    /// The next cell: an unsigned integer.
+    #[inline]
+    pub fn u64(&mut self, value: u64) {
+        self.body.cells.push(value);
+    }
+
+    /// The next cell: a signed integer.
+    #[inline]
+    pub fn i64(&mut self, value: i64) {
+        self.body.cells.push(value.cast_unsigned());
+    }
+
+    /// The next cell: a double.
+    #[inline]
+    pub fn f64(&mut self, value: f64) {
+        self.body.cells.push(value.to_bits());
+    }
+
+    /// The next cell: a truth value.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        self.body.cells.push(u64::from(value));
+    }
+
+    /// The next cell: text.
+    #[inline]
+    pub fn str(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    /// The next cell: bytes, or text that the kernel gave and nobody checked.
+    #[inline]
+    pub fn bytes(&mut self, value: &[u8]) {
+        let index = self.strings.intern(value);
+        self.body.cells.push(u64::from(index));
+    }
+
+    /// The next cell could not be had.
+    pub fn absent(&mut self) {
+        let cell = self.body.cells.len();
+        self.body.cells.push(0);
+        if self.body.absent.len() <= cell / 64 {
+            self.body.absent.resize(cell / 64 + 1, 0);
+        }
+        self.body.absent[cell / 64] |= 1 << (cell % 64);
+    }
+
+    /// The next cell: an unsigned integer, or absent.
+    #[inline]
+    pub fn opt_u64(&mut self, value: Option<u64>) {
+        match value {
+            Some(value) => self.u64(value),
+            None => self.absent(),
+        }
+    }
+
+    /// How many samples (or events) the record holds.
+    pub fn samples(&self) -> usize {
+        self.body.times.len()
+    }
+
+    /// How many rows it holds: of a sample table, one for each instance of each sample.
+    pub fn rows(&self) -> usize {
+        self.row_count
+    }
+
+    /// Time of the first and the last sample, if there is one.
+    pub fn span_ns(&self) -> Option<(u64, u64)> {
+        Some((*self.body.times.first()?, *self.body.times.last()?))
+    }
+
+    /// About how many bytes the record will take.
+    pub fn size_bytes(&self) -> usize {
+        self.body.cells.len() * 8 + self.body.keys.len() * 8 + self.strings.size_bytes()
+    }
+
+    /// Archives the record into `out`, which is cleared first, and starts a new one. `schema` is
+    /// the number under which the writer knows the table.
+    ///
+    /// # Errors
+    /// rkyv's, when memory cannot be had; the record is dropped then.
+    pub fn finish(&mut self, schema: u32, out: &mut AlignedVec) -> Result<(), rkyv::rancor::Error> {
+        out.clear();
+        out.extend_from_slice(&RECORD_MAGIC.to_le_bytes());
+        out.extend_from_slice(&RECORD_VERSION.to_le_bytes());
+        out.extend_from_slice(&schema.to_le_bytes());
+        out.extend_from_slice(&0u32.to_le_bytes());
+        debug_assert_eq!(out.len(), RECORD_PREFIX_BYTES);
+        let all = self.body.times.len() * self.body.instances as usize;
+        if self.in_order && self.row_count == all {
+            self.body.rows.clear();
+            self.body.row_ends.clear();
+        }
+        self.body.string_ends.extend_from_slice(self.strings.ends());
+        self.body.string_bytes.extend_from_slice(self.strings.bytes());
+        let buffer = std::mem::take(out);
+        let archived = rkyv::api::high::to_bytes_in::<_, rkyv::rancor::Error>(&self.body, buffer);
+        self.clear();
+        *out = archived?;
+        Ok(())
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        let body = &mut self.body;
+        body.times.clear();
+        body.keys.clear();
+        body.instances = 0;
+        body.rows.clear();
+        body.row_ends.clear();
+        body.cells.clear();
+        body.absent.clear();
+        body.string_ends.clear();
+        body.string_bytes.clear();
+        self.strings.clear();
+        self.lookup.clear();
+        self.rows_in_sample = 0;
+        self.in_order = true;
+        self.open = false;
+        self.row_count = 0;
+    }
+
+    /// The number of the instance in `self.key`: usually the next one in order.
+    fn number_of_instance(&mut self) -> usize {
+        let width = self.key_width;
+        let count = self.body.instances as usize;
+        let at = self.rows_in_sample;
+        if at < count && self.body.keys[at * width..(at + 1) * width] == self.key[..] {
+            return at;
+        }
+        self.lookup_words.clear();
+        for word in &self.key {
+            self.lookup_words.extend_from_slice(&word.to_le_bytes());
+        }
+        let number = self.lookup.intern(&self.lookup_words) as usize;
+        if number == count {
+            self.body.keys.extend_from_slice(&self.key);
+            self.body.instances += 1;
+        }
+        number
+    }
+}
+
+/// Takes the key words of one instance.
+pub struct KeyFiller<'a> {
+    words: &'a mut Vec<u64>,
+    strings: &'a mut Interner,
+}
+
+impl KeyFiller<'_> {
+    /// The next key: an unsigned integer.
+    pub fn u64(&mut self, value: u64) {
+        self.words.push(value);
+    }
+
+    /// The next key: text.
+    pub fn str(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    /// The next key: bytes, or text that the kernel gave and nobody checked.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.words.push(u64::from(self.strings.intern(value)));
+    }
+}

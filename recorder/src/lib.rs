@@ -1,0 +1,3 @@
+//! The recorder of nodemon: sources, the writer, configuration, control.
+
+pub mod source;

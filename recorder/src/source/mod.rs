@@ -1,0 +1,132 @@
+//! Sources: where data comes from. One file (or folder) a source, one line in [`SOURCES`].
+//!
+//! To add a source, write `recorder/src/source/<name>.rs` with a `pub const SOURCE: Descriptor`,
+//! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
+//! that runs it all follow from the descriptor.
+
+use nodemon_formats::Schema;
+use nodemon_formats::record::RecordBuilder;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What there is to know about a source before it runs.
+pub struct Descriptor {
+    /// Its name, as in the configuration: `stat`, `diskstats`.
+    pub name: &'static str,
+    /// What it reads: `/proc/stat`.
+    pub reads: &'static str,
+    /// Cadence unless the configuration says otherwise.
+    pub default_interval: Duration,
+    /// Whether it runs unless the configuration says otherwise.
+    pub default_on: bool,
+    /// The tables it yields. Their order is the order of [`Sink::table`].
+    pub tables: fn() -> Vec<Schema>,
+    /// Makes it ready: opens files, learns what is there.
+    pub open: fn(&Context) -> Result<Box<dyn Source>, SourceError>,
+}
+
+/// What a source may know of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where procfs is mounted: `/proc`, or a directory that a test made.
+    pub proc: PathBuf,
+    /// Where sysfs is mounted: `/sys`, or a directory that a test made.
+    pub sys: PathBuf,
+    /// The directory of the recording (its own file system is worth a look).
+    pub recording: PathBuf,
+}
+
+impl Default for Context {
+    fn default() -> Context {
+        Context {
+            proc: PathBuf::from("/proc"),
+            sys: PathBuf::from("/sys"),
+            recording: PathBuf::from("/var/lib/nodemon"),
+        }
+    }
+}
+
+/// A running source. It is sampled at its cadence by its actor; an error makes the supervisor drop
+/// it, wait, and open it anew, with a gap for the time between.
+pub trait Source: Send {
+    /// Takes one sample of each of its tables (or drains its events). Allocates nothing in the
+    /// steady state.
+    ///
+    /// # Errors
+    /// What could not be read. A sample that was begun is taken back by the caller.
+    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError>;
+
+    /// What it cannot read as this user, and what would help; shown by `check`.
+    fn limits(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Where a source puts its samples: one builder for each of its tables.
+pub struct Sink {
+    builders: Vec<RecordBuilder>,
+}
+
+impl Sink {
+    /// Builders for the tables of a source, in the order of [`Descriptor::tables`].
+    pub fn new(tables: &[Schema]) -> Sink {
+        Sink { builders: tables.iter().map(RecordBuilder::new).collect() }
+    }
+
+    /// The builder of a table.
+    ///
+    /// # Panics
+    /// When the source has no such table, which its first sample in a test shows.
+    pub fn table(&mut self, index: usize) -> &mut RecordBuilder {
+        &mut self.builders[index]
+    }
+
+    /// All builders, in the order of the tables.
+    pub fn tables(&mut self) -> &mut [RecordBuilder] {
+        &mut self.builders
+    }
+}
+
+/// Why a source cannot deliver.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// This kernel or machine does not have it. Not a failure: the source stays off.
+    #[error("{what} is not there: {why}")]
+    Unavailable {
+        /// The file or facility.
+        what: String,
+        /// Why that is so, and what would bring it.
+        why: String,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// A file holds something that cannot be understood.
+    #[error("cannot make sense of {}: {what}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The place, in words.
+        what: String,
+    },
+}
+
+impl SourceError {
+    /// A failed read of `path`.
+    pub fn read(path: &Path, source: impl Into<std::io::Error>) -> SourceError {
+        SourceError::Read { path: path.to_owned(), source: source.into() }
+    }
+
+    /// Something in `path` that cannot be understood.
+    pub fn parse(path: &Path, what: impl Into<String>) -> SourceError {
+        SourceError::Parse { path: path.to_owned(), what: what.into() }
+    }
+}
+
+/// Every source, in the order in which people want to see them.
+pub static SOURCES: &[&Descriptor] = &[];
