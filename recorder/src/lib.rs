@@ -1,3 +1,5 @@
 //! The recorder of nodemon: sources, the writer, configuration, control.
 
+pub mod parse;
+pub mod procfile;
 pub mod source;
