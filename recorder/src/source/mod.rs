@@ -5,6 +5,7 @@
 //! that runs it all follow from the descriptor.
 
 use nodemon_formats::Schema;
+use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::RecordBuilder;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,15 +63,30 @@ pub trait Source: Send {
     }
 }
 
+/// Intervals from here on are sampled with times in whole microseconds.
+const COARSE_INTERVAL_NS: u64 = 100_000_000;
+
 /// Where a source puts its samples: one builder for each of its tables.
 pub struct Sink {
     builders: Vec<RecordBuilder>,
+    /// Times of samples are multiples of this, ns.
+    time_step_ns: u64,
 }
 
 impl Sink {
     /// Builders for the tables of a source, in the order of [`Descriptor::tables`].
     pub fn new(tables: &[Schema]) -> Sink {
-        Sink { builders: tables.iter().map(RecordBuilder::new).collect() }
+        let interval_ns = tables.first().map_or(0, |table| table.interval_ns);
+        let time_step_ns = if interval_ns >= COARSE_INTERVAL_NS { 1_000 } else { 1 };
+        Sink { builders: tables.iter().map(RecordBuilder::new).collect(), time_step_ns }
+    }
+
+    /// The time of a sample whose data was read just now: `CLOCK_BOOTTIME` ns, to be taken right
+    /// after each read. At intervals of 100 ms and more it is rounded down to a microsecond, which
+    /// is still finer than the read is long and takes less room on disk.
+    pub fn time_ns(&self) -> u64 {
+        let now_ns = boottime_ns();
+        now_ns - now_ns % self.time_step_ns
     }
 
     /// The builder of a table.
