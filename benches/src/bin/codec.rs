@@ -1,0 +1,192 @@
+//! Bytes a value, encode and decode time a value of the block codec on recorded inputs.
+//!
+//! `codec FILE.frec.zst...` reads files in the FREC format: `FREC`, `u32` number of columns C,
+//! `u64` number of rows R; C names, each a `u16` length and its bytes; R `u64` timestamps; C
+//! columns of R `u64` values; little endian, the whole compressed with zstd.
+//!
+//! Blocks are what the recorder would make: one second of samples that come faster than that, 60
+//! rows of slower ones. Everything a block carries is counted: header, directory, rollups,
+//! checksums. Encoding includes turning rows into columns; decoding is of all columns.
+
+use nodemon_formats::block::{Block, Decompressor, Encoder, Rows};
+use nodemon_formats::record::{RecordBuilder, RecordView};
+use nodemon_formats::schema::{ColumnType, Schema, unit};
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Instant;
+
+struct Input {
+    names: Vec<String>,
+    times: Vec<u64>,
+    columns: Vec<Vec<u64>>,
+}
+
+fn read(path: &str) -> Result<Input, Box<dyn Error>> {
+    let bytes = zstd::decode_all(std::fs::File::open(path)?)?;
+    let mut at = 0;
+    let mut take = |count: usize| -> Result<&[u8], Box<dyn Error>> {
+        let taken = bytes.get(at..at + count).ok_or("the file is too short")?;
+        at += count;
+        Ok(taken)
+    };
+    if take(4)? != b"FREC" {
+        return Err("not in the FREC format".into());
+    }
+    let columns = u32::from_le_bytes(take(4)?.try_into()?) as usize;
+    let rows = u64::from_le_bytes(take(8)?.try_into()?) as usize;
+    let mut names = Vec::new();
+    for _ in 0..columns {
+        let length = u16::from_le_bytes(take(2)?.try_into()?) as usize;
+        names.push(String::from_utf8_lossy(take(length)?).into_owned());
+    }
+    let mut words = || -> Result<Vec<u64>, Box<dyn Error>> {
+        Ok(take(rows * 8)?
+            .chunks_exact(8)
+            .map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+            .collect())
+    };
+    let times = words()?;
+    let columns = (0..columns).map(|_| words()).collect::<Result<_, _>>()?;
+    Ok(Input { names, times, columns })
+}
+
+/// Counters only grow; everything else is a gauge and pays for smallest, largest and sum.
+fn schema_of(input: &Input) -> Schema {
+    input.names.iter().zip(&input.columns).fold(
+        Schema::sample("input", "FREC", "a recorded input"),
+        |schema, (name, column)| {
+            if column.windows(2).all(|pair| pair[0] <= pair[1]) {
+                schema.counter(name, unit::COUNT, "")
+            } else {
+                schema.gauge(name, ColumnType::U64, unit::COUNT, "")
+            }
+        },
+    )
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let paths: Vec<String> = std::env::args().skip(1).collect();
+    if paths.is_empty() {
+        return Err("usage: codec FILE.frec.zst...".into());
+    }
+    println!(
+        "{:<24} {:>8} {:>8} {:>9} {:>9} {:>9} {:>10} {:>10}",
+        "input", "columns", "rows", "B/value", "times B", "other B", "encode ns", "decode ns"
+    );
+    let mut total = (0usize, 0usize, 0.0, 0.0, 0usize, 0usize);
+    for path in &paths {
+        let (bytes, values, encode, decode, times, other) = measure(path)?;
+        total = (
+            total.0 + bytes,
+            total.1 + values,
+            total.2 + encode,
+            total.3 + decode,
+            total.4 + times,
+            total.5 + other,
+        );
+    }
+    if paths.len() > 1 {
+        let values = total.1 as f64;
+        println!(
+            "{:<42} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
+            "all",
+            total.0 as f64 / values,
+            total.4 as f64 / values,
+            total.5 as f64 / values,
+            total.2 * 1e9 / values,
+            total.3 * 1e9 / values
+        );
+    }
+    Ok(())
+}
+
+fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn Error>> {
+    let input = read(path)?;
+    let schema = schema_of(&input);
+    let span = input.times.last().unwrap_or(&0) - input.times.first().unwrap_or(&0);
+    let interval = span / (input.times.len() as u64 - 1).max(1);
+    let block_rows = (1_000_000_000 / interval.max(1)).max(60) as usize;
+
+    let mut blocks = Vec::new();
+    let mut record = RecordBuilder::new(&schema);
+    let mut archive = Default::default();
+    for start in (0..input.times.len()).step_by(block_rows) {
+        let end = (start + block_rows).min(input.times.len());
+        for row in start..end {
+            record.begin_sample(input.times[row]);
+            input.columns.iter().for_each(|column| record.u64(column[row]));
+            record.end_sample();
+        }
+        record.finish(0, &mut archive)?;
+        let view = RecordView::access(&archive, schema.row_width(), schema.key_width())?;
+        let mut rows = Rows::new(&schema);
+        rows.append(&view)?;
+        blocks.push(rows);
+    }
+
+    let mut encoder = Encoder::default();
+    let mut decompressor = Decompressor::default();
+    let values = input.times.len() * input.columns.len();
+    let (mut encode, mut decode) = (f64::MAX, f64::MAX);
+    let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); blocks.len()];
+    let all: Vec<usize> = (0..schema.row_width()).collect();
+    for _ in 0..5 {
+        let begin = Instant::now();
+        for (rows, out) in blocks.iter().zip(&mut encoded) {
+            out.clear();
+            encoder.encode(rows, &schema, 0, out)?;
+        }
+        encode = encode.min(begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        for bytes in &encoded {
+            let block = Block::open(bytes, &schema, &mut decompressor)?;
+            black_box(block.times(&mut decompressor)?);
+            black_box(block.columns(&all, &mut decompressor)?);
+        }
+        decode = decode.min(begin.elapsed().as_secs_f64());
+    }
+    let mut row = 0;
+    for bytes in &encoded {
+        let block = Block::open(bytes, &schema, &mut decompressor)?;
+        let times = block.times(&mut decompressor)?;
+        let columns = block.columns(&all, &mut decompressor)?;
+        for (at, time) in times.iter().enumerate() {
+            if *time != input.times[row + at] {
+                return Err(format!("{path}: the time of row {} came back wrong", row + at).into());
+            }
+        }
+        for (cells, column) in columns.iter().zip(&input.columns) {
+            for at in 0..times.len() {
+                if cells.words.at(at) != column[row + at] {
+                    return Err(
+                        format!("{path}: a value of row {} came back wrong", row + at).into()
+                    );
+                }
+            }
+        }
+        row += times.len();
+    }
+    let bytes: usize = encoded.iter().map(Vec::len).sum();
+    let (mut times, mut directories) = (0, 0);
+    for bytes in &encoded {
+        let block = Block::open(bytes, &schema, &mut decompressor)?;
+        let groups = &block.header().groups;
+        let groups: usize = groups.iter().map(|group| group.frame.stored_bytes as usize).sum();
+        let of_times = block.header().times.stored_bytes as usize;
+        times += of_times;
+        directories += bytes.len() - groups - of_times;
+    }
+    let share = |bytes: usize| bytes as f64 / values as f64;
+    println!(
+        "{:<24} {:>8} {:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
+        path.rsplit('/').next().unwrap_or(path),
+        input.columns.len(),
+        input.times.len(),
+        share(bytes),
+        share(times),
+        share(directories),
+        encode * 1e9 / values as f64,
+        decode * 1e9 / values as f64,
+    );
+    Ok((bytes, values, encode, decode, times, directories))
+}
