@@ -4,10 +4,12 @@
 //! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
 //! that runs it all follow from the descriptor.
 
+use crate::overhead::Overhead;
 use nodemon_formats::Schema;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::RecordBuilder;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What there is to know about a source before it runs.
@@ -35,6 +37,8 @@ pub struct Context {
     pub sys: PathBuf,
     /// The directory of the recording (its own file system is worth a look).
     pub recording: PathBuf,
+    /// What the recorder itself costs, as its parts count it.
+    pub overhead: Arc<Overhead>,
 }
 
 impl Default for Context {
@@ -43,6 +47,7 @@ impl Default for Context {
             proc: PathBuf::from("/proc"),
             sys: PathBuf::from("/sys"),
             recording: PathBuf::from("/var/lib/nodemon"),
+            overhead: Arc::default(),
         }
     }
 }
