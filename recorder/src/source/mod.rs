@@ -4,6 +4,11 @@
 //! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
 //! that runs it all follow from the descriptor.
 
+mod loadavg;
+mod stat;
+#[cfg(test)]
+mod trial;
+
 use crate::overhead::Overhead;
 use nodemon_formats::Schema;
 use nodemon_formats::clock::boottime_ns;
@@ -150,4 +155,4 @@ impl SourceError {
 }
 
 /// Every source, in the order in which people want to see them.
-pub static SOURCES: &[&Descriptor] = &[];
+pub static SOURCES: &[&Descriptor] = &[&stat::SOURCE, &loadavg::SOURCE];
