@@ -1,0 +1,42 @@
+//! `export`.
+
+use super::SpanArgs;
+use super::span::TIMES;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Arguments of `export`.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{TIMES}\n\n{}", super::EXIT_CODES))]
+pub struct ExportArgs {
+    /// The span of time.
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Tables to write, separated by commas; without it every table
+    #[arg(long = "table", short = 't', value_name = "TABLE", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// The format of the files
+    #[arg(long, short, value_name = "FORMAT", default_value = "parquet")]
+    pub format: ExportFormat,
+    /// The directory for the files, made if it is missing; each is TABLE.parquet or TABLE.csv
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Replace files that are there already
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `export` writes.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Apache Parquet: DELTA_BINARY_PACKED, zstd, units in the metadata
+    Parquet,
+    /// Comma-separated values with a header line
+    Csv,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-query export --from -1h -f parquet -o incident/
+  nodemon-query export --from '2026-11-20 03:10' --to +5m -t cpu,disk -f csv -o incident/
+  duckdb -c \"select cpu, max(user_ns) from 'incident/cpu.parquet' group by cpu\"";

@@ -1,0 +1,132 @@
+//! What can be typed.
+
+mod export;
+mod format;
+mod range;
+mod replay;
+mod span;
+
+pub use export::{ExportArgs, ExportFormat};
+pub use format::Format;
+pub use range::RangeArgs;
+pub use replay::{ReplayArgs, ReplayFormat};
+pub use span::SpanArgs;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Ask a recording what happened on this node.
+#[derive(Parser, Debug)]
+#[command(name = "nodemon-query", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Args, Debug, Clone)]
+pub struct GlobalArgs {
+    /// The recording: a directory that nodemon-recorder wrote, or a copy of one. Without it
+    /// /var/lib/nodemon, or ~/.local/state/nodemon for a user who has one there
+    #[arg(long, short = 'd', global = true, env = "NODEMON_DIR", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Show and read times in UTC instead of the local time zone
+    #[arg(long, global = true, action = ArgAction::SetTrue)]
+    pub utc: bool,
+    /// Colours: on a terminal (unless NO_COLOR is set), always, or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// What was recorded: host, span, segments, boots, sizes, gaps, problems
+    Info(InfoArgs),
+    /// The tables; with a name, the columns of that table
+    Tables(TablesArgs),
+    /// Rows of a table over a span of time
+    Range(RangeArgs),
+    /// Walk through a span of time as it happened, one screen a tick
+    Replay(ReplayArgs),
+    /// Write whole tables to files, one file each
+    Export(ExportArgs),
+    /// Read everything, check every checksum, list every gap
+    Verify(VerifyArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a directory
+    Man(ManArgs),
+}
+
+/// Arguments of `info`.
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    /// List every segment and every gap
+    #[arg(long, short)]
+    pub all: bool,
+}
+
+/// Arguments of `tables`.
+#[derive(Args, Debug)]
+pub struct TablesArgs {
+    /// Show the columns of this table
+    pub table: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Say nothing when all is well
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Write nodemon-query.1 and one page for each command into this directory
+    pub dir: Option<PathBuf>,
+}
+
+/// What the process's exit code says; part of every `--help`.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  answered
+  1  something went wrong; standard error says what, and what to do
+  2  the command line was not understood
+  3  there is no data in the range; standard error says what span exists
+  4  damage was found; what could be read was used, standard error names the rest
+
+Environment:
+  NODEMON_DIR  the recording, where --dir is not given
+  NO_COLOR     when set, no colours unless --color=always
+  TZ           the time zone in which times are read and shown";

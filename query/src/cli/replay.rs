@@ -1,0 +1,39 @@
+//! `replay`.
+
+use super::SpanArgs;
+use super::span::TIMES;
+use clap::{Args, ValueEnum};
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{TIMES}\n\n{}", super::EXIT_CODES))]
+pub struct ReplayArgs {
+    /// The span of time.
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// How many times faster than it happened; 0.1 is slow motion, 0 is as fast as it can be read
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub speed: f64,
+    /// Recorded time between two screens [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = crate::time::parse_duration_ns)]
+    pub step: Option<i64>,
+    /// A screen for people or a line of JSON for programs [default: screen on a terminal]
+    #[arg(long, short, value_name = "FORMAT")]
+    pub format: Option<ReplayFormat>,
+}
+
+/// What `replay` shows.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayFormat {
+    /// One screen a tick: CPU, memory, disks, network, top processes
+    Screen,
+    /// One JSON object a tick
+    Jsonl,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-query replay --from '2026-11-20 03:12' --to +1m
+  nodemon-query replay --from -10m --speed 10
+  nodemon-query replay --from 03:12:07 --to +4s --step 10ms --speed 0.1
+  nodemon-query replay --from -1m --speed 0 -f jsonl | jq .cpu";

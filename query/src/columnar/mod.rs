@@ -1,0 +1,1 @@
+//! Sinks for column formats: Parquet and Arrow.

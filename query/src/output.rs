@@ -1,0 +1,137 @@
+//! Where an answer is written: standard output, or a file that appears when it is whole.
+
+use crate::error::QueryError;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// An output. It does not buffer; sinks write whole buffers.
+pub struct Output {
+    target: Target,
+    /// The name for messages.
+    name: PathBuf,
+}
+
+enum Target {
+    Stdout(io::Stdout),
+    /// Something that is there and is not a regular file: a pipe, a device.
+    Device(File),
+    /// Written under a temporary name.
+    File {
+        file: File,
+        temporary: PathBuf,
+        committed: bool,
+    },
+}
+
+impl Output {
+    /// Standard output.
+    pub fn stdout() -> Output {
+        Output { target: Target::Stdout(io::stdout()), name: "standard output".into() }
+    }
+
+    /// The file `path`. It is written as `.NAME.PID.part` beside it and renamed by
+    /// [`Output::commit`]; dropped before that, nothing is left behind.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn file(path: &Path) -> Result<Output, QueryError> {
+        let failed = |source| QueryError::Write { to: path.to_owned(), source };
+        let name = path.to_owned();
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let device = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            return Ok(Output { target: Target::Device(device), name });
+        }
+        let file_name =
+            path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+        if path.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        let part = format!(".{}.{}.part", file_name.to_string_lossy(), std::process::id());
+        let temporary = path.with_file_name(part);
+        let file = File::create(&temporary).map_err(failed)?;
+        Ok(Output { target: Target::File { file, temporary, committed: false }, name })
+    }
+
+    /// Everything is written: makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// When the disk refuses; then nothing is left behind.
+    pub fn commit(&mut self) -> Result<(), QueryError> {
+        let result = match &mut self.target {
+            Target::Stdout(stdout) => stdout.flush(),
+            Target::Device(device) => device.flush(),
+            Target::File { file, temporary, committed } => file
+                .sync_all()
+                .and_then(|()| std::fs::rename(temporary, &self.name))
+                .inspect(|()| *committed = true),
+        };
+        result.map_err(|source| self.failure(source))
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// [`QueryError::ClosedPipe`] or [`QueryError::Write`].
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), QueryError> {
+        self.write_all(bytes).map_err(|source| self.failure(source))
+    }
+
+    /// The error to report when a write to this output failed with `source`.
+    pub fn failure(&self, source: io::Error) -> QueryError {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => QueryError::ClosedPipe,
+            _ => QueryError::Write { to: self.name.clone(), source },
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Stdout(stdout) => stdout.write(bytes),
+            Target::Device(file) | Target::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Stdout(stdout) => stdout.flush(),
+            Target::Device(file) | Target::File { file, .. } => file.flush(),
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Target::File { temporary, committed: false, .. } = &self.target {
+            // The error that led here is the one to report.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::Output;
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_whole_and_leaves_nothing_when_it_never_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cpu.csv");
+        let mut output = Output::file(&path).unwrap();
+        output.put(b"time,cpu\n").unwrap();
+        assert!(!path.exists(), "half a file stands under the final name");
+        output.commit().unwrap();
+        drop(output);
+        assert_eq!(std::fs::read(&path).unwrap(), b"time,cpu\n");
+
+        let mut abandoned = Output::file(&dir.path().join("disk.csv")).unwrap();
+        abandoned.put(b"half").unwrap();
+        drop(abandoned);
+        let names: Vec<_> =
+            dir.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["cpu.csv"], "an abandoned output leaves no file behind");
+    }
+}

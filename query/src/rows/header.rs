@@ -1,0 +1,83 @@
+//! What the columns of an answer are.
+
+use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
+
+/// The columns of an answer and where they come from. Column `c` of a
+/// [`Batch`](crate::rows::Batch) is described by `fields[c]`; the time comes beside them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// Name of the table.
+    pub table: String,
+    /// Samples or events.
+    pub kind: TableKind,
+    /// Where the source reads it: `/proc/stat`.
+    pub source: String,
+    /// What the table holds, in a sentence.
+    pub doc: String,
+    /// The host that was recorded.
+    pub host: String,
+    /// Nanoseconds between two rows of an instance: the step where one was asked for, else the
+    /// cadence of the source; 0 where there is none.
+    pub interval_ns: u64,
+    /// Keys first, then values.
+    pub fields: Vec<Field>,
+}
+
+/// One column of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name, unique in the header; with the unit last where the schema has it so, and `_per_s`
+    /// behind that where it is a rate.
+    pub name: String,
+    /// The type of its words.
+    pub kind: ColumnType,
+    /// Its unit; of a rate that of the counter and `/s`.
+    pub unit: String,
+    /// Key or value.
+    pub role: Role,
+    /// What differences mean. A rate is a gauge.
+    pub semantics: Semantics,
+    /// The step in which the kernel counts, in units of the column; 0 when exact.
+    pub quantum: u64,
+    /// What it is, in a phrase.
+    pub doc: String,
+}
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Tells instances apart.
+    Key,
+    /// Was sampled.
+    Value,
+}
+
+impl Header {
+    /// A header without fields for the table of `schema`.
+    pub fn of(schema: &Schema, host: &str) -> Header {
+        Header {
+            table: schema.name.clone(),
+            kind: schema.kind,
+            source: schema.source.clone(),
+            doc: schema.doc.clone(),
+            host: host.to_owned(),
+            interval_ns: schema.interval_ns,
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl Field {
+    /// A column of a schema as it is.
+    pub fn of(column: &Column, role: Role) -> Field {
+        Field {
+            name: column.name.clone(),
+            kind: column.kind,
+            unit: column.unit.clone(),
+            role,
+            semantics: column.semantics,
+            quantum: column.quantum,
+            doc: column.doc.clone(),
+        }
+    }
+}

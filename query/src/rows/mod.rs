@@ -1,0 +1,34 @@
+//! Answers, in columns: what every question yields and every format writes down.
+
+mod batch;
+mod bitmap;
+mod header;
+mod missing;
+
+pub use batch::{Batch, BatchColumn};
+pub use bitmap::Bitmap;
+pub use header::{Field, Header, Role};
+pub use missing::Missing;
+
+use crate::error::QueryError;
+
+/// Takes the rows of an answer, in order of time, and writes them down in one format.
+pub trait Sink {
+    /// The next rows.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn rows(&mut self, batch: &Batch) -> Result<(), QueryError>;
+
+    /// A gap. It lies after every row so far that is not later than its start.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn gap(&mut self, gap: &Missing) -> Result<(), QueryError>;
+
+    /// There is no more: writes what is still held back and gives the output its final name.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    fn finish(&mut self) -> Result<(), QueryError>;
+}
