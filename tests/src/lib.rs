@@ -1,1 +1,23 @@
-//! placeholder
+//! Real processes for the end-to-end tests: the recorder, the queries, a load, a disk in trouble.
+//!
+//! Nothing here stands in for anything. What cannot be set up panics with the reason, because a
+//! test without it would hold nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod ask;
+mod disk;
+mod load;
+mod mount;
+mod programs;
+mod random;
+mod reader;
+mod recorder;
+
+pub use ask::{Answer, ask, ask_ok, csv};
+pub use disk::{fingerprint, usage_bytes};
+pub use load::{burn_cpu, loopback, write_file};
+pub use mount::{Mount, why_no_mounts};
+pub use programs::{Programs, programs};
+pub use random::seeded;
+pub use reader::{Table, read_table, wall_now_ns};
+pub use recorder::{Recorder, Setup};

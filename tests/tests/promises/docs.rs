@@ -1,0 +1,99 @@
+//! Every command in the documents can be typed as it stands.
+
+use nodemon_tests::{Recorder, Setup, programs};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// A line out of a block that is marked `sh`.
+struct Line {
+    document: String,
+    number: usize,
+    text: String,
+}
+
+#[test]
+fn every_command_in_the_documents_works_on_a_fresh_recording() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let lines: Vec<Line> = documents(&root).iter().flat_map(|path| commands(&root, path)).collect();
+    assert!(lines.len() >= 10, "the documents show only {} commands", lines.len());
+
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir));
+    recorder.wait_until("some seconds are recorded", Duration::from_secs(30), |dir| {
+        nodemon_formats::reader::Recording::open(dir)
+            .ok()
+            .and_then(|recording| recording.span())
+            .is_some_and(|(first, last)| last - first > 4_000_000_000)
+    });
+    let work = scratch.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let failed: Vec<String> =
+        lines.iter().filter_map(|line| run(line, &root, &work, &dir).err()).collect();
+    assert!(failed.is_empty(), "what the documents say does not work:\n{}", failed.join("\n"));
+}
+
+/// Every document of the project.
+fn documents(root: &Path) -> Vec<PathBuf> {
+    ["", "docs", "benches", "tests"]
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}
+
+/// The commands of a document; lines that go on after a backslash are one.
+fn commands(root: &Path, path: &Path) -> Vec<Line> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let document = path.strip_prefix(root).unwrap().display().to_string();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut inside = false;
+    let mut goes_on = false;
+    for (index, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            inside = !inside && line == "```sh";
+            continue;
+        }
+        let line = line.trim();
+        if !inside || line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (part, more) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
+        match lines.last_mut() {
+            Some(last) if goes_on => last.text.push_str(part),
+            _ => lines.push(Line {
+                document: document.clone(),
+                number: index + 1,
+                text: part.to_owned(),
+            }),
+        }
+        goes_on = more;
+    }
+    lines
+}
+
+/// Runs a command with the programs under test on the path and the recording as the default one.
+/// What make would do is only looked up: the tests are a part of it.
+fn run(line: &Line, root: &Path, work: &Path, recording: &Path) -> Result<(), String> {
+    let text = match line.text.strip_prefix("make ") {
+        Some(target) => format!("make --dry-run {target}"),
+        None => line.text.clone(),
+    };
+    let programs = programs().query.parent().unwrap().to_owned();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new("timeout")
+        .args(["60", "sh", "-euc", &text])
+        .current_dir(if line.text.starts_with("make ") { root } else { work })
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("NODEMON_DIR", recording)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{}:{}: {}: {}: {said}", line.document, line.number, line.text, output.status))
+}
