@@ -75,6 +75,28 @@ impl Bitmap {
         self.set(self.len - 1, value);
     }
 
+    /// Adds `len` bits at the end, all `value`.
+    pub fn extend_filled(&mut self, len: usize, value: bool) {
+        self.extend(&Bitmap::filled(len, value));
+    }
+
+    /// Adds the bits of `other` at the end, a word at a time.
+    pub fn extend(&mut self, other: &Bitmap) {
+        let shift = self.len % 64;
+        self.len += other.len;
+        if shift == 0 {
+            self.words.extend_from_slice(&other.words);
+        } else {
+            for &word in &other.words {
+                if let Some(last) = self.words.last_mut() {
+                    *last |= word << shift;
+                }
+                self.words.push(word >> (64 - shift));
+            }
+        }
+        self.words.truncate(self.len.div_ceil(64));
+    }
+
     /// Keeps the bits at which `keep` has a 1.
     pub fn retain(&mut self, keep: &Bitmap) {
         let mut kept = Bitmap::default();
@@ -101,6 +123,24 @@ mod tests {
             assert_eq!(pushed, Bitmap::filled(len, true));
             pushed.retain(&Bitmap::from_fn(len, |row| row % 2 == 0));
             assert_eq!(pushed, Bitmap::filled(len.div_ceil(2), true));
+        }
+    }
+
+    #[test]
+    fn extending_is_the_same_as_pushing_bit_by_bit_wherever_the_first_part_ends() {
+        for first in [0, 1, 63, 64, 65, 127] {
+            for second in [0, 1, 2, 63, 64, 65, 128, 200] {
+                let bit = |row: usize| row * row % 7 < 3;
+                let mut bits = Bitmap::from_fn(first, bit);
+                bits.extend(&Bitmap::from_fn(second, |row| bit(first + row)));
+                let whole = Bitmap::from_fn(first + second, bit);
+                assert_eq!(bits, whole, "{first} bits and {second} more");
+                bits.extend_filled(second, true);
+                let filled = Bitmap::from_fn(first + 2 * second, |row| {
+                    row >= first + second || bit(row)
+                });
+                assert_eq!(bits, filled, "{first} bits, {second} more and {second} ones");
+            }
         }
     }
 }
