@@ -77,6 +77,11 @@ impl Output {
         self.write_all(bytes).map_err(|source| self.failure(source))
     }
 
+    /// What messages call it: the file's final name, or `standard output`.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
     /// The error to report when a write to this output failed with `source`.
     pub fn failure(&self, source: io::Error) -> QueryError {
         match source.kind() {
