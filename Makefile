@@ -6,7 +6,8 @@ INPUT ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench bench-codec bench-peers clean
+.PHONY: help demo test check build bench bench-codec bench-peers \
+	bench-queries bench-export clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +41,16 @@ bench-peers: ## measure the recorder beside sadc, atop and node_exporter only
 	@scripts/setup build
 	@$(CARGO) build --release --locked --quiet --bins
 	@NODEMON_PEERS="$$(scripts/peers)" $(CARGO) run --release --locked --quiet -p nodemon-benches --bin peers -- $(SECONDS)
+
+bench-queries: ## measure how fast a recording answers
+	@scripts/setup build
+	@$(CARGO) build --release --locked --quiet --bins
+	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin queries
+
+bench-export: ## measure the export to Parquet and CSV
+	@scripts/setup build
+	@$(CARGO) build --release --locked --quiet --bins
+	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin export
 
 clean: ## remove what was built
 	@$(CARGO) clean

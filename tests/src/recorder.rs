@@ -32,6 +32,12 @@ impl Setup {
         self
     }
 
+    /// The same with every source sampled at `interval`.
+    #[must_use]
+    pub fn every(self, interval: &str) -> Setup {
+        self.with(&["--interval", interval])
+    }
+
     /// The same with more arguments.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Setup {

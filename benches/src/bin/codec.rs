@@ -140,7 +140,7 @@ fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn
         let begin = Instant::now();
         for bytes in &encoded {
             let block = Block::open(bytes, &schema, &mut decompressor)?;
-            black_box(block.times(&mut decompressor)?);
+            black_box(block.times());
             black_box(block.columns(&all, &mut decompressor)?);
         }
         decode = decode.min(begin.elapsed().as_secs_f64());
@@ -148,7 +148,7 @@ fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn
     let mut row = 0;
     for bytes in &encoded {
         let block = Block::open(bytes, &schema, &mut decompressor)?;
-        let times = block.times(&mut decompressor)?;
+        let times = block.times();
         let columns = block.columns(&all, &mut decompressor)?;
         for (at, time) in times.iter().enumerate() {
             if *time != input.times[row + at] {
@@ -167,15 +167,14 @@ fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn
         row += times.len();
     }
     let bytes: usize = encoded.iter().map(Vec::len).sum();
-    let (mut times, mut directories) = (0, 0);
+    let mut directories = 0;
     for bytes in &encoded {
         let block = Block::open(bytes, &schema, &mut decompressor)?;
-        let groups = &block.header().groups;
-        let groups: usize = groups.iter().map(|group| group.frame.stored_bytes as usize).sum();
-        let of_times = block.header().times.stored_bytes as usize;
-        times += of_times;
-        directories += bytes.len() - groups - of_times;
+        let groups: u32 = block.header().groups.iter().map(|group| group.frame_bytes).sum();
+        directories += bytes.len() - groups as usize;
     }
+    let times = bytes - encode_without_times(&blocks, &schema)?;
+    let directories = directories - times;
     let share = |bytes: usize| bytes as f64 / values as f64;
     println!(
         "{:<24} {:>8} {:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
@@ -189,4 +188,16 @@ fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn
         decode * 1e9 / values as f64,
     );
     Ok((bytes, values, encode, decode, times, directories))
+}
+
+/// What the blocks would take if their rows were evenly spaced.
+fn encode_without_times(blocks: &[Rows], schema: &Schema) -> Result<usize, Box<dyn Error>> {
+    let mut encoder = Encoder::default();
+    let mut out = Vec::new();
+    for rows in blocks {
+        let mut even = rows.clone();
+        (0u64..).zip(&mut even.times).for_each(|(row, time)| *time = row * 1_000_000);
+        encoder.encode(&even, schema, 0, &mut out)?;
+    }
+    Ok(out.len())
 }

@@ -1,5 +1,13 @@
 //! The promises of nodemon, held on real processes: real recorders, real kills, real disks.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
+mod concurrent;
+mod copy;
+mod disk;
 mod docs;
+mod export;
+mod kill;
 mod licences;
+mod ring;
+mod truth;

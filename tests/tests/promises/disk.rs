@@ -1,0 +1,119 @@
+//! The recorder keeps going: a full or read-only disk pauses writing and is recorded as a gap when
+//! it clears.
+
+use nodemon_formats::GapCause;
+use nodemon_formats::reader::Recording;
+use nodemon_tests::{Mount, Recorder, Setup, ask_ok, read_table, wall_now_ns, why_no_mounts};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_full_disk_pauses_writing_and_becomes_a_gap_when_it_clears() {
+    if let Some(why) = why_no_mounts() {
+        println!("skipped: {why}");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let mount = Mount::tmpfs(&scratch.path().join("disk"), 24 << 20);
+    let dir = mount.point().join("recording");
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir).ring(16 << 20).every("20ms"));
+    let ballast = mount.point().join("ballast");
+    let full_from = fill(&ballast);
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(recorder.is_running(), "a full disk ended the recorder:\n{}", recorder.log());
+    ask_ok(&dir, &["range", "-t", "cpu", "-f", "csv"]);
+    std::fs::remove_file(&ballast).unwrap();
+    held_again(&mut recorder, full_from);
+    let (status, _, log) = recorder.terminate();
+    assert!(status.success(), "the recorder ended with {status}:\n{log}");
+    assert_gap_and_account(&dir, full_from);
+}
+
+#[test]
+fn a_directory_that_refuses_writes_pauses_writing_and_becomes_a_gap_when_it_clears() {
+    if let Some(why) = why_no_mounts() {
+        println!("skipped: {why}");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let mount = Mount::ext4(&scratch.path().join("image"), &scratch.path().join("disk"), 64 << 20);
+    let dir = mount.point().join("recording");
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir).ring(16 << 20).every("20ms"));
+    let refused_from = wall_now_ns();
+    immutable(&dir, "+i");
+    std::thread::sleep(Duration::from_secs(4));
+    let log = recorder.log();
+    assert!(recorder.is_running(), "a read-only directory ended the recorder:\n{log}");
+    ask_ok(&dir, &["range", "-t", "cpu", "-f", "csv"]);
+    immutable(&dir, "-i");
+    held_again(&mut recorder, refused_from);
+    let (status, _, log) = recorder.terminate();
+    assert!(status.success(), "the recorder ended with {status}:\n{log}");
+    assert_gap_and_account(&dir, refused_from);
+}
+
+/// Fills the file system to the last byte, and says when that was done.
+fn fill(ballast: &Path) -> i64 {
+    let mut file = File::create(ballast).unwrap();
+    let bytes = vec![1; 64 << 10];
+    while file.write_all(&bytes).is_ok() {}
+    while file.write_all(&bytes[..512]).is_ok() {}
+    wall_now_ns()
+}
+
+/// Takes from everybody, root too, the right to write to the directory and its files, or gives it
+/// back. Unlike a read-only remount it is not refused while a file is open for writing, and like
+/// one it fails writes through open files.
+fn immutable(dir: &Path, flag: &str) {
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let status = Command::new("chattr").arg(flag).args(files).arg(dir).status().unwrap();
+    assert!(status.success(), "chattr {flag} failed");
+}
+
+/// Waits until rows are recorded again that came after the trouble.
+fn held_again(recorder: &mut Recorder, trouble_from: i64) {
+    let cleared = wall_now_ns();
+    assert!(cleared > trouble_from);
+    recorder.wait_until("rows are stored again after the disk has cleared", PATIENCE, |dir| {
+        Recording::open(dir)
+            .ok()
+            .and_then(|recording| recording.table("cpu").map(|table| table.span.1))
+            .is_some_and(|last| last > cleared)
+    });
+}
+
+/// The trouble is a gap of its own cause, and no sample is missing that it does not count.
+fn assert_gap_and_account(dir: &Path, trouble_from: i64) {
+    let recording = Recording::open(dir).unwrap();
+    let table = read_table(dir, "cpu");
+    assert_eq!(table.problems, [] as [&str; 0], "the trouble damaged something");
+    let times = table.times();
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let gaps = recording.gaps(Some("cpu"), first, last);
+    let disk: Vec<_> = gaps.iter().filter(|gap| gap.gap.cause == GapCause::Disk).collect();
+    assert!(!disk.is_empty(), "there is no gap that names the disk: {gaps:?}");
+    assert!(
+        disk.iter().any(|gap| !gap.gap.detail.is_empty()),
+        "no gap says what the disk answered: {disk:?}"
+    );
+    let second = 1_000_000_000;
+    assert!(
+        disk.iter()
+            .any(|gap| gap.from < trouble_from + 2 * second && gap.to > trouble_from + second),
+        "no gap lies where the trouble was, from {trouble_from}: {disk:?}"
+    );
+    let lost: u64 = gaps.iter().map(|gap| gap.gap.lost).sum();
+    let due = (last - first + table.interval_ns / 2) / table.interval_ns + 1;
+    let counted = times.len() as i64 + lost.cast_signed();
+    assert!(
+        (counted - due).abs() <= 2,
+        "{due} ticks were due, {} are stored and {lost} in gaps: {gaps:?}",
+        times.len()
+    );
+    ask_ok(dir, &["verify"]);
+}
