@@ -167,19 +167,26 @@ fn stat(text: &str, counters: &mut Counters) {
 }
 
 fn softirqs(text: &str, counters: &mut Counters) {
+    let vectors =
+        [("TIMER:", "timer"), ("NET_RX:", "net_rx"), ("SCHED:", "sched"), ("RCU:", "rcu")];
     for line in text.lines().skip(1) {
         let fields = fields(line);
-        let vector = fields[0].trim_end_matches(':');
-        for (cpu, count) in fields[1..].iter().enumerate() {
-            counters.insert(("softirq", format!("{cpu} {vector}"), "count"), parse(count));
+        if let Some((_, column)) = vectors.iter().find(|(vector, _)| *vector == fields[0]) {
+            for (cpu, count) in fields[1..].iter().enumerate() {
+                counters.insert(("softirq", cpu.to_string(), column), parse(count));
+            }
         }
     }
 }
 
+/// Loop devices and their like that never did anything are not recorded.
 fn diskstats(text: &str, counters: &mut Counters) {
     for line in text.lines() {
         let fields = fields(line);
-        for (column, at, unit) in [("writes", 7, 1), ("written_bytes", 9, 512)] {
+        if fields[3..].iter().all(|field| *field == "0") {
+            continue;
+        }
+        for (column, at, unit) in [("writes_completed", 7, 1), ("write_bytes", 9, 512)] {
             let key = fields[2].to_owned();
             counters.insert(("disk", key, column), parse(fields[at]) * unit);
         }
@@ -197,8 +204,8 @@ fn net_dev(text: &str, counters: &mut Counters) {
 }
 
 fn vmstat(text: &str, counters: &mut Counters) {
-    for (name, column) in [("pgfault", "pgfault"), ("pgpgout", "pgpgout")] {
+    for name in ["pgfault", "pgfree", "pgpgout"] {
         let line = text.lines().find(|line| line.split(' ').next() == Some(name)).unwrap();
-        counters.insert(("vmstat", String::new(), column), parse(fields(line)[1]));
+        counters.insert(("vmstat", String::new(), name), parse(fields(line)[1]));
     }
 }
