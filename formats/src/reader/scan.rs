@@ -1,8 +1,14 @@
 //! A scan: rows of one table over a span of time, as a stream.
 
+use super::decode;
+use super::plan::{SegmentPlan, Wanted, plan};
+use super::recording::OpenSegment;
+use super::timeline::Timeline;
 use super::{Chunk, ReadError, Strings};
+use crate::block::Decompressor;
 use crate::schema::Schema;
 use crate::value::Value;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What to scan.
@@ -82,12 +88,161 @@ pub struct ColumnRollup {
     pub sum: f64,
 }
 
-/// The running scan: an iterator.
-pub struct Scan {}
+/// Blocks decoded ahead of the consumer, for each thread.
+const AHEAD: usize = 4;
+
+/// Below this many bytes of blocks in a segment, threads cost more than they bring.
+const WORTH_THREADS_BYTES: u64 = 2 << 20;
+
+/// The running scan: an iterator over its items in order of time. Holds a few blocks at a time,
+/// however long the span is.
+pub struct Scan {
+    segments: VecDeque<Arc<OpenSegment>>,
+    work: Arc<Work>,
+    threads: usize,
+    /// Items that are ready: problems that planning found.
+    ready: VecDeque<Result<ScanItem, ReadError>>,
+    current: Option<Current>,
+    decompressor: Decompressor,
+}
+
+/// What every block of a scan is decoded by.
+struct Work {
+    timeline: Arc<Timeline>,
+    wanted: Wanted,
+    rollup: Option<Rollup>,
+}
+
+/// The segment that is being read.
+struct Current {
+    plan: Arc<SegmentPlan>,
+    next_block: usize,
+    pool: Option<Pool>,
+}
+
+type Decoded = Result<Option<ScanItem>, ReadError>;
+
+/// Threads that decode blocks of one segment ahead, and what they were asked for, in order.
+struct Pool {
+    requests: crossbeam_channel::Sender<(usize, crossbeam_channel::Sender<Decoded>)>,
+    pending: VecDeque<crossbeam_channel::Receiver<Decoded>>,
+    most_pending: usize,
+}
+
+impl Scan {
+    pub(super) fn new(
+        segments: VecDeque<Arc<OpenSegment>>,
+        timeline: Arc<Timeline>,
+        wanted: Wanted,
+        request: &ScanRequest,
+    ) -> Scan {
+        let threads = match request.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Scan {
+            segments,
+            work: Arc::new(Work { timeline, wanted, rollup: request.rollup }),
+            threads,
+            ready: VecDeque::new(),
+            current: None,
+            decompressor: Decompressor::default(),
+        }
+    }
+
+    /// Plans the next segment that has something; false when there is none left.
+    fn next_segment(&mut self) -> bool {
+        while let Some(segment) = self.segments.pop_front() {
+            match plan(&segment, &self.work.timeline, &self.work.wanted) {
+                Ok(None) => {}
+                Ok(Some(mut plan)) => {
+                    self.ready.extend(plan.problems.drain(..).map(|p| Ok(ScanItem::Problem(p))));
+                    let bytes: u64 = plan.blocks.iter().map(|(_, size)| u64::from(*size)).sum();
+                    let plan = Arc::new(plan);
+                    let pool = (self.threads > 1 && bytes >= WORTH_THREADS_BYTES)
+                        .then(|| Pool::start(self.threads, &plan, &self.work));
+                    self.current = Some(Current { plan, next_block: 0, pool });
+                    return true;
+                }
+                Err(problem) => self.ready.push_back(Ok(ScanItem::Problem(problem))),
+            }
+        }
+        false
+    }
+}
+
+impl Current {
+    /// The next block's item; `None` at the end of the segment.
+    fn next(&mut self, work: &Work, decompressor: &mut Decompressor) -> Option<Decoded> {
+        let blocks = self.plan.blocks.len();
+        let Some(pool) = &mut self.pool else {
+            let at = self.next_block;
+            self.next_block += 1;
+            return (at < blocks).then(|| work.decode(&self.plan, at, decompressor));
+        };
+        while self.next_block < blocks && pool.pending.len() < pool.most_pending {
+            pool.ask(self.next_block);
+            self.next_block += 1;
+        }
+        let answer = pool.pending.pop_front()?;
+        match answer.recv() {
+            Ok(decoded) => Some(decoded),
+            // A thread died: it can only have panicked, over bytes that nobody foresaw.
+            Err(_) => Some(Err(self.plan.segment.damaged("a block could not be decoded".into()))),
+        }
+    }
+}
+
+impl Work {
+    fn decode(&self, plan: &SegmentPlan, at: usize, decompressor: &mut Decompressor) -> Decoded {
+        decode::block(plan, at, &self.timeline, &self.wanted, self.rollup, decompressor)
+    }
+}
+
+impl Pool {
+    fn start(threads: usize, plan: &Arc<SegmentPlan>, work: &Arc<Work>) -> Pool {
+        let (requests, queue) =
+            crossbeam_channel::unbounded::<(usize, crossbeam_channel::Sender<Decoded>)>();
+        for _ in 0..threads {
+            let (plan, work, queue) = (plan.clone(), work.clone(), queue.clone());
+            std::thread::spawn(move || {
+                let mut decompressor = Decompressor::default();
+                for (at, answer) in queue {
+                    // Nobody listens any more when the scan was dropped half way.
+                    let _ = answer.send(work.decode(&plan, at, &mut decompressor));
+                }
+            });
+        }
+        Pool { requests, pending: VecDeque::new(), most_pending: AHEAD * threads }
+    }
+
+    fn ask(&mut self, at: usize) {
+        let (answer, pending) = crossbeam_channel::bounded(1);
+        // Threads stop only when `requests` is dropped; should they all have died, receiving the
+        // answer says so.
+        let _ = self.requests.send((at, answer));
+        self.pending.push_back(pending);
+    }
+}
 
 impl Iterator for Scan {
     type Item = Result<ScanItem, ReadError>;
+
     fn next(&mut self) -> Option<Self::Item> {
-        unimplemented!()
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some(item);
+            }
+            if let Some(current) = &mut self.current {
+                match current.next(&self.work, &mut self.decompressor) {
+                    Some(Ok(Some(item))) => return Some(Ok(item)),
+                    Some(Ok(None)) => {}
+                    Some(Err(problem)) => return Some(Ok(ScanItem::Problem(problem))),
+                    None => self.current = None,
+                }
+            } else if !self.next_segment() && self.ready.is_empty() {
+                return None;
+            }
+        }
     }
 }

@@ -77,6 +77,7 @@ impl RecordBuilder {
         self.body.times.push(time_ns);
         self.body.instances = 1;
         self.row_count += 1;
+        self.open = true;
     }
 
     /// Starts the row of the instance whose keys `fill` gives, in the order of the schema.
@@ -106,19 +107,30 @@ impl RecordBuilder {
     /// Ends the event.
     pub fn end_event(&mut self) {
         debug_assert_eq!(self.body.cells.len(), self.row_count * self.width);
+        self.open = false;
     }
 
-    /// Takes the sample that was begun last back out, whether it was ended or not. Of use when a
-    /// read fails half way.
+    /// Whether a sample (or event) was begun and not ended.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Takes the sample (or event) that was begun last back out, whether it was ended or not. Of
+    /// use when a read fails half way.
     pub fn abandon_sample(&mut self) {
         if self.body.times.pop().is_none() {
             return;
         }
-        if !self.open {
-            self.body.row_ends.pop();
-        }
+        self.row_count = match self.kind {
+            TableKind::Sample => {
+                if !self.open {
+                    self.body.row_ends.pop();
+                }
+                self.body.row_ends.last().copied().unwrap_or(0) as usize
+            }
+            TableKind::Event => self.body.times.len(),
+        };
         self.open = false;
-        self.row_count = self.body.row_ends.last().copied().unwrap_or(0) as usize;
         self.body.rows.truncate(self.row_count);
         let cells = self.row_count * self.width;
         self.body.cells.truncate(cells);

@@ -1,14 +1,15 @@
 //! Buffers that travel from sources to the writer and back, so that sending allocates nothing.
 
-use crossbeam_queue::ArrayQueue;
 use rkyv::util::AlignedVec;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A fixed number of aligned buffers.
+/// A fixed number of aligned buffers. The one that came back last is given out first, so that only
+/// as many of them grow to their working size as are ever under way at once.
 #[derive(Clone)]
 pub struct BufferPool {
-    free: Arc<ArrayQueue<AlignedVec>>,
+    /// Locked once a record, for a push or a pop.
+    free: Arc<Mutex<Vec<AlignedVec>>>,
     /// A returned buffer that grew beyond this is replaced by an empty one.
     keep_bytes: usize,
 }
@@ -16,19 +17,22 @@ pub struct BufferPool {
 impl BufferPool {
     /// A pool of `count` buffers, empty at first; each keeps up to `keep_bytes` of capacity.
     pub fn new(count: usize, keep_bytes: usize) -> BufferPool {
-        let free = ArrayQueue::new(count.max(1));
-        while free.push(AlignedVec::new()).is_ok() {}
-        BufferPool { free: Arc::new(free), keep_bytes }
+        let free = (0..count.max(1)).map(|_| AlignedVec::new()).collect();
+        BufferPool { free: Arc::new(Mutex::new(free)), keep_bytes }
     }
 
     /// A buffer, if one is free. It returns to the pool when it is dropped.
     pub fn take(&self) -> Option<PooledBuffer> {
-        self.free.pop().map(|buffer| PooledBuffer { buffer, pool: self.clone() })
+        self.stack().pop().map(|buffer| PooledBuffer { buffer, pool: self.clone() })
     }
 
     /// How many buffers are free now.
     pub fn free(&self) -> usize {
-        self.free.len()
+        self.stack().len()
+    }
+
+    fn stack(&self) -> MutexGuard<'_, Vec<AlignedVec>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,7 +62,7 @@ impl Drop for PooledBuffer {
             buffer = AlignedVec::new();
         }
         buffer.clear();
-        // The queue has a place for every buffer of the pool, so it cannot be full.
-        let _ = self.pool.free.push(buffer);
+        // The stack was made with room for every buffer of the pool, so this allocates nothing.
+        self.pool.stack().push(buffer);
     }
 }

@@ -87,6 +87,7 @@ impl<'a> RecordView<'a> {
                 body.rows.iter().all(|row| (row.to_native() as usize) < instances),
                 "a row names no instance",
             )?;
+            shape(self.has_each_instance_once(), "a sample has an instance twice")?;
             body.rows.len()
         };
         shape(body.cells.len() == rows * width, "cells do not fit the rows")?;
@@ -100,6 +101,18 @@ impl<'a> RecordView<'a> {
             before = end.to_native();
         }
         shape(before as usize == body.string_bytes.len(), "string bytes beyond the last string")
+    }
+
+    fn has_each_instance_once(&self) -> bool {
+        let mut seen_in = vec![0usize; self.instances()];
+        let mut start = 0;
+        self.body.row_ends.iter().enumerate().all(|(sample, end)| {
+            let rows = &self.body.rows.as_slice()[start..end.to_native() as usize];
+            start = end.to_native() as usize;
+            rows.iter().all(|row| {
+                std::mem::replace(&mut seen_in[row.to_native() as usize], sample + 1) != sample + 1
+            })
+        })
     }
 
     fn is_uniform(&self) -> bool {

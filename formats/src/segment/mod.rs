@@ -1,4 +1,53 @@
-//! Segments: one redb file each.
+//! Segments: one redb file each, append-only, complete in itself.
+//!
+//! A segment has two redb tables. `chunks` holds everything (the segment's description, schemas,
+//! blocks, the journal, gaps, clock offsets), each value in an [`envelope`] with a checksum, because
+//! redb verifies nothing on read and because a file whose trees are damaged can then still be
+//! searched for what it holds. `index` says which block covers which time of which table.
+//!
+//! The crash contract: the writer commits durably once a second, in one transaction, the blocks
+//! sealed since, and in the journal the records that are not in a block yet. A commit is there as a
+//! whole or not at all. Nothing in a segment is ever changed but the journal, whose entries go in
+//! the transaction that brings the blocks with their rows.
+
+mod describe;
+mod envelope;
+mod index;
+mod journal;
+mod overlay;
+mod read;
+mod salvage;
+mod write;
+
+pub use describe::SegmentDescription;
+pub(crate) use describe::{put_clock, put_gap};
+pub use envelope::{ChunkKind, EnvelopeError};
+pub use index::IndexEntry;
+pub use journal::JournalReader;
+pub(crate) use journal::put_record;
+pub use read::{Access, SegmentError, SegmentReader, SegmentView};
+pub use write::{Batch, SegmentWriter};
+
+use redb::TableDefinition;
 
 /// Version of everything inside a segment.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// Chunks by [`envelope::chunk_key`].
+const CHUNKS: TableDefinition<u64, &[u8]> = TableDefinition::new("chunks");
+
+/// Blocks by table, time of the first row, and number.
+const INDEX: TableDefinition<(u32, u64, u64), &[u8]> = TableDefinition::new("index");
+
+/// What redb may cache. More is not faster here: the writer appends, the reader reads once.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// How segment files are named.
+pub fn file_name(number: u64) -> String {
+    format!("segment-{number:010}.redb")
+}
+
+/// The number of a segment file, if that is one.
+pub fn number_of(file_name: &str) -> Option<u64> {
+    file_name.strip_prefix("segment-")?.strip_suffix(".redb")?.parse().ok()
+}

@@ -1,0 +1,252 @@
+//! The coders of a column's words: constant, sparse, shuffled deltas.
+
+use super::BlockError;
+use super::wire::{Wire, put_varint, unzigzag, zigzag};
+use crate::schema::{Column, ColumnType, Semantics};
+
+/// How the words of a column are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coder {
+    /// All words are the first one; nothing else is kept.
+    Constant,
+    /// The rows at which the word changes, and by how much.
+    Sparse,
+    /// The change at every row, in this many byte planes.
+    Shuffle(u8),
+}
+
+/// What one pass over the words of a column finds out.
+#[derive(Clone, Copy, Debug)]
+pub struct Analysis {
+    /// The coder that suits it.
+    pub coder: Coder,
+    /// Every change is a multiple of this.
+    pub divisor: u64,
+    /// The first word; 0 when there is none.
+    pub first: u64,
+    /// The last word.
+    pub last: u64,
+    /// Of a gauge the smallest word.
+    pub min: u64,
+    /// Of a gauge the largest word.
+    pub max: u64,
+    /// Of a gauge the sum: of integers the wrapped sum of differences to the first, of doubles the
+    /// bits of the sum.
+    pub sum: u64,
+    /// Whether the figures above cannot stand for the rows: a counter went down, a sum overflowed.
+    pub irregular: bool,
+}
+
+/// One change in eight rows or fewer is kept sparse: above that the planes, which are mostly zero
+/// then, compress better than the positions.
+const SPARSE_ROWS: usize = 8;
+
+/// Analyses `words` and leaves the changes, divided and zigzagged, in `changes`.
+pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analysis {
+    changes.clear();
+    let first = words.first().copied().unwrap_or(0);
+    let last = words.last().copied().unwrap_or(0);
+    let mut all = 0u64;
+    changes.extend(words.windows(2).map(|pair| {
+        let change = pair[1].wrapping_sub(pair[0]);
+        all |= change;
+        change
+    }));
+    let mut analysis = Analysis {
+        coder: Coder::Constant,
+        divisor: 1,
+        first,
+        last,
+        min: first,
+        max: first,
+        sum: 0,
+        irregular: false,
+    };
+    if all == 0 {
+        if column.kind == ColumnType::F64 {
+            analysis.sum = (f64::from_bits(first) * words.len() as f64).to_bits();
+        }
+        return analysis;
+    }
+    roll_up(words, column, &mut analysis);
+    let (divisor, moved) = divisor_of(changes);
+    analysis.divisor = divisor;
+    let mut widest = 0;
+    for change in changes.iter_mut() {
+        let divided = match divisor {
+            1 => change.cast_signed(),
+            _ if *change == 0 => 0,
+            _ => change.cast_signed() / divisor.cast_signed(),
+        };
+        *change = zigzag(divided);
+        widest |= *change;
+    }
+    analysis.coder = if moved * SPARSE_ROWS <= changes.len() {
+        Coder::Sparse
+    } else {
+        Coder::Shuffle((8 - widest.leading_zeros() / 8) as u8)
+    };
+    analysis
+}
+
+/// The greatest common divisor of the changes, and how many are not zero.
+pub fn divisor_of(changes: &[u64]) -> (u64, usize) {
+    let mut divisor = 0u64;
+    let mut moved = 0;
+    for &change in changes {
+        if change == 0 {
+            continue;
+        }
+        moved += 1;
+        if divisor != 1 {
+            divisor = gcd(divisor, change.cast_signed().unsigned_abs());
+        }
+    }
+    // The one divisor that has no positive i64: leave such columns as they are.
+    if divisor > i64::MAX.cast_unsigned() { (1, moved) } else { (divisor.max(1), moved) }
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+fn roll_up(words: &[u64], column: &Column, analysis: &mut Analysis) {
+    match (column.semantics, column.kind) {
+        (Semantics::State, _) | (_, ColumnType::String | ColumnType::Bytes | ColumnType::Bool) => {}
+        (Semantics::Counter, ColumnType::F64) => {
+            analysis.irregular =
+                !words.windows(2).all(|pair| f64::from_bits(pair[0]) <= f64::from_bits(pair[1]));
+        }
+        (Semantics::Counter, _) => {
+            analysis.irregular = !words.windows(2).all(|pair| pair[0] <= pair[1]);
+        }
+        (Semantics::Gauge, ColumnType::U64) => {
+            let (mut min, mut max, mut sum) = (u64::MAX, 0, 0i128);
+            for &word in words {
+                min = min.min(word);
+                max = max.max(word);
+                sum += i128::from(word) - i128::from(analysis.first);
+            }
+            (analysis.min, analysis.max) = (min, max);
+            set_sum(sum, analysis);
+        }
+        (Semantics::Gauge, ColumnType::I64) => {
+            let (mut min, mut max, mut sum) = (i64::MAX, i64::MIN, 0i128);
+            for word in words.iter().map(|word| word.cast_signed()) {
+                min = min.min(word);
+                max = max.max(word);
+                sum += i128::from(word) - i128::from(analysis.first.cast_signed());
+            }
+            (analysis.min, analysis.max) = (min.cast_unsigned(), max.cast_unsigned());
+            set_sum(sum, analysis);
+        }
+        (Semantics::Gauge, ColumnType::F64) => {
+            let (mut min, mut max, mut sum) = (f64::NAN, f64::NAN, 0.0);
+            for value in words.iter().map(|word| f64::from_bits(*word)) {
+                min = value.min(min);
+                max = value.max(max);
+                sum += value;
+            }
+            analysis.min = min.to_bits();
+            analysis.max = max.to_bits();
+            analysis.sum = sum.to_bits();
+        }
+    }
+}
+
+fn set_sum(sum: i128, analysis: &mut Analysis) {
+    match i64::try_from(sum) {
+        Ok(sum) => analysis.sum = sum.cast_unsigned(),
+        Err(_) => analysis.irregular = true,
+    }
+}
+
+/// Appends the payload of a sparse column: for each change the rows since the one before, and the
+/// change.
+pub fn put_sparse(out: &mut Vec<u8>, changes: &[u64]) {
+    let mut before = 0;
+    for (at, &change) in changes.iter().enumerate() {
+        if change != 0 {
+            put_varint(out, (at - before) as u64);
+            put_varint(out, change);
+            before = at + 1;
+        }
+    }
+}
+
+/// Decodes a sparse column of `out.len()` words.
+pub fn take_sparse(
+    payload: &[u8],
+    first: u64,
+    divisor: u64,
+    out: &mut [u64],
+) -> Result<(), BlockError> {
+    let mut wire = Wire::new(payload, "sparse column");
+    let (mut at, mut word) = (1, first);
+    while wire.end().is_err() {
+        let skip = wire.count(out.len())?;
+        let change = unzigzag(wire.varint()?);
+        let next = at + skip;
+        out.get_mut(at - 1..next).ok_or(BlockError::Layout("sparse column"))?.fill(word);
+        word = word.wrapping_add(change.wrapping_mul(divisor.cast_signed()).cast_unsigned());
+        at = next + 1;
+    }
+    out.get_mut(at - 1..).ok_or(BlockError::Layout("sparse column"))?.fill(word);
+    Ok(())
+}
+
+/// Appends plane `plane` of the changes.
+pub fn put_plane(out: &mut Vec<u8>, changes: &[u64], plane: usize) {
+    out.extend(changes.iter().map(|change| (change >> (8 * plane)) as u8));
+}
+
+/// Decodes a column of `out.len()` words from its planes, each of one byte a change.
+pub fn take_shuffle(planes: &[&[u8]], first: u64, divisor: u64, out: &mut [u64]) {
+    match *planes {
+        [a] => unshuffle([a], first, divisor, out),
+        [a, b] => unshuffle([a, b], first, divisor, out),
+        [a, b, c] => unshuffle([a, b, c], first, divisor, out),
+        [a, b, c, d] => unshuffle([a, b, c, d], first, divisor, out),
+        [a, b, c, d, e] => unshuffle([a, b, c, d, e], first, divisor, out),
+        [a, b, c, d, e, f] => unshuffle([a, b, c, d, e, f], first, divisor, out),
+        [a, b, c, d, e, f, g] => unshuffle([a, b, c, d, e, f, g], first, divisor, out),
+        [a, b, c, d, e, f, g, h] => unshuffle([a, b, c, d, e, f, g, h], first, divisor, out),
+        _ => out.fill(first),
+    }
+}
+
+/// Changes put together before they are summed up: small enough for the first-level cache.
+const STRIDE: usize = 256;
+
+fn unshuffle<const N: usize>(planes: [&[u8]; N], first: u64, divisor: u64, out: &mut [u64]) {
+    let Some((head, rest)) = out.split_first_mut() else { return };
+    *head = first;
+    let mut word = first;
+    let mut changes = [0u64; STRIDE];
+    for (stride, out) in rest.chunks_mut(STRIDE).enumerate() {
+        let from = stride * STRIDE;
+        let changes = &mut changes[..out.len()];
+        changes.fill(0);
+        for (plane, bytes) in planes.iter().enumerate() {
+            let bytes = &bytes[from..from + out.len()];
+            for (change, &byte) in changes.iter_mut().zip(bytes) {
+                *change |= u64::from(byte) << (8 * plane);
+            }
+        }
+        if divisor == 1 {
+            for (out, &change) in out.iter_mut().zip(changes.iter()) {
+                word = word.wrapping_add(unzigzag(change).cast_unsigned());
+                *out = word;
+            }
+        } else {
+            for (out, &change) in out.iter_mut().zip(changes.iter()) {
+                let change = unzigzag(change).wrapping_mul(divisor.cast_signed());
+                word = word.wrapping_add(change.cast_unsigned());
+                *out = word;
+            }
+        }
+    }
+}

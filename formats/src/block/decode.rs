@@ -1,0 +1,291 @@
+//! Opens blocks.
+
+use super::coder::{self, Coder};
+use super::directory::Directory;
+use super::frame::Decompressor;
+use super::header::BlockHeader;
+use super::presence::{count, spread};
+use super::{BLOCK_VERSION, BlockError};
+use crate::reader::{Cells, ColumnRollup, Presence, Strings, Words};
+use crate::schema::{Column, ColumnType, Schema, Semantics};
+use crate::value::Value;
+
+/// An opened block: its directory is decoded, its columns are decoded when asked for.
+pub struct Block<'a> {
+    header: BlockHeader,
+    directory: Directory,
+    /// The frames of the groups.
+    frames: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    /// Opens the block in `bytes`, which is one of `schema`'s table.
+    ///
+    /// # Errors
+    /// When the block is damaged, newer than this build, or not of that table.
+    pub fn open(
+        bytes: &'a [u8],
+        schema: &Schema,
+        decompressor: &mut Decompressor,
+    ) -> Result<Block<'a>, BlockError> {
+        let (header, header_bytes) = BlockHeader::take(bytes)?;
+        let columns: Vec<&Column> = schema.row_columns().collect();
+        if header.width as usize != columns.len() || header.key_width as usize != schema.key_width()
+        {
+            return Err(BlockError::Layout("shape of the block against its schema"));
+        }
+        let frames = &bytes[header_bytes..];
+        let mut raw = Vec::new();
+        let frame = frame_at(frames, 0, header.directory_bytes)?;
+        decompressor.open(frame, "directory", &mut raw)?;
+        // Each column and, but for a regular cadence, each row has bytes in there; a damaged count
+        // is caught before memory is asked for.
+        if header.columns() > raw.len() || header.rows > MOST_ROWS {
+            return Err(BlockError::Layout("number of columns or rows"));
+        }
+        let directory = Directory::take(&raw, &header, &columns)?;
+        let frames = &frames[header.directory_bytes as usize..];
+        Ok(Block { header, directory, frames })
+    }
+
+    /// The number of the table that the block in `bytes` is of.
+    ///
+    /// # Errors
+    /// When it is no block.
+    pub fn table_of(bytes: &[u8]) -> Result<u32, BlockError> {
+        Ok(BlockHeader::take(bytes)?.0.table)
+    }
+
+    /// The header.
+    pub fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// The dictionary of its strings.
+    pub fn strings(&self) -> &Strings {
+        &self.directory.strings
+    }
+
+    /// `CLOCK_BOOTTIME` ns of each row.
+    pub fn times(&self) -> &[u64] {
+        &self.directory.times
+    }
+
+    /// Key values of each instance.
+    pub fn instances(&self, schema: &Schema) -> Vec<Vec<Value>> {
+        let width = self.header.key_width as usize;
+        let strings = &self.directory.strings;
+        (0..self.header.instances as usize)
+            .map(|instance| {
+                let words = &self.directory.keys[instance * width..(instance + 1) * width];
+                let value = |(key, word): (&Column, &u64)| strings.value(key.kind, *word);
+                schema.keys.iter().zip(words).map(value).collect()
+            })
+            .collect()
+    }
+
+    /// In which rows each instance is there.
+    pub fn presence(&self) -> Vec<Presence> {
+        (0..self.header.instances as usize)
+            .map(|instance| self.directory.instance(instance).clone())
+            .collect()
+    }
+
+    /// Decodes the selected value columns of all instances: `selected.len() * instances` of them,
+    /// column by column.
+    ///
+    /// # Errors
+    /// When a group that holds one of them is damaged.
+    pub fn columns(
+        &self,
+        selected: &[usize],
+        decompressor: &mut Decompressor,
+    ) -> Result<Vec<Cells>, BlockError> {
+        let instances = self.header.instances as usize;
+        let mut wanted = vec![false; self.header.width as usize];
+        for &value in selected {
+            *wanted.get_mut(value).ok_or(BlockError::Layout("column asked for"))? = true;
+        }
+        let mut decoded: Vec<Option<Cells>> = vec![None; self.header.columns()];
+        let mut start = 0;
+        let mut frame_start = 0;
+        let mut raw = Vec::new();
+        for group in &self.header.groups {
+            let end = group.end_column as usize;
+            if end > decoded.len() || end < start {
+                return Err(BlockError::Layout("groups"));
+            }
+            if (start..end).any(|column| wanted[column / instances]) {
+                let frame = frame_at(self.frames, frame_start, group.frame_bytes)?;
+                let needed = |column: usize| {
+                    wanted[column / instances] && self.directory.coder(column) != Coder::Constant
+                };
+                if (start..end).any(needed) {
+                    decompressor.open(frame, "group of columns", &mut raw)?;
+                    self.group(start..end, &raw, needed, &mut decoded)?;
+                }
+            }
+            frame_start += group.frame_bytes as usize;
+            start = end;
+        }
+        let mut cells = Vec::with_capacity(selected.len() * instances);
+        for &value in selected {
+            for instance in 0..instances {
+                let column = value * instances + instance;
+                cells.push(decoded[column].clone().unwrap_or_else(|| Cells {
+                    words: Words::Constant(self.directory.firsts[column]),
+                    present: self.directory.presence(column, instance).clone(),
+                }));
+            }
+        }
+        Ok(cells)
+    }
+
+    /// Decodes the wanted columns of one group out of its payload.
+    fn group(
+        &self,
+        columns: std::ops::Range<usize>,
+        raw: &[u8],
+        wanted: impl Fn(usize) -> bool,
+        decoded: &mut [Option<Cells>],
+    ) -> Result<(), BlockError> {
+        let damaged = || BlockError::Layout("group of columns");
+        let instances = self.header.instances as usize;
+        let rows = self.header.rows as usize;
+        let lengths: Vec<usize> = columns
+            .clone()
+            .map(|column| count(self.directory.presence(column, column % instances), rows))
+            .collect();
+        let mut planes = PlaneCursors::new(&self.directory, columns.clone(), &lengths);
+        let mut sparse_start = 0;
+        for (column, &length) in columns.zip(&lengths) {
+            let sparse_end = sparse_start + self.directory.sparse_bytes[column] as usize;
+            let coder = self.directory.coder(column);
+            let slices = planes.take(coder, length, raw).ok_or_else(damaged)?;
+            if wanted(column) {
+                let first = self.directory.firsts[column];
+                let divisor = self.directory.divisors[column];
+                let mut words = vec![0; length];
+                match coder {
+                    Coder::Constant => words.fill(first),
+                    Coder::Sparse => {
+                        let payload = raw.get(sparse_start..sparse_end).ok_or_else(damaged)?;
+                        coder::take_sparse(payload, first, divisor, &mut words)?;
+                    }
+                    Coder::Shuffle(width) => coder::take_shuffle(
+                        &slices[..usize::from(width)],
+                        first,
+                        divisor,
+                        &mut words,
+                    ),
+                }
+                let present = self.directory.presence(column, column % instances).clone();
+                if let Presence::Some(bits) = &present {
+                    words = spread(&words, bits, rows);
+                }
+                decoded[column] = Some(Cells { words: Words::Each(words), present });
+            }
+            sparse_start = sparse_end;
+        }
+        Ok(())
+    }
+
+    /// What is known of the selected columns without decoding them, or `None` where that is not
+    /// enough: the block has no rollups, or a counter went down inside it.
+    pub fn rollups(&self, selected: &[usize], schema: &Schema) -> Option<Vec<ColumnRollup>> {
+        let instances = self.header.instances as usize;
+        let columns: Vec<&Column> = schema.row_columns().collect();
+        let mut rollups = Vec::with_capacity(selected.len() * instances);
+        for &value in selected {
+            let column = columns.get(value)?;
+            for instance in 0..instances {
+                rollups.push(self.rollup(value * instances + instance, instance, column)?);
+            }
+        }
+        Some(rollups)
+    }
+
+    fn rollup(&self, at: usize, instance: usize, column: &Column) -> Option<ColumnRollup> {
+        let directory = &self.directory;
+        let constant = directory.coder(at) == Coder::Constant;
+        if directory.is_irregular(at) || (!constant && !self.header.has_rollups()) {
+            return None;
+        }
+        let count = count(directory.presence(at, instance), self.header.rows as usize) as u64;
+        let first = directory.firsts[at];
+        let sum = directory.sums[at];
+        Some(ColumnRollup {
+            count,
+            first,
+            last: directory.lasts[at],
+            min: directory.mins[at],
+            max: directory.maxs[at],
+            sum: match (column.semantics, column.kind) {
+                (Semantics::Gauge, ColumnType::U64) => {
+                    first as f64 * count as f64 + sum.cast_signed() as f64
+                }
+                (Semantics::Gauge, ColumnType::I64) => {
+                    first.cast_signed() as f64 * count as f64 + sum.cast_signed() as f64
+                }
+                (Semantics::Gauge, ColumnType::F64) if constant => {
+                    f64::from_bits(first) * count as f64
+                }
+                (Semantics::Gauge, ColumnType::F64) => f64::from_bits(sum),
+                _ => f64::NAN,
+            },
+        })
+    }
+}
+
+fn frame_at(frames: &[u8], start: usize, size_bytes: u32) -> Result<&[u8], BlockError> {
+    frames
+        .get(start..start.saturating_add(size_bytes as usize))
+        .ok_or(BlockError::Layout("length of a frame"))
+}
+
+/// Where the next column's bytes are in each plane of a group.
+struct PlaneCursors {
+    at: [usize; 8],
+}
+
+impl PlaneCursors {
+    fn new(
+        directory: &Directory,
+        columns: std::ops::Range<usize>,
+        lengths: &[usize],
+    ) -> PlaneCursors {
+        let mut sparse = 0;
+        let mut sizes = [0; 8];
+        for (column, &length) in columns.zip(lengths) {
+            sparse += directory.sparse_bytes[column] as usize;
+            if let Coder::Shuffle(width) = directory.coder(column) {
+                sizes[..usize::from(width)]
+                    .iter_mut()
+                    .for_each(|size| *size += length.saturating_sub(1));
+            }
+        }
+        let mut at = [sparse; 8];
+        for plane in 1..8 {
+            at[plane] = at[plane - 1] + sizes[plane - 1];
+        }
+        PlaneCursors { at }
+    }
+
+    /// The planes of the next column, which is not moved over where it has none.
+    fn take<'a>(&mut self, coder: Coder, length: usize, raw: &'a [u8]) -> Option<[&'a [u8]; 8]> {
+        let mut slices: [&[u8]; 8] = [&[]; 8];
+        if let Coder::Shuffle(width) = coder {
+            let changes = length.saturating_sub(1);
+            for (slice, at) in slices.iter_mut().zip(&mut self.at).take(usize::from(width)) {
+                *slice = raw.get(*at..*at + changes)?;
+                *at += changes;
+            }
+        }
+        Some(slices)
+    }
+}
+
+/// More rows than any block has: the writer seals long before.
+const MOST_ROWS: u32 = 1 << 24;
+
+const _: () = assert!(BLOCK_VERSION == 1, "Block::open reads version 1 alone");

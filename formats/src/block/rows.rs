@@ -1,0 +1,225 @@
+//! Rows of one table as they came, waiting to become a block.
+
+use crate::interner::Interner;
+use crate::record::{RecordError, RecordView};
+use crate::schema::Schema;
+
+/// The rows of some records of one table, with one numbering of instances and strings.
+#[derive(Clone, Default)]
+pub struct Rows {
+    /// Cells a row.
+    pub width: usize,
+    /// Key words an instance.
+    pub key_width: usize,
+    /// Row columns that hold string numbers.
+    string_columns: Vec<usize>,
+    /// Key columns that hold string numbers.
+    string_keys: Vec<usize>,
+    /// `CLOCK_BOOTTIME` ns of each sample or event.
+    pub times: Vec<u64>,
+    /// Key words of each instance.
+    pub keys: Vec<u64>,
+    /// The instance of each row.
+    pub rows: Vec<u32>,
+    /// The end of each sample within `rows`.
+    pub row_ends: Vec<u32>,
+    /// Cells, row by row.
+    pub cells: Vec<u64>,
+    /// One bit a cell, 1 where it is absent; shorter than the cells where the rest is present.
+    pub absent: Vec<u64>,
+    /// The strings of cells and keys.
+    pub strings: Interner,
+    instances: Interner,
+    in_order: bool,
+    string_map: Vec<u32>,
+    instance_map: Vec<u32>,
+    /// Records appended so far, and the one that mapped each instance last: finds duplicates.
+    records: u64,
+    mapped_by: Vec<u64>,
+    key_bytes: Vec<u8>,
+}
+
+impl Rows {
+    /// No rows of `schema`.
+    pub fn new(schema: &Schema) -> Rows {
+        let dictionary = |(at, column): (usize, &crate::schema::Column)| {
+            column.kind.is_dictionary().then_some(at)
+        };
+        Rows {
+            width: schema.row_width(),
+            key_width: schema.key_width(),
+            string_columns: schema.row_columns().enumerate().filter_map(dictionary).collect(),
+            string_keys: (schema.keys.iter().enumerate().filter_map(dictionary))
+                .filter(|_| schema.key_width() > 0)
+                .collect(),
+            in_order: true,
+            ..Rows::default()
+        }
+    }
+
+    /// How many samples or events there are.
+    pub fn samples(&self) -> usize {
+        self.times.len()
+    }
+
+    /// How many instances there are.
+    pub fn instances(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// Whether every sample has every instance, in the same order.
+    pub fn is_uniform(&self) -> bool {
+        self.in_order && self.rows.len() == self.samples() * self.instances()
+    }
+
+    /// Bytes that making a block of it will work on.
+    pub fn size_bytes(&self) -> usize {
+        (self.cells.len() + self.keys.len()) * 8 + self.strings.size_bytes()
+    }
+
+    /// From the first to the last sample, ns.
+    pub fn span_ns(&self) -> u64 {
+        match (self.times.first(), self.times.last()) {
+            (Some(first), Some(last)) => last - first,
+            _ => 0,
+        }
+    }
+
+    /// Appends the rows of a record of the same table, whose samples come after those here.
+    ///
+    /// # Errors
+    /// When its samples are not in order, or two of its instances have the same keys; then no row
+    /// of it was taken.
+    pub fn append(&mut self, record: &RecordView<'_>) -> Result<(), RecordError> {
+        if !self.comes_after(record) {
+            return Err(RecordError::Shape("samples are not in order of time"));
+        }
+        let first_row = self.rows.len();
+        self.map_strings(record);
+        self.map_instances(record)?;
+        let times = record.times();
+        self.times.extend(times.iter().map(|time| time.to_native()));
+        match record.row_instances() {
+            None => {
+                for _ in 0..times.len() {
+                    for &instance in &self.instance_map {
+                        self.rows.push(instance);
+                    }
+                    self.row_ends.push(self.rows.len() as u32);
+                }
+                self.in_order &=
+                    self.instance_map.iter().enumerate().all(|(at, &to)| at == to as usize);
+            }
+            Some((rows, ends)) => {
+                self.in_order = false;
+                self.row_ends.extend(ends.iter().map(|end| first_row as u32 + end.to_native()));
+                let map = &self.instance_map;
+                self.rows.extend(rows.iter().map(|row| map[row.to_native() as usize]));
+            }
+        }
+        self.append_cells(record, first_row);
+        Ok(())
+    }
+
+    fn comes_after(&self, record: &RecordView<'_>) -> bool {
+        let mut before = self.times.last().copied().unwrap_or(0);
+        record.times().iter().all(|time| {
+            let in_order = time.to_native() >= before;
+            before = time.to_native();
+            in_order
+        })
+    }
+
+    /// Forgets the rows, keeps the memory.
+    pub fn clear(&mut self) {
+        self.times.clear();
+        self.keys.clear();
+        self.rows.clear();
+        self.row_ends.clear();
+        self.cells.clear();
+        self.absent.clear();
+        self.strings.clear();
+        self.instances.clear();
+        self.mapped_by.clear();
+        self.in_order = true;
+    }
+
+    fn map_strings(&mut self, record: &RecordView<'_>) {
+        self.string_map.clear();
+        for index in 0..record.strings() {
+            self.string_map.push(self.strings.intern(record.string(index)));
+        }
+    }
+
+    /// The number here of a string of the record. A number beyond the record's strings can only
+    /// come from a damaged source; it becomes the empty string.
+    fn string_number(&mut self, word: u64) -> u64 {
+        let mapped = usize::try_from(word).ok().and_then(|at| self.string_map.get(at).copied());
+        u64::from(mapped.unwrap_or_else(|| self.strings.intern(b"")))
+    }
+
+    fn map_instances(&mut self, record: &RecordView<'_>) -> Result<(), RecordError> {
+        self.instance_map.clear();
+        self.records += 1;
+        let keys = record.keys();
+        for instance in 0..record.instances() {
+            let from = self.keys.len();
+            let words = &keys[instance * self.key_width..(instance + 1) * self.key_width];
+            self.keys.extend(words.iter().map(|word| word.to_native()));
+            for at in 0..self.string_keys.len() {
+                let column = from + self.string_keys[at];
+                self.keys[column] = self.string_number(self.keys[column]);
+            }
+            self.key_bytes.clear();
+            for word in &self.keys[from..] {
+                self.key_bytes.extend_from_slice(&word.to_le_bytes());
+            }
+            let known = self.instances.len();
+            let number = self.instances.intern(&self.key_bytes);
+            if (number as usize) < known {
+                self.keys.truncate(from);
+            } else {
+                self.mapped_by.push(0);
+            }
+            if std::mem::replace(&mut self.mapped_by[number as usize], self.records) == self.records
+            {
+                return Err(RecordError::Shape("two instances have the same keys"));
+            }
+            self.instance_map.push(number);
+        }
+        Ok(())
+    }
+
+    fn append_cells(&mut self, record: &RecordView<'_>, first_row: usize) {
+        let first_cell = self.cells.len();
+        self.cells.extend(record.cells().iter().map(|cell| cell.to_native()));
+        if record.has_absent() {
+            for row in 0..record.rows() {
+                for column in 0..self.width {
+                    if record.is_absent(row, column) {
+                        self.set_absent((first_row + row) * self.width + column);
+                    }
+                }
+            }
+        }
+        for at in 0..self.string_columns.len() {
+            let mut cell = first_cell + self.string_columns[at];
+            while cell < self.cells.len() {
+                self.cells[cell] = self.string_number(self.cells[cell]);
+                cell += self.width;
+            }
+        }
+    }
+
+    fn set_absent(&mut self, cell: usize) {
+        if self.absent.len() <= cell / 64 {
+            self.absent.resize(cell / 64 + 1, 0);
+        }
+        self.absent[cell / 64] |= 1 << (cell % 64);
+    }
+
+    /// Whether a cell is absent.
+    pub fn is_absent(&self, cell: usize) -> bool {
+        self.absent.get(cell / 64).is_some_and(|bits| bits >> (cell % 64) & 1 == 1)
+    }
+}

@@ -1,0 +1,91 @@
+//! Integers as bytes: variable-length ones, and arrays split into planes.
+
+use super::BlockError;
+
+/// `|v|` small stays small: 0, -1, 1, -2 become 0, 1, 2, 3.
+#[inline]
+pub fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+/// The inverse of [`zigzag`].
+#[inline]
+pub fn unzigzag(value: u64) -> i64 {
+    ((value >> 1) ^ (value & 1).wrapping_neg()).cast_signed()
+}
+
+/// Appends `value`, seven bits a byte, least first (LEB128).
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends `values` as eight planes: the lowest byte of each, then the next byte of each, ...
+pub fn put_planes(out: &mut Vec<u8>, values: &[u64]) {
+    for plane in 0..8 {
+        out.extend(values.iter().map(|value| (value >> (8 * plane)) as u8));
+    }
+}
+
+/// Reads what the functions above wrote.
+pub struct Wire<'a> {
+    bytes: &'a [u8],
+    what: &'static str,
+}
+
+impl<'a> Wire<'a> {
+    /// Reads from `bytes`, which are the `what` of a block.
+    pub fn new(bytes: &'a [u8], what: &'static str) -> Wire<'a> {
+        Wire { bytes, what }
+    }
+
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], BlockError> {
+        let (taken, rest) =
+            self.bytes.split_at_checked(count).ok_or(BlockError::Layout(self.what))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    /// The next variable-length integer.
+    #[inline]
+    pub fn varint(&mut self) -> Result<u64, BlockError> {
+        let mut value = 0u64;
+        for (at, &byte) in self.bytes.iter().enumerate().take(10) {
+            value |= u64::from(byte & 0x7f) << (7 * at);
+            if byte < 0x80 {
+                self.bytes = &self.bytes[at + 1..];
+                return Ok(value);
+            }
+        }
+        Err(BlockError::Layout(self.what))
+    }
+
+    /// The next variable-length integer, which counts things that are at most `most`.
+    pub fn count(&mut self, most: usize) -> Result<usize, BlockError> {
+        match usize::try_from(self.varint()?) {
+            Ok(count) if count <= most => Ok(count),
+            _ => Err(BlockError::Layout(self.what)),
+        }
+    }
+
+    /// The next `count` integers out of planes.
+    pub fn planes(&mut self, count: usize) -> Result<Vec<u64>, BlockError> {
+        let mut values = vec![0u64; count];
+        for plane in 0..8 {
+            for (value, &byte) in values.iter_mut().zip(self.take(count)?) {
+                *value |= u64::from(byte) << (8 * plane);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Whether everything was read.
+    pub fn end(&self) -> Result<(), BlockError> {
+        if self.bytes.is_empty() { Ok(()) } else { Err(BlockError::Layout(self.what)) }
+    }
+}

@@ -1,0 +1,125 @@
+//! A block into a chunk or a summary.
+
+use super::plan::{Bytes, SegmentPlan, Wanted};
+use super::timeline::Timeline;
+use super::{Cells, Chunk, ColumnRollup, Presence, ReadError, Rollup, ScanItem, Summary, Words};
+use crate::block::{Block, Decompressor};
+use crate::segment::SegmentError;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Decodes the `at`-th block of a plan; `None` when none of its rows is wanted.
+pub fn block(
+    plan: &SegmentPlan,
+    at: usize,
+    timeline: &Timeline,
+    wanted: &Wanted,
+    rollup: Option<Rollup>,
+    decompressor: &mut Decompressor,
+) -> Result<Option<ScanItem>, ReadError> {
+    let segment = &plan.segment;
+    let stored;
+    let (id, bytes) = match &plan.blocks[at].0 {
+        Bytes::Stored(id) => {
+            stored = plan.view.block(*id).map_err(|error| segment.error(error))?;
+            (*id, &stored)
+        }
+        Bytes::Made(bytes) => (u64::MAX, bytes),
+    };
+    let damaged = |why| segment.error(SegmentError::Block { id, why });
+    let block = Block::open(bytes, &plan.schema, decompressor).map_err(damaged)?;
+    let boot_times = block.times();
+    let times = timeline.wall_times(segment.boot, boot_times);
+    let rows = times.partition_point(|time| *time < wanted.from)
+        ..times.partition_point(|time| *time < wanted.to);
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let is_whole = rows == (0..times.len());
+    if let Some(rollup) = rollup
+        && is_whole
+        && step_of(rollup, times[0]) == step_of(rollup, times[times.len() - 1])
+        && let Some(columns) = rollups(&block, plan)
+    {
+        return Ok(Some(ScanItem::Summary(Summary {
+            schema: wanted.schema.clone(),
+            instances: block.instances(&plan.schema),
+            selected: wanted.selected.clone(),
+            times: (times[0], times[times.len() - 1]),
+            boot_times: (boot_times[0], boot_times[boot_times.len() - 1]),
+            rows: times.len(),
+            columns,
+            strings: block.strings().clone(),
+        })));
+    }
+    let existing: Vec<usize> = plan.columns.iter().flatten().copied().collect();
+    let decoded = block.columns(&existing, decompressor).map_err(damaged)?;
+    let instances = block.instances(&plan.schema);
+    let mut decoded = decoded.into_iter();
+    let mut cells = Vec::with_capacity(plan.columns.len() * instances.len());
+    for column in &plan.columns {
+        for _ in 0..instances.len() {
+            let missing = || Cells { words: Words::Constant(0), present: Presence::None };
+            let found = if column.is_some() { decoded.next() } else { None };
+            cells.push(found.unwrap_or_else(missing));
+        }
+    }
+    let mut present = block.presence();
+    if !is_whole {
+        cells.iter_mut().for_each(|cells| crop_cells(cells, &rows));
+        present.iter_mut().for_each(|presence| crop_presence(presence, &rows));
+    }
+    Ok(Some(ScanItem::Chunk(Chunk {
+        schema: wanted.schema.clone(),
+        boot_times: boot_times[rows.clone()].to_vec(),
+        times: if is_whole { times } else { times[rows].to_vec() },
+        instances,
+        selected: wanted.selected.clone(),
+        cells,
+        present,
+        strings: block.strings().clone(),
+    })))
+}
+
+fn step_of(rollup: Rollup, time: i64) -> i64 {
+    time.saturating_sub(rollup.origin).div_euclid(rollup.step.max(1))
+}
+
+fn rollups(block: &Block<'_>, plan: &SegmentPlan) -> Option<Vec<ColumnRollup>> {
+    let existing: Vec<usize> = plan.columns.iter().flatten().copied().collect();
+    let mut known = block.rollups(&existing, &plan.schema)?.into_iter();
+    let instances = block.header().instances as usize;
+    let missing = ColumnRollup { count: 0, first: 0, last: 0, min: 0, max: 0, sum: f64::NAN };
+    let mut columns = Vec::with_capacity(plan.columns.len() * instances);
+    for column in &plan.columns {
+        for _ in 0..instances {
+            columns.push(if column.is_some() { known.next()? } else { missing });
+        }
+    }
+    Some(columns)
+}
+
+fn crop_cells(cells: &mut Cells, rows: &Range<usize>) {
+    if let Words::Each(words) = &mut cells.words {
+        words.truncate(rows.end);
+        words.drain(..rows.start);
+    }
+    crop_presence(&mut cells.present, rows);
+}
+
+fn crop_presence(presence: &mut Presence, rows: &Range<usize>) {
+    let Presence::Some(_) = presence else { return };
+    let mut bits = vec![0u64; rows.len().div_ceil(64)];
+    let mut count = 0;
+    for (to, from) in rows.clone().enumerate() {
+        if presence.at(from) {
+            bits[to / 64] |= 1 << (to % 64);
+            count += 1;
+        }
+    }
+    *presence = match count {
+        0 => Presence::None,
+        all if all == rows.len() => Presence::All,
+        _ => Presence::Some(Arc::new(bits)),
+    };
+}

@@ -1,0 +1,87 @@
+//! Which blocks of a segment a scan reads.
+
+use super::ReadError;
+use super::recording::OpenSegment;
+use super::tail;
+use super::timeline::Timeline;
+use crate::schema::{Column, Schema};
+use crate::segment::SegmentView;
+use std::sync::Arc;
+
+/// Where a block's bytes are.
+pub enum Bytes {
+    /// In the segment, under this number.
+    Stored(u64),
+    /// In memory: made from the journal.
+    Made(Vec<u8>),
+}
+
+/// The part of a scan that one segment answers.
+pub struct SegmentPlan {
+    /// The segment.
+    pub segment: Arc<OpenSegment>,
+    /// The state of it that is read.
+    pub view: SegmentView,
+    /// The table's schema there.
+    pub schema: Arc<Schema>,
+    /// For each selected column of the newest schema the column there, if it has it.
+    pub columns: Vec<Option<usize>>,
+    /// The blocks, in order of time, and their length.
+    pub blocks: Vec<(Bytes, u32)>,
+    /// What could not be read while planning.
+    pub problems: Vec<ReadError>,
+}
+
+/// What is wanted of every segment.
+pub struct Wanted {
+    /// The newest schema of the table.
+    pub schema: Arc<Schema>,
+    /// The selected columns, as indices into its row columns.
+    pub selected: Vec<usize>,
+    /// First wall time, ns.
+    pub from: i64,
+    /// End of the span, exclusive.
+    pub to: i64,
+}
+
+/// Plans the reading of one segment; `None` when it has nothing of it.
+pub fn plan(
+    segment: &Arc<OpenSegment>,
+    timeline: &Timeline,
+    wanted: &Wanted,
+) -> Result<Option<SegmentPlan>, ReadError> {
+    let Some((table, schema)) = segment.table(&wanted.schema.name) else { return Ok(None) };
+    let Some((first_ns, last_ns)) = timeline.boot_span(segment.boot, wanted.from, wanted.to) else {
+        return Ok(None);
+    };
+    let same_keys = |a: &Schema, b: &Schema| {
+        let shape = |schema: &Schema| -> Vec<_> {
+            schema.keys.iter().map(|key| (key.name.clone(), key.kind)).collect()
+        };
+        a.kind == b.kind && shape(a) == shape(b)
+    };
+    if !same_keys(&schema, &wanted.schema) {
+        return Err(segment.damaged(format!("its table {} has other keys", schema.name)));
+    }
+    let damaged = |error| segment.error(error);
+    let view = segment.reader.view().map_err(damaged)?;
+    let mut problems = Vec::new();
+    let entries = view.entries(table, first_ns, last_ns).map_err(damaged)?;
+    let mut blocks: Vec<(Bytes, u32)> =
+        entries.iter().map(|entry| (Bytes::Stored(entry.id), entry.size_bytes)).collect();
+    if let Some(made) =
+        tail::block(segment, &view, table, &schema, &mut problems).map_err(damaged)?
+    {
+        let size = made.len() as u32;
+        blocks.push((Bytes::Made(made), size));
+    }
+    let newest: Vec<&Column> = wanted.schema.row_columns().collect();
+    let columns = (wanted.selected.iter())
+        .map(|&column| {
+            let column = newest[column];
+            schema.row_columns().position(|c| c.name == column.name && c.kind == column.kind)
+        })
+        .collect();
+    let problems = problems.into_iter().map(damaged).collect();
+    Ok(Some(SegmentPlan { segment: segment.clone(), view, schema, columns, blocks, problems }))
+}

@@ -1,0 +1,66 @@
+//! The rows of a table that are in the journal only, as a block made in memory.
+
+use super::recording::OpenSegment;
+use crate::block::{Decompressor, Encoder, Rows};
+use crate::record::RecordView;
+use crate::schema::Schema;
+use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
+
+/// The block of the rows of `table` that the journal has and no block; `None` when there are none.
+/// Damaged entries are told in `problems`.
+pub fn block(
+    segment: &OpenSegment,
+    view: &SegmentView,
+    table: u32,
+    schema: &Schema,
+    problems: &mut Vec<SegmentError>,
+) -> Result<Option<Vec<u8>>, SegmentError> {
+    let sealed = view.ends(table)?.map(|(_, last)| last);
+    let rows = rows(segment, view, table, schema, sealed, problems)?;
+    if rows.samples() == 0 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    Encoder::default()
+        .encode(&rows, schema, table, &mut bytes)
+        .map_err(|why| SegmentError::Block { id: u64::MAX, why })?;
+    Ok(Some(bytes))
+}
+
+fn rows(
+    segment: &OpenSegment,
+    view: &SegmentView,
+    table: u32,
+    schema: &Schema,
+    sealed: Option<IndexEntry>,
+    problems: &mut Vec<SegmentError>,
+) -> Result<Rows, SegmentError> {
+    let salvaged = segment.reader.access() == Access::Salvaged;
+    let mut rows = Rows::new(schema);
+    for entry in view.journal(&mut Decompressor::default())? {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for (_, number, record) in entry.records().filter(|(of, _, _)| *of == table) {
+            let Ok(record) = RecordView::access(record, schema.row_width(), schema.key_width())
+            else {
+                continue;
+            };
+            // What was found by searching the file may long be in a block, and its index does not
+            // know the numbers of records.
+            let is_sealed = sealed.is_some_and(|sealed| match record.times().last() {
+                Some(last) if salvaged => last.to_native() <= sealed.last_ns,
+                _ => number <= sealed.records,
+            });
+            if !is_sealed {
+                // Records of one table are in order but in a file that was searched.
+                let _ = rows.append(&record);
+            }
+        }
+    }
+    Ok(rows)
+}

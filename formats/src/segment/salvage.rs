@@ -1,0 +1,139 @@
+//! Finds the chunks of a segment whose trees are lost: a torn copy, a truncated file, noise in the
+//! wrong page. Every chunk says what it is and has a checksum, so the file is searched for them.
+
+use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, MAGIC, chunk_key};
+use super::index::IndexEntry;
+use crate::block::{Block, Decompressor};
+use crate::segment::describe::take_schema;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The chunks that were found, by key.
+pub struct Salvage {
+    file: File,
+    /// Offset and length of envelope and payload.
+    found: BTreeMap<u64, (u64, usize)>,
+    index: BTreeMap<(u32, u64, u64), IndexEntry>,
+}
+
+/// The file is searched in windows of this size.
+const WINDOW_BYTES: usize = 1 << 20;
+
+impl Salvage {
+    /// Searches `file`.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn search(file: File) -> io::Result<Salvage> {
+        let mut salvage = Salvage { file, found: BTreeMap::new(), index: BTreeMap::new() };
+        let length = salvage.file.metadata()?.len();
+        let mut window = vec![0; WINDOW_BYTES];
+        let mut at = 0;
+        while at < length {
+            let size = (length - at).min(WINDOW_BYTES as u64) as usize;
+            salvage.file.read_exact_at(&mut window[..size], at)?;
+            for hit in hits(&window[..size]) {
+                salvage.take(at + hit as u64, length)?;
+            }
+            if size < WINDOW_BYTES {
+                break;
+            }
+            at += (WINDOW_BYTES - MAGIC.len() + 1) as u64;
+        }
+        salvage.rebuild_index();
+        Ok(salvage)
+    }
+
+    /// The payload of a chunk's piece.
+    pub fn get(&self, key: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(&(offset, length)) = self.found.get(&key) else { return Ok(None) };
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(Some(bytes))
+    }
+
+    /// The keys of all pieces between two keys.
+    pub fn keys(&self, range: std::ops::Range<u64>) -> impl DoubleEndedIterator<Item = u64> {
+        self.found.range(range).map(|(key, _)| *key)
+    }
+
+    /// The index, made anew from the blocks.
+    pub fn index(&self) -> &BTreeMap<(u32, u64, u64), IndexEntry> {
+        &self.index
+    }
+
+    fn take(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        let mut head = [0; ENVELOPE_BYTES];
+        if offset + ENVELOPE_BYTES as u64 > length {
+            return Ok(());
+        }
+        self.file.read_exact_at(&mut head, offset)?;
+        let payload = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
+        let size = ENVELOPE_BYTES as u64 + u64::from(payload);
+        if offset + size > length {
+            return Ok(());
+        }
+        let mut bytes = vec![0; size as usize];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        if let Ok((envelope, _)) = Envelope::take(&bytes) {
+            self.found.insert(envelope.key(), (offset, bytes.len()));
+        }
+        Ok(())
+    }
+
+    fn rebuild_index(&mut self) {
+        let mut decompressor = Decompressor::default();
+        let mut schemas = BTreeMap::new();
+        let of_kind = |kind| chunk_key(kind, 0, 0)..chunk_key(kind, u64::MAX, 3) + 1;
+        for key in self.keys(of_kind(ChunkKind::Schema)).filter(|key| key & 3 == 0) {
+            let id = (key & 0x00ff_ffff_ffff_ffff) >> 2;
+            if let Some(schema) = self.whole(ChunkKind::Schema, id)
+                && let Ok(schema) = take_schema(&schema.0)
+            {
+                schemas.insert(id as u32, schema);
+            }
+        }
+        let mut entries = BTreeMap::new();
+        for key in self.keys(of_kind(ChunkKind::Block)).filter(|key| key & 3 == 0) {
+            let id = (key & 0x00ff_ffff_ffff_ffff) >> 2;
+            let Some((bytes, pieces)) = self.whole(ChunkKind::Block, id) else { continue };
+            let Ok(table) = Block::table_of(&bytes) else { continue };
+            let Some(schema) = schemas.get(&table) else { continue };
+            let Ok(block) = Block::open(&bytes, schema, &mut decompressor) else { continue };
+            let entry = IndexEntry {
+                table,
+                id,
+                first_ns: block.header().first_ns,
+                last_ns: block.times().last().copied().unwrap_or(0),
+                records: 0,
+                rows: block.header().rows,
+                size_bytes: bytes.len() as u32,
+                pieces,
+            };
+            entries.insert(entry.key(), entry);
+        }
+        self.index = entries;
+    }
+
+    /// All pieces of a chunk put together, and how many they are.
+    fn whole(&self, kind: ChunkKind, id: u64) -> Option<(Vec<u8>, u8)> {
+        let mut whole = Vec::new();
+        let mut piece = 0;
+        loop {
+            let bytes = self.get(chunk_key(kind, id, piece)).ok()??;
+            let (envelope, payload) = Envelope::take(&bytes).ok()?;
+            whole.extend_from_slice(payload);
+            piece += 1;
+            if piece >= envelope.pieces {
+                return Some((whole, piece));
+            }
+        }
+    }
+}
+
+/// Where the magic stands in a window.
+fn hits(window: &[u8]) -> impl Iterator<Item = usize> {
+    window.windows(MAGIC.len()).enumerate().filter(|(_, at)| **at == MAGIC).map(|(at, _)| at)
+}

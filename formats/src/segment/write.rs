@@ -1,0 +1,167 @@
+//! Writes a segment.
+
+use super::describe::{put_description, put_schema};
+use super::envelope::{ChunkKind, Envelope, chunk_key, pieces_of};
+use super::index::IndexEntry;
+use super::{CACHE_BYTES, CHUNKS, INDEX, SegmentDescription, file_name};
+use crate::schema::Schema;
+use redb::{Builder, ConcurrencyMode, Database};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Everything that one commit brings.
+#[derive(Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    puts: Vec<(u64, Range<usize>)>,
+    removes: Vec<u64>,
+    index: Vec<IndexEntry>,
+}
+
+impl Batch {
+    /// Adds a chunk; returns in how many pieces.
+    pub fn put(&mut self, kind: ChunkKind, id: u64, payload: &[u8]) -> u8 {
+        let pieces = pieces_of(payload.len()).count() as u8;
+        for (piece, range) in pieces_of(payload.len()).enumerate() {
+            let envelope = Envelope { kind, id, piece: piece as u8, pieces };
+            let start = self.bytes.len();
+            envelope.put(&payload[range], &mut self.bytes);
+            self.puts.push((envelope.key(), start..self.bytes.len()));
+        }
+        pieces
+    }
+
+    /// Adds the index entry of a block.
+    pub fn index(&mut self, entry: IndexEntry) {
+        self.index.push(entry);
+    }
+
+    /// Takes a journal entry, of `pieces` pieces, away.
+    pub fn remove_journal(&mut self, id: u64, pieces: u8) {
+        self.removes.extend((0..pieces).map(|piece| chunk_key(ChunkKind::Journal, id, piece)));
+    }
+
+    /// Adds a schema under the table's number.
+    ///
+    /// # Errors
+    /// When memory cannot be had.
+    pub fn put_schema(&mut self, table: u32, schema: &Schema) -> Result<(), rkyv::rancor::Error> {
+        let archive = put_schema(schema)?;
+        self.put(ChunkKind::Schema, u64::from(table), &archive);
+        Ok(())
+    }
+
+    /// Bytes of all chunks.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.removes.is_empty() && self.index.is_empty()
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.puts.clear();
+        self.removes.clear();
+        self.index.clear();
+    }
+}
+
+/// A segment that is being written.
+pub struct SegmentWriter {
+    database: Database,
+    path: PathBuf,
+    /// The same file, to ask what it takes on disk.
+    file: File,
+}
+
+impl SegmentWriter {
+    /// Creates the segment in `dir`: under a temporary name, with its description durable, then
+    /// renamed, so that a file of the final name is always a segment.
+    ///
+    /// # Errors
+    /// What the disk or redb says.
+    pub fn create(dir: &Path, description: &SegmentDescription) -> Result<Self, redb::Error> {
+        let path = dir.join(file_name(description.number));
+        let temporary = path.with_extension("redb.tmp");
+        let written = Self::create_at(&temporary, description).and_then(|(database, file)| {
+            std::fs::rename(&temporary, &path)?;
+            File::open(dir)?.sync_all()?;
+            Ok(SegmentWriter { database, path, file })
+        });
+        if written.is_err() {
+            // Nothing of it is worth keeping; a leftover is removed at the next start.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn create_at(
+        path: &Path,
+        description: &SegmentDescription,
+    ) -> Result<(Database, File), redb::Error> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(path)?;
+        let again = file.try_clone()?;
+        let database = Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+            .create_file(file)?;
+        let mut batch = Batch::default();
+        let archive = put_description(description).map_err(|_| out_of_memory())?;
+        batch.put(ChunkKind::Description, 0, &archive);
+        commit(&database, &batch)?;
+        Ok((database, again))
+    }
+
+    /// Makes a batch durable, as a whole or not at all.
+    ///
+    /// # Errors
+    /// What the disk or redb says; then nothing of it is there.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), redb::Error> {
+        commit(&self.database, batch)
+    }
+
+    /// Bytes that the file takes on disk.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn size_bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.blocks() * 512)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn commit(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut chunks = transaction.open_table(CHUNKS)?;
+        for (key, range) in &batch.puts {
+            chunks.insert(key, &batch.bytes[range.clone()])?;
+        }
+        for key in &batch.removes {
+            chunks.remove(key)?;
+        }
+        let mut index = transaction.open_table(INDEX)?;
+        for entry in &batch.index {
+            index.insert(entry.key(), &entry.value()[..])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn out_of_memory() -> redb::Error {
+    redb::Error::Io(io::ErrorKind::OutOfMemory.into())
+}

@@ -1,0 +1,67 @@
+//! How a recording is written.
+
+use super::WriteError;
+
+/// The smallest ring: a segment of redb takes some pages before it holds anything, and the ring
+/// must hold several.
+pub const LEAST_RING_BYTES: u64 = 4 << 20;
+
+/// A segment is full at this size, or at a sixteenth of the ring.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// How to write a recording.
+#[derive(Clone, Debug)]
+pub struct WriterOptions {
+    /// The most that `du` of the directory may ever say, tiers included.
+    pub ring_size_bytes: u64,
+    /// Rollup tiers, finest first.
+    pub tiers: Vec<TierOptions>,
+    /// Name of the host.
+    pub host: String,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// Version of the recorder.
+    pub recorder_version: String,
+}
+
+/// A rollup tier.
+#[derive(Clone, Copy, Debug)]
+pub struct TierOptions {
+    /// What each row covers, ns.
+    pub step_ns: u64,
+    /// Its share of the ring, bytes.
+    pub size_bytes: u64,
+}
+
+impl WriterOptions {
+    /// Options for this machine: its name, its boot, and rings of the given size.
+    pub fn new(ring_size_bytes: u64) -> WriterOptions {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        WriterOptions {
+            ring_size_bytes,
+            tiers: Vec::new(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            boot_id: boot_id.unwrap_or_default().trim().to_owned(),
+            recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// The size at which a segment is closed.
+    pub fn segment_size_bytes(&self) -> u64 {
+        (self.ring_size_bytes / 16).min(SEGMENT_BYTES)
+    }
+
+    /// Whether a recording can be kept under these options.
+    ///
+    /// # Errors
+    /// [`WriteError::TooSmall`].
+    pub fn check(&self) -> Result<(), WriteError> {
+        if self.ring_size_bytes < LEAST_RING_BYTES {
+            return Err(WriteError::TooSmall {
+                size_bytes: self.ring_size_bytes,
+                least_bytes: LEAST_RING_BYTES,
+            });
+        }
+        Ok(())
+    }
+}
