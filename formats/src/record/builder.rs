@@ -307,3 +307,69 @@ impl KeyFiller<'_> {
         self.words.push(u64::from(self.strings.intern(value)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::RecordBuilder;
+    use crate::record::RecordView;
+    use crate::schema::{ColumnType, Schema, unit};
+    use rkyv::util::AlignedVec;
+
+    #[test]
+    fn an_event_that_fails_half_way_takes_no_other_event_with_it() {
+        let schema = Schema::event("exit", "test", "Processes that ended")
+            .key("pid", ColumnType::U64, "which")
+            .state("code", ColumnType::U64, "how");
+        let mut record = RecordBuilder::new(&schema);
+        for pid in 1..=3 {
+            record.begin_event(pid * 10);
+            record.u64(pid);
+            record.u64(0);
+            record.end_event();
+        }
+        assert!(!record.is_open());
+        record.begin_event(40);
+        record.u64(4);
+        assert!(record.is_open(), "begun and not ended");
+        record.abandon_sample();
+        assert!(!record.is_open());
+        assert_eq!((record.samples(), record.rows(), record.span_ns()), (3, 3, Some((10, 30))));
+
+        let mut bytes = AlignedVec::new();
+        record.finish(0, &mut bytes).unwrap();
+        let view = RecordView::access(&bytes, schema.row_width(), schema.key_width()).unwrap();
+        let cells: Vec<u64> = view.cells().iter().map(|cell| cell.to_native()).collect();
+        assert_eq!(cells, [1, 0, 2, 0, 3, 0]);
+    }
+
+    #[test]
+    fn a_sample_that_fails_half_way_takes_no_other_sample_with_it() {
+        let schema = Schema::sample("disk", "test", "Disks")
+            .key("device", ColumnType::String, "which")
+            .counter("reads", unit::COUNT, "how many");
+        let mut record = RecordBuilder::new(&schema);
+        for time in [10, 20] {
+            record.begin_sample(time);
+            for device in ["sda", "sdb"] {
+                record.instance(|key| key.str(device));
+                record.u64(time);
+            }
+            record.end_sample();
+        }
+        record.begin_sample(30);
+        record.instance(|key| key.str("sda"));
+        record.u64(30);
+        record.instance(|key| key.str("new"));
+        record.abandon_sample();
+
+        let mut bytes = AlignedVec::new();
+        record.finish(0, &mut bytes).unwrap();
+        let view = RecordView::access(&bytes, schema.row_width(), schema.key_width()).unwrap();
+        assert_eq!(view.times().len(), 2);
+        assert_eq!(view.rows(), 4);
+        let cells: Vec<u64> = view.cells().iter().map(|cell| cell.to_native()).collect();
+        assert_eq!(cells, [10, 10, 20, 20]);
+    }
+}

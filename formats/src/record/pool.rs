@@ -66,3 +66,41 @@ impl Drop for PooledBuffer {
         self.pool.stack().push(buffer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::BufferPool;
+
+    #[test]
+    fn one_buffer_under_way_at_a_time_is_one_buffer_grown() {
+        let pool = BufferPool::new(8, 1 << 20);
+        for round in 0..100 {
+            let mut buffer = pool.take().unwrap();
+            assert_eq!(buffer.capacity() > 0, round > 0, "round {round}: the buffer used before");
+            buffer.extend_from_slice(&[7; 1000]);
+        }
+        assert_eq!(pool.free(), 8);
+    }
+
+    #[test]
+    fn a_pool_that_is_used_up_says_so_and_recovers() {
+        let pool = BufferPool::new(2, 1 << 20);
+        let (first, second) = (pool.take().unwrap(), pool.take().unwrap());
+        assert!(pool.take().is_none(), "both are under way");
+        drop(first);
+        assert!(pool.take().is_some());
+        drop(second);
+        assert_eq!(pool.free(), 2);
+    }
+
+    #[test]
+    fn a_buffer_that_grew_beyond_the_limit_gives_its_memory_back() {
+        let pool = BufferPool::new(1, 1000);
+        let mut buffer = pool.take().unwrap();
+        buffer.extend_from_slice(&[7; 5000]);
+        drop(buffer);
+        assert_eq!(pool.take().unwrap().capacity(), 0);
+    }
+}
