@@ -4,7 +4,9 @@
 //! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
 //! that runs it all follow from the descriptor.
 
+mod descriptors;
 mod loadavg;
+mod process;
 mod stat;
 #[cfg(test)]
 mod trial;
@@ -155,4 +157,4 @@ impl SourceError {
 }
 
 /// Every source, in the order in which people want to see them.
-pub static SOURCES: &[&Descriptor] = &[&stat::SOURCE, &loadavg::SOURCE];
+pub static SOURCES: &[&Descriptor] = &[&stat::SOURCE, &loadavg::SOURCE, &process::SOURCE];

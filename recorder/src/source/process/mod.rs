@@ -1,0 +1,197 @@
+//! Every process: what it is, what it used, what it waits for.
+//!
+//! # What is read when
+//!
+//! Reading everything of a process costs 14 to 20 µs once a second, and most processes sleep. So
+//! the first thing that is read is the process's CPU-time clock ([`cpu_clock`]): 1 µs, and exact
+//! for all threads together, those that ended included. A clock that has not moved since the last
+//! sample proves that no thread ran in between, and what only a running thread can change has not
+//! changed: CPU times, faults, I/O (all counted in the context of the caller, and the workers of
+//! io_uring are threads of the process), context switches, threads, user, program.
+//!
+//! Two things are not proved by it, and so read in any case:
+//!
+//! - A thread that is on a CPU right now is counted up to its last tick (4 ms at 250 Hz, a second
+//!   where the tick is stopped). A process that was last seen running or ready (`R`), or waiting
+//!   for I/O (`D`), is therefore read at every sample. One that woke a moment ago and has not seen
+//!   a tick yet is seen at the next sample.
+//! - Others can change it: reclaim takes pages away, someone moves it to another control group or
+//!   renices it, and it may be ready to run without getting a CPU. So `stat`, `status` and `cgroup`
+//!   of every process are read every 10 s, spread over time; the schema says so.
+//!
+//! The time in `stat` would not do as the proof: it is the exact time cut to ticks of 10 ms. Nor
+//! would `schedstat`, which is that of the first thread alone.
+//!
+//! The clocks are numbered by the pids of the recorder's own pid namespace. Where procfs is that
+//! of another one, everything is read at every sample.
+//!
+//! # What can block
+//!
+//! `cmdline` takes the lock of the process's memory, and a process that hangs in the kernel can
+//! hold that for ever (it is why `ps` hangs on sick machines). It is read when the program
+//! changes, and never while the process waits uninterruptibly. None of the other files takes it.
+
+mod cpu_clock;
+mod files;
+mod io;
+mod membership;
+mod netlink;
+mod pids;
+mod scheduling;
+mod stat;
+mod status;
+mod table;
+mod taskstats;
+#[cfg(test)]
+mod tests;
+mod title;
+mod tracked;
+
+use super::{Context, Descriptor, Sink, Source, SourceError};
+use crate::parse::{Fields, lines};
+use files::Reader;
+use pids::Pids;
+use scheduling::Scheduler;
+use std::path::Path;
+use std::time::Duration;
+use table::Units;
+use tracked::{Process, Tools};
+
+/// The source of the table `process`.
+pub const SOURCE: Descriptor = Descriptor {
+    name: "process",
+    reads: "/proc/PID",
+    default_interval: Duration::from_secs(1),
+    default_on: true,
+    tables: || vec![table::schema()],
+    open,
+};
+
+/// So many processes are recorded, those with the lowest pids; memory must stay bounded.
+const MAX_PROCESSES: usize = 16_384;
+
+fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
+    let same_namespace = is_our_pid_namespace(&context.proc);
+    let tools = Tools {
+        reader: Reader::open(&context.proc)?,
+        scheduler: Scheduler::open(&context.proc, same_namespace),
+        clocks: same_namespace,
+    };
+    Ok(Box::new(Processes {
+        pids: Pids::open(&context.proc, MAX_PROCESSES, same_namespace)?,
+        tools,
+        tracked: Vec::new(),
+        units: Units::here(),
+        sees_init: context.proc.join("1/stat").exists(),
+        unreadable: 0,
+    }))
+}
+
+/// Whether the pids in the procfs at `root` are those that this process knows: it lists the pid of
+/// its reader in its own namespace first, then in those within.
+fn is_our_pid_namespace(root: &Path) -> bool {
+    let Ok(status) = std::fs::read(root.join("self/status")) else { return false };
+    lines(&status).find_map(|line| line.strip_prefix(b"NSpid:")).is_some_and(|pids| {
+        let mut pids = Fields::new(pids);
+        pids.u64() == Some(std::process::id().into()) && pids.word().is_none()
+    })
+}
+
+struct Processes {
+    tools: Tools,
+    pids: Pids,
+    /// Those that were there at the last sample, by pid.
+    tracked: Vec<Process>,
+    units: Units,
+    sees_init: bool,
+    /// Processes whose I/O could not be read, at the last sample.
+    unreadable: usize,
+}
+
+impl Source for Processes {
+    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
+        let time_ns = sink.time_ns();
+        self.notice(time_ns)?;
+        let time_ns = sink.time_ns();
+        let table = sink.table(0);
+        table.begin_sample(time_ns);
+        self.unreadable = 0;
+        let mut failure = None;
+        let Processes { tools, tracked, units, unreadable, .. } = self;
+        tracked.retain_mut(|process| match process.update(time_ns, tools) {
+            Ok(true) => {
+                *unreadable += usize::from(process.io.read_calls.is_none());
+                table::push(table, process, *units);
+                true
+            }
+            Ok(false) => {
+                process.close(tools);
+                false
+            }
+            Err(error) => {
+                failure = Some(error);
+                true
+            }
+        });
+        table.end_sample();
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let mut limits = Vec::new();
+        if !self.sees_init {
+            limits.push(
+                "processes of other users are hidden: procfs is mounted with hidepid; run it as \
+                 root, or in the group of its option gid"
+                    .to_owned(),
+            );
+        }
+        if self.unreadable > 0 {
+            limits.push(format!(
+                "I/O of {} processes is absent: only root and their owner may read it \
+                 (CAP_SYS_PTRACE)",
+                self.unreadable
+            ));
+        }
+        if !self.tools.clocks {
+            limits.push(
+                "exact CPU time (cpu_ns) is absent and every process is read at every sample: \
+                 procfs is that of another pid namespace; run the recorder in it"
+                    .to_owned(),
+            );
+        }
+        limits.extend(self.tools.scheduler.limit());
+        if self.pids.left_out() > 0 {
+            limits.push(format!(
+                "{} processes are left out: at most {MAX_PROCESSES} are recorded, those with the \
+                 lowest pids",
+                self.pids.left_out()
+            ));
+        }
+        limits
+    }
+}
+
+impl Processes {
+    /// Takes up the processes that are new. Those that are gone are noticed when they are read.
+    fn notice(&mut self, now_ns: u64) -> Result<(), SourceError> {
+        let Processes { pids, tools, tracked, .. } = self;
+        let Some(pids) = pids.changed(now_ns)? else { return Ok(()) };
+        let mut at = 0;
+        for &pid in pids {
+            while tracked.get(at).is_some_and(|process| process.pid < pid) {
+                at += 1;
+            }
+            if tracked.get(at).is_none_or(|process| process.pid != pid) {
+                tracked.insert(at, Process::new(pid));
+            }
+            at += 1;
+        }
+        while tracked.len() > MAX_PROCESSES
+            && let Some(mut last) = tracked.pop()
+        {
+            last.close(tools);
+        }
+        Ok(())
+    }
+}

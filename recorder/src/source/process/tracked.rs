@@ -1,0 +1,223 @@
+//! One process and what was read of it last.
+
+use super::cpu_clock;
+use super::files::{KeptFiles, Missing, ProcessPath, Reader};
+use super::io::{self, Io};
+use super::scheduling::{Scheduler, Scheduling};
+use super::stat::{self, Stat};
+use super::status::{self, Status};
+use super::{membership, title};
+use crate::source::SourceError;
+use std::path::PathBuf;
+
+/// What changes without the process running (see the source's own words) is read this often.
+pub const REFRESH_NS: u64 = 10_000_000_000;
+/// Its files are closed when it has not run for this long.
+const CLOSE_AFTER_NS: u64 = 60_000_000_000;
+
+/// What processes are read with.
+pub struct Tools {
+    /// Their files.
+    pub reader: Reader,
+    /// Their scheduling.
+    pub scheduler: Scheduler,
+    /// Whether their pids are those of this pid namespace, so that their clocks can be read.
+    pub clocks: bool,
+}
+
+/// A process.
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// CPU time, exact, where the clocks can be read.
+    pub cpu_ns: Option<u64>,
+    /// Its name, as the kernel has it.
+    pub command: Vec<u8>,
+    /// Its command line.
+    pub title: Vec<u8>,
+    /// Its control group.
+    pub cgroup: Vec<u8>,
+    /// From `stat`.
+    pub stat: Stat,
+    /// From `status`.
+    pub status: Status,
+    /// From `io`, if it could be read.
+    pub io: Io,
+    /// From taskstats or `schedstat`.
+    pub scheduling: Scheduling,
+    path: ProcessPath,
+    files: KeptFiles,
+    known: bool,
+    title_due: bool,
+    title_settled: bool,
+    refresh_at_ns: u64,
+    ran_ns: u64,
+}
+
+/// What of a process is to be read.
+#[derive(Clone, Copy)]
+struct Due {
+    /// It is new.
+    new: bool,
+    /// It ran since it was read last, or that cannot be known.
+    ran: bool,
+    /// What changes by itself is due.
+    refresh: bool,
+    /// Its files are worth keeping open: it was seen before, and it does something.
+    keep: bool,
+}
+
+impl Process {
+    /// A process of which nothing was read yet.
+    pub fn new(pid: u32) -> Process {
+        Process {
+            pid,
+            cpu_ns: None,
+            command: Vec::new(),
+            title: Vec::new(),
+            cgroup: Vec::new(),
+            stat: Stat::default(),
+            status: Status::default(),
+            io: Io::default(),
+            scheduling: Scheduling::default(),
+            path: ProcessPath::new(pid),
+            files: KeptFiles::default(),
+            known: false,
+            title_due: false,
+            title_settled: false,
+            refresh_at_ns: 0,
+            ran_ns: 0,
+        }
+    }
+
+    /// Reads what may have changed. `false` when there is no process of that pid any more.
+    ///
+    /// # Errors
+    /// When the recorder has run out of something, or `stat` cannot be understood.
+    pub fn update(&mut self, now_ns: u64, tools: &mut Tools) -> Result<bool, SourceError> {
+        loop {
+            match self.try_update(now_ns, tools) {
+                Ok(()) => return Ok(true),
+                Err(Missing::Failed(error)) => return Err(error),
+                // Another process may have its pid by now.
+                Err(Missing::Gone) if self.known => {
+                    self.close(tools);
+                    *self = Process::new(self.pid);
+                }
+                Err(Missing::Gone | Missing::Unreadable) => return Ok(false),
+            }
+        }
+    }
+
+    /// Closes its files.
+    pub fn close(&mut self, tools: &mut Tools) {
+        tools.reader.release(&mut self.files);
+    }
+
+    fn try_update(&mut self, now_ns: u64, tools: &mut Tools) -> Result<(), Missing> {
+        // The clock comes first: if the process runs while the rest is read, the clock differs
+        // next time and the rest is read again.
+        let cpu_ns = if tools.clocks {
+            Some(cpu_clock::cpu_ns(self.pid).ok_or(Missing::Gone)?)
+        } else {
+            None
+        };
+        let new = !self.known;
+        let ran = new || cpu_ns.is_none() || cpu_ns != self.cpu_ns;
+        let awake = self.is_awake();
+        let refresh = now_ns >= self.refresh_at_ns;
+        let due = Due { new, ran, refresh, keep: !new && (ran || awake) };
+        if ran || refresh || awake {
+            let image_changed = self.read_stat(tools, due)?;
+            self.cpu_ns = cpu_ns;
+            self.read_rest(tools, due, image_changed)?;
+        }
+        if due.ran {
+            self.ran_ns = now_ns;
+        } else if now_ns >= self.ran_ns.saturating_add(CLOSE_AFTER_NS) {
+            self.close(tools);
+        }
+        if due.refresh {
+            // Refreshes are spread over time by pid.
+            let spread_ns = if due.new { REFRESH_NS / 10 * u64::from(self.pid % 10) } else { 0 };
+            self.refresh_at_ns = now_ns + REFRESH_NS - spread_ns;
+        }
+        self.known = true;
+        Ok(())
+    }
+
+    /// Whether it may change its state without using CPU time that its clock shows: it waits for a
+    /// CPU, or it runs on one that has stopped its tick.
+    fn is_awake(&self) -> bool {
+        !matches!(self.stat.state, b'S' | b'I' | b'T' | b't' | b'Z' | b'X')
+    }
+
+    /// Reads `stat`. Returns whether the process runs another program than before.
+    fn read_stat(&mut self, tools: &mut Tools, due: Due) -> Result<bool, Missing> {
+        let kept = &mut self.files.stat;
+        let text = tools.reader.read_kept(&mut self.path, "stat", kept, due.keep)?;
+        let Some((command, stat)) = stat::parse(text) else {
+            let path = PathBuf::from(format!("/proc/{}/stat", self.pid));
+            let what = format!("not a line of numbers: {}", String::from_utf8_lossy(text));
+            return Err(Missing::Failed(SourceError::parse(&path, what)));
+        };
+        if self.known && stat.start_ticks != self.stat.start_ticks {
+            return Err(Missing::Gone);
+        }
+        // Threads of the kernel are renamed by what they work on.
+        let changed = !stat.kernel_thread
+            && (command != self.command || stat.arguments_at != self.stat.arguments_at);
+        self.command.clear();
+        self.command.extend_from_slice(command);
+        self.stat = stat;
+        Ok(changed)
+    }
+
+    fn read_rest(
+        &mut self,
+        tools: &mut Tools,
+        due: Due,
+        image_changed: bool,
+    ) -> Result<(), Missing> {
+        let Process { path, files, stat, .. } = self;
+        // Threads of the kernel have no memory of their own and never change their owner.
+        if due.new || (due.ran || due.refresh) && !stat.kernel_thread {
+            let text = tools.reader.read_kept(path, "status", &mut files.status, due.keep);
+            self.status = readable(text)?.map(status::parse).unwrap_or_default();
+        }
+        if due.ran {
+            let text = tools.reader.read_kept(path, "io", &mut files.io, due.keep);
+            self.io = readable(text)?.map(io::parse).unwrap_or_default();
+            self.scheduling.update(self.pid, path, stat, &self.status, tools)?;
+        }
+        if (due.new || due.refresh || image_changed)
+            && let Some(text) = readable(tools.reader.read_once(path, "cgroup"))?
+        {
+            self.cgroup.clear();
+            self.cgroup.extend_from_slice(membership::parse(text));
+        }
+        // Once more at the first refresh, for the servers that name their workers after the fork.
+        self.title_due |= due.new || image_changed || due.refresh && !self.title_settled;
+        self.title_settled |= due.refresh && !due.new;
+        // Reading it takes the lock of the process's memory, which a process that hangs in the
+        // kernel may hold for ever: wait until it is well.
+        if self.title_due && stat.state != b'D' {
+            self.title_due = false;
+            if !stat.kernel_thread
+                && let Some(text) = readable(tools.reader.read_once(path, "cmdline"))?
+            {
+                title::write(text, &mut self.title);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a file says, or `None` when it cannot be read although the process is there.
+pub fn readable(text: Result<&[u8], Missing>) -> Result<Option<&[u8]>, Missing> {
+    match text {
+        Ok(text) => Ok(Some(text)),
+        Err(Missing::Unreadable) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
