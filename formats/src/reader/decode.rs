@@ -21,7 +21,7 @@ pub fn block(
     let stored;
     let (id, bytes) = match &plan.blocks[at].0 {
         Bytes::Stored(id) => {
-            stored = plan.view.block(*id).map_err(|error| segment.error(error))?;
+            stored = stored_block(plan, *id).map_err(|error| segment.error(error))?;
             (*id, &stored)
         }
         Bytes::Made(bytes) => (u64::MAX, bytes),
@@ -79,6 +79,17 @@ pub fn block(
         present,
         strings: block.strings().clone(),
     })))
+}
+
+/// The bytes of a block: where redb cannot find them any more, by searching the file.
+fn stored_block(plan: &SegmentPlan, id: u64) -> Result<Vec<u8>, SegmentError> {
+    match plan.view.block(id) {
+        Err(SegmentError::Database(damage)) => match plan.segment.salvaged() {
+            Some(salvaged) => salvaged.view()?.block(id),
+            None => Err(SegmentError::Database(damage)),
+        },
+        bytes => bytes,
+    }
 }
 
 fn step_of(rollup: Rollup, time: i64) -> i64 {

@@ -5,7 +5,7 @@ use super::recording::OpenSegment;
 use super::tail;
 use super::timeline::Timeline;
 use crate::schema::{Column, Schema};
-use crate::segment::SegmentView;
+use crate::segment::{SegmentError, SegmentReader, SegmentView};
 use std::sync::Arc;
 
 /// Where a block's bytes are.
@@ -63,18 +63,26 @@ pub fn plan(
     if !same_keys(&schema, &wanted.schema) {
         return Err(segment.damaged(format!("its table {} has other keys", schema.name)));
     }
-    let damaged = |error| segment.error(error);
-    let view = segment.reader.view().map_err(damaged)?;
     let mut problems = Vec::new();
-    let entries = view.entries(table, first_ns, last_ns).map_err(damaged)?;
-    let mut blocks: Vec<(Bytes, u32)> =
-        entries.iter().map(|entry| (Bytes::Stored(entry.id), entry.size_bytes)).collect();
-    if let Some(made) =
-        tail::block(segment, &view, table, &schema, &mut problems).map_err(damaged)?
-    {
-        let size = made.len() as u32;
-        blocks.push((Bytes::Made(made), size));
-    }
+    let found = |reader: &SegmentReader, problems: &mut Vec<SegmentError>| {
+        let view = reader.view()?;
+        let entries = view.entries(table, first_ns, last_ns)?;
+        let mut blocks: Vec<(Bytes, u32)> =
+            entries.iter().map(|entry| (Bytes::Stored(entry.id), entry.size_bytes)).collect();
+        if let Some(made) = tail::block(reader.access(), &view, table, &schema, problems)? {
+            let size = made.len() as u32;
+            blocks.push((Bytes::Made(made), size));
+        }
+        Ok::<_, SegmentError>((view, blocks))
+    };
+    let (view, blocks) = match found(&segment.reader, &mut problems) {
+        Ok(found) => found,
+        Err(damage) => {
+            let Some(salvaged) = segment.salvaged() else { return Err(segment.error(damage)) };
+            problems.push(damage);
+            found(salvaged, &mut problems).map_err(|error| segment.error(error))?
+        }
+    };
     let newest: Vec<&Column> = wanted.schema.row_columns().collect();
     let columns = (wanted.selected.iter())
         .map(|&column| {
@@ -82,6 +90,6 @@ pub fn plan(
             schema.row_columns().position(|c| c.name == column.name && c.kind == column.kind)
         })
         .collect();
-    let problems = problems.into_iter().map(damaged).collect();
+    let problems = problems.into_iter().map(|error| segment.error(error)).collect();
     Ok(Some(SegmentPlan { segment: segment.clone(), view, schema, columns, blocks, problems }))
 }

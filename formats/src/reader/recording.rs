@@ -12,7 +12,7 @@ use crate::schema::Schema;
 use crate::segment::{Access, SegmentError, SegmentReader, number_of};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,8 @@ pub struct OpenSegment {
     pub boot: usize,
     /// `CLOCK_BOOTTIME` ns of its first and last row, where it has rows.
     pub span_ns: Option<(u64, u64)>,
+    /// The same segment, searched for chunks: opened when a part of a tree turns out damaged.
+    salvaged: OnceLock<Option<SegmentReader>>,
 }
 
 impl OpenSegment {
@@ -139,6 +141,14 @@ impl OpenSegment {
     pub fn table(&self, name: &str) -> Option<(u32, Arc<Schema>)> {
         let found = self.reader.schemas().iter().rev().find(|(_, schema)| schema.name == name);
         found.map(|(number, schema)| (*number, schema.clone()))
+    }
+
+    /// The segment as a search of its file sees it; `None` where even that does not help.
+    pub fn salvaged(&self) -> Option<&SegmentReader> {
+        if self.reader.access() == Access::Salvaged {
+            return None;
+        }
+        self.salvaged.get_or_init(|| SegmentReader::salvage(&self.path).ok()).as_ref()
     }
 
     /// An error of this segment.
@@ -177,16 +187,20 @@ impl Recording {
         let mut timeline = Timeline::default();
         let mut segments = Vec::new();
         for path in paths {
-            match SegmentReader::open(&path).and_then(|reader| {
-                let span_ns = span_of(&reader)?;
-                Ok((reader, span_ns))
-            }) {
-                Ok((reader, span_ns)) => {
+            match open_segment(&path) {
+                Ok((reader, span_ns, damage)) => {
+                    problems.extend(damage.map(|error| read_error(&path, error)));
                     let description = reader.description();
                     let last_ns = span_ns.map_or(description.created.from_ns, |(_, last)| last);
                     timeline.add(&description.boot_id, reader.clocks(), last_ns);
                     let boot = timeline.boot();
-                    segments.push(Arc::new(OpenSegment { reader, path, boot, span_ns }));
+                    segments.push(Arc::new(OpenSegment {
+                        reader,
+                        path,
+                        boot,
+                        span_ns,
+                        salvaged: OnceLock::new(),
+                    }));
                 }
                 // The recorder needed the room between listing and opening.
                 Err(SegmentError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -325,7 +339,8 @@ impl Recording {
                 let size_bytes = u64::from(entry.size_bytes);
                 add((entry.first_ns, entry.last_ns), u64::from(entry.rows), 1, size_bytes);
             }
-            let tail = tail::block(segment, &view, number, &schema_there, &mut Vec::new());
+            let tail =
+                tail::block(segment.reader.access(), &view, number, &schema_there, &mut Vec::new());
             if let Some(made) = tail.map_err(error)? {
                 let block = Block::open(&made, &schema_there, &mut Decompressor::default());
                 let block = block
@@ -421,6 +436,26 @@ fn segment_paths(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
     }
     numbered.sort();
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
+}
+
+/// A reader, the span of its rows, and the damage that was found and worked around.
+type Opened = (SegmentReader, Option<(u64, u64)>, Option<SegmentError>);
+
+/// Opens a segment; where its trees turn out to be damaged, by searching the file.
+fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
+    let reader = SegmentReader::open(path)?;
+    match span_of(&reader) {
+        Ok(span_ns) => {
+            let damage = (reader.access() == Access::Salvaged)
+                .then(|| SegmentError::Database("its trees are damaged".into()));
+            Ok((reader, span_ns, damage))
+        }
+        Err(damage) => {
+            let reader = SegmentReader::salvage(path)?;
+            let span_ns = span_of(&reader)?;
+            Ok((reader, span_ns, Some(damage)))
+        }
+    }
 }
 
 /// The time of the first and the last row of any table, those in the journal included.

@@ -1,6 +1,5 @@
 //! The rows of a table that are in the journal only, as a block made in memory.
 
-use super::recording::OpenSegment;
 use crate::block::{Decompressor, Encoder, Rows};
 use crate::record::RecordView;
 use crate::schema::Schema;
@@ -9,14 +8,14 @@ use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
 /// The block of the rows of `table` that the journal has and no block; `None` when there are none.
 /// Damaged entries are told in `problems`.
 pub fn block(
-    segment: &OpenSegment,
+    access: Access,
     view: &SegmentView,
     table: u32,
     schema: &Schema,
     problems: &mut Vec<SegmentError>,
 ) -> Result<Option<Vec<u8>>, SegmentError> {
     let sealed = view.ends(table)?.map(|(_, last)| last);
-    let rows = rows(segment, view, table, schema, sealed, problems)?;
+    let rows = rows(access, view, table, schema, sealed, problems)?;
     if rows.samples() == 0 {
         return Ok(None);
     }
@@ -28,14 +27,14 @@ pub fn block(
 }
 
 fn rows(
-    segment: &OpenSegment,
+    access: Access,
     view: &SegmentView,
     table: u32,
     schema: &Schema,
     sealed: Option<IndexEntry>,
     problems: &mut Vec<SegmentError>,
 ) -> Result<Rows, SegmentError> {
-    let salvaged = segment.reader.access() == Access::Salvaged;
+    let salvaged = access == Access::Salvaged;
     let mut rows = Rows::new(schema);
     for entry in view.journal(&mut Decompressor::default())? {
         let entry = match entry {

@@ -70,7 +70,9 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
             }
         }
         let mut problems = Vec::new();
-        if let Some(made) = tail::block(segment, &view, *table, schema, &mut problems)? {
+        if let Some(made) =
+            tail::block(segment.reader.access(), &view, *table, schema, &mut problems)?
+        {
             let damaged = |why| SegmentError::Block { id: u64::MAX, why };
             let block = Block::open(&made, schema, &mut decompressor).map_err(damaged)?;
             verified.rows += block.times().len() as u64;

@@ -12,6 +12,7 @@
 
 mod describe;
 mod envelope;
+mod guard;
 mod index;
 mod journal;
 mod overlay;

@@ -2,6 +2,7 @@
 
 use super::describe::{take_clock, take_description, take_gap, take_schema};
 use super::envelope::{ChunkKind, Envelope, EnvelopeError, chunk_key};
+use super::guard::{Guarded, guarded};
 use super::index::IndexEntry;
 use super::overlay::Overlay;
 use super::salvage::Salvage;
@@ -70,7 +71,7 @@ pub enum Access {
 }
 
 enum Store {
-    Database(Box<dyn ReadableDatabase + Send + Sync>),
+    Database(Guarded<Box<dyn ReadableDatabase + Send + Sync>>),
     Salvage(Arc<Salvage>),
 }
 
@@ -89,27 +90,38 @@ impl SegmentReader {
     /// # Errors
     /// When nothing of it can be read.
     pub fn open(path: &Path) -> Result<SegmentReader, SegmentError> {
-        let direct = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-            .open_read_only(path);
+        let direct = guarded(|| {
+            Ok(Builder::new()
+                .set_cache_size(CACHE_BYTES)
+                .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+                .open_read_only(path))
+        });
         let (store, access) = match direct {
-            Ok(database) => (Store::Database(Box::new(database)), Access::Direct),
-            Err(DatabaseError::Storage(redb::StorageError::Io(error)))
+            Ok(Ok(database)) => (Store::Database(Guarded::new(Box::new(database))), Access::Direct),
+            Ok(Err(DatabaseError::Storage(redb::StorageError::Io(error))))
                 if error.kind() != io::ErrorKind::InvalidData && error.raw_os_error().is_some() =>
             {
                 return Err(error.into());
             }
-            Err(_) => open_repaired(path)?,
+            _ => open_repaired(path)?,
         };
         match SegmentReader::load(store, access) {
-            Err(SegmentError::Newer(version)) => Err(SegmentError::Newer(version)),
-            Err(_) if access != Access::Salvaged => {
-                let salvage = Salvage::search(File::open(path)?)?;
-                SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged)
+            Err(error)
+                if access != Access::Salvaged && !matches!(error, SegmentError::Newer(_)) =>
+            {
+                SegmentReader::salvage(path)
             }
             loaded => loaded,
         }
+    }
+
+    /// Opens the segment in the file at `path` by searching it for chunks.
+    ///
+    /// # Errors
+    /// When its description is not among them.
+    pub fn salvage(path: &Path) -> Result<SegmentReader, SegmentError> {
+        let salvage = Salvage::search(File::open(path)?)?;
+        SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged)
     }
 
     fn load(store: Store, access: Access) -> Result<SegmentReader, SegmentError> {
@@ -165,14 +177,14 @@ impl SegmentReader {
 
 fn open_repaired(path: &Path) -> Result<(Store, Access), SegmentError> {
     let file = File::open(path)?;
-    let repaired = Overlay::new(file).map_err(SegmentError::from).and_then(|overlay| {
-        Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(overlay)
-            .map_err(|error| SegmentError::Database(error.to_string()))
+    let overlay = Overlay::new(file)?;
+    let repaired = guarded(|| {
+        let mut builder = Builder::new();
+        let database = builder.set_cache_size(CACHE_BYTES).create_with_backend(overlay);
+        database.map_err(redb_error)
     });
     match repaired {
-        Ok(database) => Ok((Store::Database(Box::new(database)), Access::Repaired)),
+        Ok(database) => Ok((Store::Database(Guarded::new(Box::new(database))), Access::Repaired)),
         Err(_) => {
             let salvage = Salvage::search(File::open(path)?)?;
             Ok((Store::Salvage(Arc::new(salvage)), Access::Salvaged))
@@ -183,9 +195,9 @@ fn open_repaired(path: &Path) -> Result<(Store, Access), SegmentError> {
 impl Store {
     fn view(&self) -> Result<SegmentView, SegmentError> {
         Ok(match self {
-            Store::Database(database) => {
-                SegmentView::Database(database.begin_read().map_err(redb_error)?)
-            }
+            Store::Database(database) => SegmentView::Database(Guarded::new(
+                database.with(|database| database.begin_read().map_err(redb_error))?,
+            )),
             Store::Salvage(salvage) => SegmentView::Salvage(salvage.clone()),
         })
     }
@@ -213,7 +225,7 @@ fn read_entry(
 /// One state of a segment.
 pub enum SegmentView {
     /// Through redb.
-    Database(ReadTransaction),
+    Database(Guarded<ReadTransaction>),
     /// Through what was found in the file.
     Salvage(Arc<Salvage>),
 }
@@ -229,12 +241,13 @@ impl SegmentView {
             }
         };
         match self {
-            SegmentView::Database(transaction) => {
+            SegmentView::Database(transaction) => transaction.with(|transaction| {
                 let chunks = transaction.open_table(CHUNKS).map_err(redb_error)?;
                 for entry in chunks.range(range).map_err(redb_error)? {
                     note(entry.map_err(redb_error)?.0.value());
                 }
-            }
+                Ok(())
+            })?,
             SegmentView::Salvage(salvage) => salvage.keys(range).for_each(note),
         }
         Ok(ids)
@@ -272,11 +285,11 @@ impl SegmentView {
         then: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, SegmentError> {
         match self {
-            SegmentView::Database(transaction) => {
+            SegmentView::Database(transaction) => transaction.with(|transaction| {
                 let chunks = transaction.open_table(CHUNKS).map_err(redb_error)?;
                 let piece = chunks.get(key).map_err(redb_error)?;
                 Ok(piece.map(|piece| then(piece.value())))
-            }
+            }),
             SegmentView::Salvage(salvage) => Ok(salvage.get(key)?.map(|piece| then(&piece))),
         }
     }
@@ -298,9 +311,9 @@ impl SegmentView {
         let within = (table, first_ns, 0)..=(table, last_ns, u64::MAX);
         let mut entries = Vec::new();
         match self {
-            SegmentView::Database(transaction) => {
+            SegmentView::Database(transaction) => transaction.with(|transaction| {
                 let index = match transaction.open_table(INDEX) {
-                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(entries),
+                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
                     index => index.map_err(redb_error)?,
                 };
                 if let Some(entry) = index.range(before).map_err(redb_error)?.next_back() {
@@ -309,7 +322,8 @@ impl SegmentView {
                 for entry in index.range(within).map_err(redb_error)? {
                     entries.push(read_entry(entry)?);
                 }
-            }
+                Ok(())
+            })?,
             SegmentView::Salvage(salvage) => {
                 let index = salvage.index();
                 entries.extend(index.range(before).next_back().map(|(_, entry)| *entry));
@@ -327,7 +341,7 @@ impl SegmentView {
     pub fn ends(&self, table: u32) -> Result<Option<(IndexEntry, IndexEntry)>, SegmentError> {
         let all = (table, 0, 0)..=(table, u64::MAX, u64::MAX);
         match self {
-            SegmentView::Database(transaction) => {
+            SegmentView::Database(transaction) => transaction.with(|transaction| {
                 let index = match transaction.open_table(INDEX) {
                     Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
                     index => index.map_err(redb_error)?,
@@ -337,7 +351,7 @@ impl SegmentView {
                 let first = read_entry(first)?;
                 let last = range.next_back().map_or(Ok(first), read_entry)?;
                 Ok(Some((first, last)))
-            }
+            }),
             SegmentView::Salvage(salvage) => {
                 let mut range = salvage.index().range(all);
                 let Some((_, first)) = range.next() else { return Ok(None) };
