@@ -5,11 +5,19 @@
 //! that runs it all follow from the descriptor.
 
 mod descriptors;
+mod diskstats;
+mod keyed;
 mod loadavg;
+mod meminfo;
+mod netdev;
+mod netstat;
+mod pressure;
 mod process;
+mod softirqs;
 mod stat;
 #[cfg(test)]
 mod trial;
+mod vmstat;
 
 use crate::overhead::Overhead;
 use nodemon_formats::Schema;
@@ -157,4 +165,15 @@ impl SourceError {
 }
 
 /// Every source, in the order in which people want to see them.
-pub static SOURCES: &[&Descriptor] = &[&stat::SOURCE, &loadavg::SOURCE, &process::SOURCE];
+pub static SOURCES: &[&Descriptor] = &[
+    &stat::SOURCE,
+    &softirqs::SOURCE,
+    &loadavg::SOURCE,
+    &meminfo::SOURCE,
+    &vmstat::SOURCE,
+    &diskstats::SOURCE,
+    &netdev::SOURCE,
+    &netstat::SOURCE,
+    &pressure::SOURCE,
+    &process::SOURCE,
+];
