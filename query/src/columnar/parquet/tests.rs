@@ -1,0 +1,200 @@
+//! What is written is read back by the `parquet` crate's reader. Other readers have their say in
+//! the tests on the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::ParquetWriter;
+use crate::columnar::arbitrary::{self, Answer, same};
+use crate::rows::{Batch, BatchColumn, Bitmap};
+use bytes::Bytes;
+use nodemon_formats::{ColumnType, Value};
+use parquet::basic::Encoding;
+use parquet::column::reader::ColumnReader;
+use parquet::file::properties::ReaderProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
+use parquet::file::statistics::Statistics;
+use proptest::prelude::*;
+
+fn write(answer: &Answer, threads: usize) -> Bytes {
+    let mut writer = ParquetWriter::new(Vec::new(), &answer.header, threads).unwrap();
+    answer.batches.iter().for_each(|batch| writer.rows(batch).unwrap());
+    writer.gap(&arbitrary::gap());
+    writer.finish().unwrap();
+    std::mem::take(writer.inner_mut()).into()
+}
+
+fn open(file: Bytes) -> SerializedFileReader<Bytes> {
+    let properties = ReaderProperties::builder().build();
+    let options =
+        ReadOptionsBuilder::new().with_page_index().with_reader_properties(properties).build();
+    SerializedFileReader::new_with_options(file, options).unwrap()
+}
+
+/// Values of column `c` of the file, which is the time for 0.
+fn read(file: &SerializedFileReader<Bytes>, c: usize, kind: ColumnType) -> Vec<Value> {
+    let mut all = Vec::new();
+    for group in 0..file.num_row_groups() {
+        let group = file.get_row_group(group).unwrap();
+        let rows = group.metadata().num_rows() as usize;
+        let mut levels = Vec::new();
+        macro_rules! records {
+            ($reader:expr, $value:expr) => {{
+                let mut values = Vec::new();
+                $reader.read_records(rows, Some(&mut levels), None, &mut values).unwrap();
+                values.into_iter().map($value).collect::<Vec<Value>>()
+            }};
+        }
+        let values: Vec<Value> = match group.get_column_reader(c).unwrap() {
+            ColumnReader::Int64ColumnReader(mut r) => {
+                records!(r, |v: i64| Value::from_word(kind, v.cast_unsigned()))
+            }
+            ColumnReader::DoubleColumnReader(mut r) => records!(r, Value::F64),
+            ColumnReader::BoolColumnReader(mut r) => records!(r, Value::Bool),
+            ColumnReader::ByteArrayColumnReader(mut r) => {
+                records!(r, |v: parquet::data_type::ByteArray| match kind {
+                    ColumnType::String => Value::String(v.as_utf8().unwrap().to_owned()),
+                    _ => Value::Bytes(v.data().to_vec()),
+                })
+            }
+            _ => panic!("column {c} has a type that nobody writes"),
+        };
+        if c == 0 {
+            levels = vec![1; rows];
+        }
+        let mut values = values.into_iter();
+        all.extend(levels.iter().map(|level| match level {
+            1 => values.next().unwrap(),
+            _ => Value::Absent,
+        }));
+    }
+    all
+}
+
+fn check(answer: &Answer, file: Bytes) -> Result<(), TestCaseError> {
+    let file = open(file);
+    let times: Vec<_> = answer.times().into_iter().map(Value::I64).collect();
+    prop_assert_eq!(read(&file, 0, ColumnType::I64), times);
+    for (c, field) in answer.header.fields.iter().enumerate() {
+        let expected = answer.values(c);
+        let found = read(&file, c + 1, field.kind);
+        prop_assert_eq!(found.len(), expected.len(), "rows of {} {:?}", field.name, field.kind);
+        for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            prop_assert!(
+                same(found, expected),
+                "row {row} of {:?}: wrote {expected:?}, read {found:?}",
+                field.kind
+            );
+        }
+        check_statistics(&file, c + 1, field.kind, &expected)?;
+    }
+    Ok(())
+}
+
+/// Statistics must not lie: readers leave out what they rule out.
+fn check_statistics(
+    file: &SerializedFileReader<Bytes>,
+    c: usize,
+    kind: ColumnType,
+    values: &[Value],
+) -> Result<(), TestCaseError> {
+    let mut rest = values;
+    for group in file.metadata().row_groups() {
+        let (values, later) = rest.split_at(group.num_rows() as usize);
+        rest = later;
+        let statistics = group.column(c).statistics().unwrap();
+        let absent = values.iter().filter(|value| **value == Value::Absent).count() as u64;
+        prop_assert_eq!(statistics.null_count_opt(), Some(absent), "null count of {:?}", kind);
+        let (min, max) = match (kind, statistics) {
+            (ColumnType::U64, Statistics::Int64(s)) => {
+                let unsigned = |v: Option<&i64>| v.map(|v| v.cast_unsigned() as f64);
+                (unsigned(s.min_opt()), unsigned(s.max_opt()))
+            }
+            (_, Statistics::Int64(s)) => {
+                (s.min_opt().map(|v| *v as f64), s.max_opt().map(|v| *v as f64))
+            }
+            (_, Statistics::Double(s)) => (s.min_opt().copied(), s.max_opt().copied()),
+            _ => continue,
+        };
+        let numbers = || values.iter().filter_map(Value::as_f64).filter(|number| !number.is_nan());
+        let expected = (numbers().reduce(f64::min), numbers().reduce(f64::max));
+        prop_assert_eq!((min, max), expected, "statistics of {:?}", kind);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_value_of_every_type_is_read_back_as_it_was_written(
+        answer in arbitrary::answer(),
+        threads in 1usize..4,
+    ) {
+        check(&answer, write(&answer, threads))?;
+    }
+}
+
+/// Rows enough for several row groups of a wide table, in batches that do not divide them.
+fn long_answer() -> Answer {
+    let kinds = [ColumnType::U64, ColumnType::String, ColumnType::F64];
+    let batch = |b: usize| {
+        let rows = b * 70_001..(b + 1) * 70_001;
+        let mut batch =
+            Batch { times: rows.clone().map(|r| r as i64 * 1000).collect(), ..Batch::default() };
+        let names: Vec<u32> =
+            (0..5).map(|d| batch.strings.intern(format!("sd{d}").as_bytes())).collect();
+        let column = |words: Vec<u64>, present| BatchColumn { words, present };
+        batch.columns = vec![
+            column(rows.clone().map(|r| r as u64 * r as u64 / 7).collect(), None),
+            column(rows.clone().map(|r| u64::from(names[r % 5])).collect(), None),
+            column(
+                rows.clone().map(|r| (r as f64 / 3.0).to_bits()).collect(),
+                (b > 3).then(|| Bitmap::from_fn(70_001, |row| row % 1000 > 3)),
+            ),
+        ];
+        batch
+    };
+    Answer { header: arbitrary::header(&kinds), batches: (0..20).map(batch).collect() }
+}
+
+#[test]
+fn a_long_answer_spans_row_groups_and_pages_and_a_reader_can_find_its_rows_by_time() {
+    let answer = long_answer();
+    let bytes = write(&answer, 2);
+    check(&answer, bytes.clone()).unwrap();
+    let file = open(bytes);
+    let metadata = file.metadata();
+    assert_eq!(metadata.num_row_groups(), 2, "1.4 M rows are more than one row group");
+    let group = metadata.row_group(0);
+    let encodings: Vec<_> =
+        (0..4).map(|c| group.column(c).encodings().collect::<Vec<_>>()).collect();
+    assert!(encodings[0].contains(&Encoding::DELTA_BINARY_PACKED), "time is {:?}", encodings[0]);
+    assert!(encodings[1].contains(&Encoding::DELTA_BINARY_PACKED), "u64 is {:?}", encodings[1]);
+    assert!(encodings[2].contains(&Encoding::RLE_DICTIONARY), "string is {:?}", encodings[2]);
+    assert_eq!(group.sorting_columns().unwrap()[0].column_idx, 0, "rows are sorted by time");
+    let index = metadata.page_index_for_row_group(0);
+    let pages = index.column_index(0).expect("pages of the time say what they span");
+    assert!(pages.num_pages() > 40, "{} pages for a million rows", pages.num_pages());
+    assert!(pages.is_sorted(), "pages of the time are in order");
+}
+
+#[test]
+fn the_footer_says_what_the_table_and_its_columns_are_and_where_gaps_are() {
+    let answer = long_answer();
+    let file = open(write(&answer, 1));
+    let about = file.metadata().file_metadata();
+    let value = |key: &str| {
+        let found = about.key_value_metadata().unwrap().iter().find(|kv| kv.key == key);
+        found.and_then(|kv| kv.value.clone()).unwrap_or_else(|| panic!("the footer has no {key}"))
+    };
+    assert_eq!(value("nodemon.table"), "disk");
+    assert_eq!(value("nodemon.source"), "/proc/diskstats");
+    let columns: serde_json::Value = serde_json::from_str(&value("nodemon.columns")).unwrap();
+    assert_eq!(columns[0]["name"], "c0");
+    assert_eq!(columns[0]["unit"], "ns");
+    assert_eq!(columns[1]["type"], "string");
+    let gaps: serde_json::Value = serde_json::from_str(&value("nodemon.gaps")).unwrap();
+    assert_eq!(gaps[0]["cause"], "disk full or failing");
+    assert_eq!(gaps[0]["lost"], 12);
+}
