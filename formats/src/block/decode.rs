@@ -191,7 +191,8 @@ impl<'a> Block<'a> {
     }
 
     /// What is known of the selected columns without decoding them, or `None` where that is not
-    /// enough: the block has no rollups, or a counter went down inside it.
+    /// enough: the block has no rollups, or a counter went down inside it, or is not in every row,
+    /// so that nothing tells over which time it grew.
     pub fn rollups(&self, selected: &[usize], schema: &Schema) -> Option<Vec<ColumnRollup>> {
         let instances = self.header.instances as usize;
         let columns: Vec<&Column> = schema.row_columns().collect();
@@ -212,6 +213,10 @@ impl<'a> Block<'a> {
             return None;
         }
         let count = count(directory.presence(at, instance), self.header.rows as usize) as u64;
+        let is_partial = count != 0 && count != u64::from(self.header.rows);
+        if is_partial && column.semantics == Semantics::Counter {
+            return None;
+        }
         let first = directory.firsts[at];
         let sum = directory.sums[at];
         Some(ColumnRollup {
