@@ -5,7 +5,7 @@ use crate::error::QueryError;
 use crate::time::Anchors;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nodemon_formats::reader::{Recording, SegmentState};
+use nodemon_formats::reader::Recording;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl Context {
         let dir = args.dir.clone().unwrap_or_else(default_dir);
         let recording = Recording::open(&dir)?;
         let recorded = recording.span().map(|(first, last)| (first, last.saturating_add(1)));
-        let live = recording.segments().iter().any(|s| s.state == SegmentState::Active);
+        let live = recording.is_live();
         let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
         Ok(Context {
             recording,

@@ -2,6 +2,7 @@
 
 use super::Bitmap;
 use nodemon_formats::interner::Interner;
+use std::ops::Range;
 
 /// Some rows of an answer, in columns, in order of time and then of instance.
 #[derive(Clone, Default)]
@@ -42,6 +43,22 @@ impl Batch {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
+    }
+
+    /// A copy of some of the rows.
+    pub fn part(&self, range: Range<usize>) -> Batch {
+        let part = |column: &BatchColumn| BatchColumn {
+            words: column.words[range.clone()].to_vec(),
+            present: column
+                .present
+                .as_ref()
+                .map(|bits| Bitmap::from_fn(range.len(), |row| bits.get(range.start + row))),
+        };
+        Batch {
+            times: self.times[range.clone()].to_vec(),
+            columns: self.columns.iter().map(part).collect(),
+            strings: self.strings.clone(),
+        }
     }
 
     /// Keeps the rows whose bit in `keep` is 1.

@@ -136,9 +136,8 @@ mod tests {
                 let whole = Bitmap::from_fn(first + second, bit);
                 assert_eq!(bits, whole, "{first} bits and {second} more");
                 bits.extend_filled(second, true);
-                let filled = Bitmap::from_fn(first + 2 * second, |row| {
-                    row >= first + second || bit(row)
-                });
+                let filled =
+                    Bitmap::from_fn(first + 2 * second, |row| row >= first + second || bit(row));
                 assert_eq!(bits, filled, "{first} bits, {second} more and {second} ones");
             }
         }

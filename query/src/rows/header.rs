@@ -1,5 +1,6 @@
 //! What the columns of an answer are.
 
+use crate::columns::label;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
 
 /// The columns of an answer and where they come from. Column `c` of a
@@ -29,6 +30,8 @@ pub struct Field {
     /// Its name, unique in the header; with the unit last where the schema has it so, and `_per_s`
     /// behind that where it is a rate.
     pub name: String,
+    /// Its name for people, who see the unit elsewhere: `user`, `user max`.
+    pub label: String,
     /// The type of its words.
     pub kind: ColumnType,
     /// Its unit; of a rate that of the counter and `/s`.
@@ -72,6 +75,7 @@ impl Field {
     pub fn of(column: &Column, role: Role) -> Field {
         Field {
             name: column.name.clone(),
+            label: label(column).to_owned(),
             kind: column.kind,
             unit: column.unit.clone(),
             role,

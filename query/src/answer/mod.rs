@@ -1,0 +1,91 @@
+//! From a recording to rows.
+//!
+//! Items of a scan come in order of time, decoded by threads of the reader. Here they become rows:
+//! [`samples`] turns blocks into rows as they were sampled, [`steps`] into a row a step. Both hold
+//! one block and, for each instance that is alive, a few words; nothing grows with the range.
+
+mod emitter;
+mod growth;
+mod instances;
+mod samples;
+mod sketch;
+mod steps;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Outcome, QueryError};
+use crate::question::Plan;
+use crate::rows::{Missing, Sink};
+use emitter::Emitter;
+use nodemon_formats::reader::{ReadError, Recording, ScanItem};
+
+/// What an answer was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Rows in the answer.
+    pub rows: u64,
+    /// Gaps in the answer.
+    pub gaps: u64,
+    /// Whether damaged data was left out.
+    pub outcome: Outcome,
+}
+
+/// Answers a planned question: writes rows and gaps to `sink`, in order of time, and tells `warn`
+/// what was damaged and left out. Does not call [`Sink::finish`].
+///
+/// # Errors
+/// When the recording cannot be read or the sink cannot write.
+pub fn answer(
+    recording: &Recording,
+    plan: &Plan,
+    sink: &mut dyn Sink,
+    warn: &mut dyn FnMut(&ReadError),
+) -> Result<Answer, QueryError> {
+    let gaps = recording.gaps(Some(&plan.schema.name), plan.from, plan.to)?;
+    let gaps = gaps.into_iter().map(Missing::from).collect();
+    answer_items(recording.scan(plan.request())?, gaps, plan, sink, warn)
+}
+
+/// [`answer`], from the items of a scan.
+fn answer_items(
+    items: impl Iterator<Item = Result<ScanItem, ReadError>>,
+    gaps: Vec<Missing>,
+    plan: &Plan,
+    sink: &mut dyn Sink,
+    warn: &mut dyn FnMut(&ReadError),
+) -> Result<Answer, QueryError> {
+    let mut emitter = Emitter::new(gaps, plan.step, sink);
+    let mut outcome = Outcome::Complete;
+    let mut engine = match plan.step {
+        None => Engine::Samples(samples::Samples::new(plan)),
+        Some(step) => Engine::Steps(steps::Steps::new(plan, step)),
+    };
+    for item in items {
+        match (item?, &mut engine) {
+            (ScanItem::Chunk(chunk), Engine::Samples(samples)) => {
+                samples.chunk(&chunk, &mut emitter)?;
+            }
+            (ScanItem::Chunk(chunk), Engine::Steps(steps)) => steps.chunk(&chunk, &mut emitter)?,
+            (ScanItem::Summary(summary), Engine::Steps(steps)) => {
+                steps.summary(&summary, &mut emitter)?;
+            }
+            // Only a plan with steps asks for summaries.
+            (ScanItem::Summary(_), Engine::Samples(_)) => {}
+            (ScanItem::Problem(problem), _) => {
+                outcome = Outcome::Damaged;
+                warn(&problem);
+            }
+        }
+    }
+    if let Engine::Steps(steps) = &mut engine {
+        steps.finish(&mut emitter)?;
+    }
+    emitter.finish()?;
+    Ok(Answer { rows: emitter.rows(), gaps: emitter.gaps(), outcome })
+}
+
+enum Engine<'a> {
+    Samples(samples::Samples<'a>),
+    Steps(steps::Steps<'a>),
+}

@@ -1,0 +1,297 @@
+//! Rows as they were sampled.
+
+use super::emitter::Emitter;
+use super::growth::Previous;
+use super::instances::{Instances, Wanted};
+use crate::error::QueryError;
+use crate::question::{Plan, ValueTest};
+use crate::rows::{Batch, BatchColumn, Bitmap};
+use nodemon_formats::interner::Interner;
+use nodemon_formats::reader::{Cells, Chunk, Presence, Words};
+use nodemon_formats::{ColumnType, Value};
+use std::ops::Range;
+
+/// About how many rows are made at a time; as much as fits the caches together with its source.
+const TILE_ROWS: usize = 8192;
+
+/// Turns chunks into rows, by time and then by instance.
+pub struct Samples<'a> {
+    plan: &'a Plan,
+    instances: Instances<'a>,
+    wanted: Vec<Wanted>,
+    /// The sample before, for each number of an instance and each slot.
+    previous: Vec<Previous>,
+    batch: Batch,
+    /// Number in the batch of each string of the chunk, or [`UNSEEN`].
+    strings: Vec<u32>,
+    /// For each key the words of the wanted instances.
+    keys: Vec<Vec<u64>>,
+}
+
+const UNSEEN: u32 = u32::MAX;
+
+impl<'a> Samples<'a> {
+    /// Nothing was seen yet.
+    pub fn new(plan: &'a Plan) -> Samples<'a> {
+        let columns = plan.keys.len() + plan.slots.len();
+        let batch = Batch { columns: vec![BatchColumn::default(); columns], ..Batch::default() };
+        Samples {
+            plan,
+            instances: Instances::new(plan),
+            wanted: Vec::new(),
+            previous: Vec::new(),
+            batch,
+            strings: Vec::new(),
+            keys: vec![Vec::new(); plan.keys.len()],
+        }
+    }
+
+    /// Takes a chunk in and hands its rows out.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn chunk(&mut self, chunk: &Chunk, emitter: &mut Emitter<'_>) -> Result<(), QueryError> {
+        let Some(&last) = chunk.times.last() else { return Ok(()) };
+        let begin = chunk.times.partition_point(|time| *time < self.plan.from);
+        let end = chunk.times.partition_point(|time| *time < self.plan.to);
+        let (width, previous) = (self.plan.slots.len(), &mut self.previous);
+        let born = |number: usize| {
+            previous.resize(previous.len().max((number + 1) * width), Previous::default());
+            previous[number * width..(number + 1) * width].fill(Previous::default());
+        };
+        self.instances.number(&chunk.instances, last, &mut self.wanted, born);
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        self.remember(chunk, begin);
+        self.batch.strings.clear();
+        self.strings.clear();
+        self.strings.resize(chunk.strings.ends.len(), UNSEEN);
+        self.spell_keys();
+        let rows = (TILE_ROWS / self.wanted.len()).max(1);
+        for start in (begin..end).step_by(rows) {
+            self.tile(chunk, start..end.min(start + rows));
+            let filters =
+                self.batch.columns.split_off(self.plan.keys.len() + self.plan.cells.len());
+            let result = emitter.rows_of(&self.batch);
+            self.batch.columns.extend(filters);
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the last value of each counter before row `begin`, from which the first rate in
+    /// the range is told.
+    fn remember(&mut self, chunk: &Chunk, begin: usize) {
+        for (s, slot) in self.plan.slots.iter().enumerate().filter(|(_, slot)| slot.rate) {
+            for wanted in &self.wanted {
+                let cells = chunk.cells(s, wanted.index);
+                if let Some(row) = (0..begin).rev().find(|row| cells.present.at(*row)) {
+                    let previous = &mut self.previous[wanted.number * self.plan.slots.len() + s];
+                    previous.advance(slot.kind, cells.words.at(row), chunk.boot_times[row], 0);
+                }
+            }
+        }
+    }
+
+    fn spell_keys(&mut self) {
+        for (k, words) in self.keys.iter_mut().enumerate() {
+            words.clear();
+            let key = self.plan.keys[k];
+            let spelt = self.wanted.iter().map(|wanted| {
+                key_word(&self.instances.get(wanted.number).keys[key], &mut self.batch.strings)
+            });
+            words.extend(spelt.map(|word| word.unwrap_or(0)));
+        }
+    }
+
+    /// Makes the rows of a few samples.
+    fn tile(&mut self, chunk: &Chunk, range: Range<usize>) {
+        let (instances, samples) = (self.wanted.len(), range.len());
+        let rows = instances * samples;
+        self.batch.times.clear();
+        for time in &chunk.times[range.clone()] {
+            self.batch.times.extend(std::iter::repeat_n(*time, instances));
+        }
+        for (k, words) in self.keys.iter().enumerate() {
+            let present = self.absent_keys(k, samples);
+            let column = &mut self.batch.columns[k];
+            column.words.clear();
+            (0..samples).for_each(|_| column.words.extend_from_slice(words));
+            column.present = present;
+        }
+        for (s, slot) in self.plan.slots.iter().enumerate() {
+            let column = &mut self.batch.columns[self.plan.keys.len() + s];
+            column.words.clear();
+            column.words.resize(rows, 0);
+            column.present = None;
+            for (offset, wanted) in self.wanted.iter().enumerate() {
+                let cells = chunk.cells(s, wanted.index);
+                let mut lane = Lane { column, stride: instances, offset };
+                if slot.rate {
+                    let previous = &mut self.previous[wanted.number * self.plan.slots.len() + s];
+                    let longest = self.plan.longest_pair_ns;
+                    lane.rates(
+                        slot.kind,
+                        cells,
+                        &chunk.boot_times,
+                        range.clone(),
+                        previous,
+                        longest,
+                    );
+                } else {
+                    lane.values(cells, range.clone());
+                }
+            }
+            if slot.kind.is_dictionary() {
+                for word in &mut column.words {
+                    *word = renumber(*word, chunk, &mut self.strings, &mut self.batch.strings);
+                }
+            }
+        }
+        if let Some(keep) = self.rows_to_keep(chunk, range) {
+            self.batch.retain(&keep);
+        }
+    }
+
+    fn absent_keys(&self, k: usize, samples: usize) -> Option<Bitmap> {
+        let key = self.plan.keys[k];
+        let is_there = |offset: usize| {
+            self.instances.get(self.wanted[offset].number).keys[key] != Value::Absent
+        };
+        let instances = self.wanted.len();
+        let all = (0..instances).all(is_there);
+        (!all).then(|| Bitmap::from_fn(samples * instances, |row| is_there(row % instances)))
+    }
+
+    /// Which rows there are and pass; `None` where all do.
+    fn rows_to_keep(&self, chunk: &Chunk, range: Range<usize>) -> Option<Bitmap> {
+        let instances = self.wanted.len();
+        let rows = range.len() * instances;
+        let mut keep: Option<Bitmap> = None;
+        for (offset, wanted) in self.wanted.iter().enumerate() {
+            let present = &chunk.present[wanted.index];
+            if *present == Presence::All {
+                continue;
+            }
+            let keep = keep.get_or_insert_with(|| Bitmap::filled(rows, true));
+            for (sample, row) in range.clone().enumerate().filter(|(_, row)| !present.at(*row)) {
+                debug_assert!(row < chunk.rows());
+                keep.set(sample * instances + offset, false);
+            }
+        }
+        for test in &self.plan.value_tests {
+            let keep = keep.get_or_insert_with(|| Bitmap::filled(rows, true));
+            self.apply(test, keep);
+        }
+        keep
+    }
+
+    fn apply(&self, test: &ValueTest, keep: &mut Bitmap) {
+        let slot = &self.plan.slots[test.slot];
+        let column = &self.batch.columns[self.plan.keys.len() + test.slot];
+        let kind = if slot.rate { ColumnType::F64 } else { slot.kind };
+        let strings = &self.batch.strings;
+        let verdicts: Vec<bool> = match kind.is_dictionary() {
+            true => (0..strings.len() as u32)
+                .map(|number| test.test.passes_bytes(kind, strings.get(number)))
+                .collect(),
+            false => Vec::new(),
+        };
+        for (row, word) in column.words.iter().enumerate() {
+            let passes = || match kind.is_dictionary() {
+                true => verdicts.get(*word as usize).copied().unwrap_or(false),
+                false => test.test.passes_number(kind, *word),
+            };
+            if keep.get(row) && !(column.is_present(row) && passes()) {
+                keep.set(row, false);
+            }
+        }
+    }
+}
+
+/// Every `stride`-th row of a column, from `offset` on: the rows of one instance.
+struct Lane<'a> {
+    column: &'a mut BatchColumn,
+    stride: usize,
+    offset: usize,
+}
+
+impl Lane<'_> {
+    fn values(&mut self, cells: &Cells, range: Range<usize>) {
+        let rows = self.column.words.chunks_exact_mut(self.stride);
+        match &cells.words {
+            Words::Constant(word) => rows.for_each(|row| row[self.offset] = *word),
+            Words::Each(words) if self.stride == 1 => {
+                self.column.words.copy_from_slice(&words[range.clone()]);
+            }
+            Words::Each(words) => {
+                rows.zip(&words[range.clone()]).for_each(|(row, word)| row[self.offset] = *word);
+            }
+        }
+        if cells.present != Presence::All {
+            for (sample, row) in range.enumerate() {
+                if !cells.present.at(row) {
+                    self.clear(sample);
+                }
+            }
+        }
+    }
+
+    fn rates(
+        &mut self,
+        kind: ColumnType,
+        cells: &Cells,
+        boot_times: &[u64],
+        range: Range<usize>,
+        previous: &mut Previous,
+        longest_ns: u64,
+    ) {
+        for (sample, row) in range.enumerate() {
+            let growth = match cells.present.at(row) {
+                true => previous.advance(kind, cells.words.at(row), boot_times[row], longest_ns),
+                false => None,
+            };
+            match growth {
+                Some(growth) => {
+                    let at = sample * self.stride + self.offset;
+                    self.column.words[at] = growth.per_s().to_bits();
+                }
+                None => self.clear(sample),
+            }
+        }
+    }
+
+    fn clear(&mut self, sample: usize) {
+        let rows = self.column.words.len();
+        let present = self.column.present.get_or_insert_with(|| Bitmap::filled(rows, true));
+        present.set(sample * self.stride + self.offset, false);
+    }
+}
+
+/// The word of a key in a batch whose strings are `strings`; `None` where it is absent.
+pub fn key_word(key: &Value, strings: &mut Interner) -> Option<u64> {
+    Some(match key {
+        Value::U64(value) => *value,
+        Value::I64(value) => value.cast_unsigned(),
+        Value::F64(value) => value.to_bits(),
+        Value::Bool(value) => u64::from(*value),
+        Value::String(value) => strings.intern(value.as_bytes()).into(),
+        Value::Bytes(value) => strings.intern(value).into(),
+        Value::Absent => return None,
+    })
+}
+
+/// The number in the batch of string `word` of the chunk.
+fn renumber(word: u64, chunk: &Chunk, numbers: &mut [u32], strings: &mut Interner) -> u64 {
+    let text = chunk.strings.get(word);
+    match usize::try_from(word).ok().and_then(|word| numbers.get_mut(word)) {
+        Some(number) => {
+            if *number == UNSEEN {
+                *number = strings.intern(text);
+            }
+            u64::from(*number)
+        }
+        None => strings.intern(text).into(),
+    }
+}

@@ -1,0 +1,9 @@
+//! From words to columns.
+
+mod nearest;
+mod select;
+mod unit;
+
+pub use nearest::nearest;
+pub use select::{find, select};
+pub use unit::{Quantity, label, parse_quantity};

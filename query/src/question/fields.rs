@@ -1,0 +1,119 @@
+//! The columns of an answer, and what each is made from.
+
+use super::plan::is_rated;
+use super::{Aggregate, Cell, Plan, Question};
+use crate::rows::{Field, Header, Role};
+use nodemon_formats::schema::unit;
+use nodemon_formats::{Column, ColumnType, Semantics, TableKind};
+
+/// Puts into `plan` the keys, slots and cells that answer `question` with the value columns
+/// `values`, and describes them.
+pub fn fill(plan: &mut Plan, question: &Question, values: &[usize], host: &str) -> Header {
+    let schema = plan.schema.clone();
+    let mut header = Header::of(&schema, host);
+    if let Some(step) = plan.step {
+        header.interval_ns = step.length.unsigned_abs();
+    }
+    match (schema.kind, &question.step) {
+        (TableKind::Sample, _) => {
+            plan.keys = (0..schema.keys.len()).collect();
+            header.fields.extend(schema.keys.iter().map(|key| Field::of(key, Role::Key)));
+        }
+        (TableKind::Event, None) => {
+            for (index, key) in schema.keys.iter().enumerate() {
+                let slot = plan.slot(index, false);
+                plan.cells.push(Cell { slot, aggregate: None });
+                header.fields.push(Field::of(key, Role::Key));
+            }
+        }
+        // Events of a step are counted, whatever their keys.
+        (TableKind::Event, Some(step)) => {
+            if step.aggregates.is_empty() || step.aggregates.contains(&Aggregate::Count) {
+                let slot = plan.slot(0, false);
+                plan.cells.push(Cell { slot, aggregate: Some(Aggregate::Count) });
+                header.fields.push(events());
+            }
+        }
+    }
+    let first_value = schema.row_width() - schema.values.len();
+    for &index in values {
+        let column = &schema.values[index];
+        let rate = question.rates && is_rated(column) && schema.kind == TableKind::Sample;
+        for aggregate in aggregates(question, schema.kind, column, rate) {
+            let slot = plan.slot(first_value + index, question.rates);
+            plan.cells.push(Cell { slot, aggregate });
+            let named = question.step.as_ref().is_some_and(|step| !step.aggregates.is_empty());
+            header.fields.push(value(column, rate, aggregate, named));
+        }
+    }
+    header
+}
+
+/// What to make of a column in each step; one `None` where no step is wanted.
+fn aggregates(
+    question: &Question,
+    kind: TableKind,
+    column: &Column,
+    rate: bool,
+) -> Vec<Option<Aggregate>> {
+    let Some(step) = &question.step else { return vec![None] };
+    let is_text = column.kind.is_dictionary() || column.kind == ColumnType::Bool;
+    let is_state = column.semantics == Semantics::State || is_text;
+    if step.aggregates.is_empty() {
+        return match (kind, is_state, column.semantics) {
+            (TableKind::Event, _, _) => Vec::new(),
+            (_, true, _) => vec![Some(Aggregate::Last)],
+            (_, _, Semantics::Counter) if !rate => vec![Some(Aggregate::Last)],
+            _ => vec![Some(Aggregate::Avg)],
+        };
+    }
+    let mut fitting: Vec<_> = step
+        .aggregates
+        .iter()
+        .filter(|aggregate| kind == TableKind::Sample || **aggregate != Aggregate::Count)
+        .filter(|aggregate| !is_state || aggregate.fits_states())
+        .map(|aggregate| Some(*aggregate))
+        .collect();
+    if fitting.is_empty() && kind == TableKind::Sample {
+        fitting.push(Some(Aggregate::Last));
+    }
+    fitting
+}
+
+fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool) -> Field {
+    let mut field = Field::of(column, Role::Value);
+    let keeps_type = matches!(
+        aggregate,
+        None | Some(Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last)
+    );
+    match aggregate {
+        Some(Aggregate::Count) => {
+            field.kind = ColumnType::U64;
+            field.unit = unit::COUNT.into();
+            field.semantics = Semantics::Gauge;
+        }
+        // The growth of a counter is counted as the counter is.
+        Some(Aggregate::Sum) if rate => field.semantics = Semantics::Gauge,
+        _ if rate => {
+            field.kind = ColumnType::F64;
+            field.unit = format!("{}/s", column.unit);
+            field.semantics = Semantics::Gauge;
+            field.name.push_str("_per_s");
+        }
+        _ if keeps_type => {}
+        _ => field.kind = ColumnType::F64,
+    }
+    if let Some(aggregate) = aggregate
+        && named
+    {
+        field.name = format!("{}_{}", field.name, aggregate.name());
+        field.label = format!("{} {}", field.label, aggregate.name());
+    }
+    field
+}
+
+fn events() -> Field {
+    let column =
+        Column::new("events", ColumnType::U64, Semantics::Gauge, unit::COUNT, "events in the step");
+    Field::of(&column, Role::Value)
+}

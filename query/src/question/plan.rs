@@ -1,0 +1,229 @@
+//! From a question to a plan: which columns to scan, what to make of them.
+
+use super::{Aggregate, fields};
+use crate::columns::{find, select};
+use crate::error::QueryError;
+use crate::filter::{Filter, Test};
+use crate::rows::Header;
+use nodemon_formats::reader::{Rollup, ScanRequest};
+use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
+use std::sync::Arc;
+
+/// A question about one table.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// First wall time, ns since the epoch.
+    pub from: i64,
+    /// The wall time behind the last.
+    pub to: i64,
+    /// Names or globs of value columns; empty for all.
+    pub columns: Vec<String>,
+    /// What rows have to pass.
+    pub filters: Vec<Filter>,
+    /// Whether counters are wanted as rates.
+    pub rates: bool,
+    /// Set where a row a step is wanted.
+    pub step: Option<StepQuestion>,
+}
+
+/// A question for a row a step.
+#[derive(Clone, Debug)]
+pub struct StepQuestion {
+    /// Length of a step and a wall time at which some step begins, ns.
+    pub step: Step,
+    /// What to make of the values; empty for what fits the column.
+    pub aggregates: Vec<Aggregate>,
+}
+
+/// Steps `[origin + k * length, origin + (k + 1) * length)` of wall time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Wall time at which some step begins, ns since the epoch.
+    pub origin: i64,
+    /// Length of a step, ns.
+    pub length: i64,
+}
+
+/// How a question is answered.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The newest schema of the table.
+    pub schema: Arc<Schema>,
+    /// What the answer looks like: a field for each of `keys`, then one for each of `cells`.
+    pub header: Arc<Header>,
+    /// First wall time, ns since the epoch. Where a row a step is wanted, the start of a step:
+    /// every step that the question touches is answered whole.
+    pub from: i64,
+    /// The wall time behind the last.
+    pub to: i64,
+    /// The columns to scan.
+    pub slots: Vec<Slot>,
+    /// The keys in the answer, as indices into the schema's.
+    pub keys: Vec<usize>,
+    /// The values in the answer.
+    pub cells: Vec<Cell>,
+    /// What instances have to pass.
+    pub key_tests: Vec<KeyTest>,
+    /// What rows have to pass.
+    pub value_tests: Vec<ValueTest>,
+    /// Set where a row a step is wanted.
+    pub step: Option<Step>,
+    /// Two samples further apart than this, ns, have no rate between them: what happened in
+    /// between is not known well enough to be shown as if it happened at the second.
+    pub longest_pair_ns: u64,
+}
+
+/// A column that is scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Index into [`Schema::row_columns`].
+    pub column: usize,
+    /// Type of its words.
+    pub kind: ColumnType,
+    /// Whether its rate is wanted, and not its value.
+    pub rate: bool,
+}
+
+/// A value in the answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// The slot that it comes from.
+    pub slot: usize,
+    /// Of a row a step: what becomes of the values.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// What the key of an instance has to pass.
+#[derive(Clone, Debug)]
+pub struct KeyTest {
+    /// Index into the schema's keys.
+    pub key: usize,
+    /// The test.
+    pub test: Test,
+}
+
+/// What a value, or its rate where that is wanted, has to pass.
+#[derive(Clone, Debug)]
+pub struct ValueTest {
+    /// The slot.
+    pub slot: usize,
+    /// The test.
+    pub test: Test,
+}
+
+impl Question {
+    /// Plans the answer from the table of `schema`, recorded on `host`.
+    ///
+    /// # Errors
+    /// When a column is unknown, or a filter makes no sense for its column.
+    pub fn plan(&self, schema: &Arc<Schema>, host: &str) -> Result<Plan, QueryError> {
+        let mut plan = Plan {
+            schema: schema.clone(),
+            header: Arc::new(Header::of(schema, host)),
+            from: self.from,
+            to: self.to,
+            slots: Vec::new(),
+            keys: Vec::new(),
+            cells: Vec::new(),
+            key_tests: Vec::new(),
+            value_tests: Vec::new(),
+            step: self.step.as_ref().map(|question| question.step),
+            longest_pair_ns: schema.interval_ns.saturating_mul(10).max(60_000_000_000),
+        };
+        let values = select(schema, &self.columns)?;
+        plan.header = Arc::new(fields::fill(&mut plan, self, &values, host));
+        for filter in &self.filters {
+            plan.add_filter(filter, self.rates)?;
+        }
+        if let Some(step) = plan.step {
+            plan.from = step.start(step.of(self.from));
+            plan.to = step.start(step.of(self.to.saturating_sub(1)).saturating_add(1));
+        }
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    /// The slot of row column `column`, added now if there is none.
+    pub(super) fn slot(&mut self, column: usize, rates: bool) -> usize {
+        let Some(described) = self.schema.row_columns().nth(column) else { return 0 };
+        let rate = rates && is_rated(described) && self.schema.kind == TableKind::Sample;
+        let slot = Slot { column, kind: described.kind, rate };
+        self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        })
+    }
+
+    fn add_filter(&mut self, filter: &Filter, rates: bool) -> Result<(), QueryError> {
+        let schema = self.schema.clone();
+        let all = schema.keys.iter().chain(&schema.values);
+        let found = find(&schema, all.clone(), &filter.column)?;
+        let Some(column) = all.clone().nth(found) else { return Ok(()) };
+        let refused = |why| QueryError::Usage(format!("-w {}: {why}", filter.column));
+        if found < schema.key_width() {
+            let test = Test::new(filter, column.kind, &column.unit).map_err(refused)?;
+            self.key_tests.push(KeyTest { key: found, test });
+            return Ok(());
+        }
+        let slot = self.slot(found - schema.key_width(), rates);
+        let rate = self.slots[slot].rate;
+        let test = match rate {
+            true => Test::new(filter, ColumnType::F64, &format!("{}/s", column.unit)),
+            false => Test::new(filter, column.kind, &column.unit),
+        };
+        self.value_tests.push(ValueTest { slot, test: test.map_err(refused)? });
+        Ok(())
+    }
+
+    /// What to scan. Where rates are wanted it begins early enough to have the sample before the
+    /// first row.
+    pub fn request(&self) -> ScanRequest {
+        let back = match self.slots.iter().any(|slot| slot.rate) {
+            true if self.schema.interval_ns == 0 => 10_000_000_000,
+            true => self.schema.interval_ns.saturating_mul(3),
+            false => 0,
+        };
+        ScanRequest {
+            table: self.schema.name.clone(),
+            from: self.from.saturating_sub(i64::try_from(back).unwrap_or(i64::MAX)),
+            to: self.to,
+            columns: Some(self.slots.iter().map(|slot| slot.column).collect()),
+            rollup: self
+                .step
+                .filter(|_| self.rollups_suffice())
+                .map(|step| Rollup { origin: step.origin, step: step.length }),
+            threads: 0,
+        }
+    }
+
+    fn rollups_suffice(&self) -> bool {
+        let suffices = |cell: &Cell| {
+            let slot = &self.slots[cell.slot];
+            let column = self.schema.row_columns().nth(slot.column).filter(|_| !slot.rate);
+            cell.aggregate.is_some_and(|aggregate| aggregate.is_in_rollups(column))
+        };
+        self.schema.kind == TableKind::Sample
+            && self.value_tests.is_empty()
+            && self.cells.iter().all(suffices)
+    }
+}
+
+/// Whether people look at the rate of a column.
+pub(super) fn is_rated(column: &Column) -> bool {
+    column.semantics == Semantics::Counter
+        && matches!(column.kind, ColumnType::U64 | ColumnType::I64 | ColumnType::F64)
+}
+
+impl Step {
+    /// The number of the step that `time` lies in.
+    #[inline]
+    pub fn of(&self, time: i64) -> i64 {
+        time.saturating_sub(self.origin).div_euclid(self.length)
+    }
+
+    /// Wall time at which step `number` begins.
+    pub fn start(&self, number: i64) -> i64 {
+        number.saturating_mul(self.length).saturating_add(self.origin)
+    }
+}
