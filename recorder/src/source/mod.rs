@@ -6,6 +6,8 @@
 
 mod descriptors;
 mod diskstats;
+mod filesystem;
+mod interrupts;
 mod keyed;
 mod loadavg;
 mod meminfo;
@@ -13,6 +15,7 @@ mod netdev;
 mod netstat;
 mod pressure;
 mod process;
+mod sockstat;
 mod softirqs;
 mod stat;
 #[cfg(test)]
@@ -168,12 +171,15 @@ impl SourceError {
 pub static SOURCES: &[&Descriptor] = &[
     &stat::SOURCE,
     &softirqs::SOURCE,
+    &interrupts::SOURCE,
     &loadavg::SOURCE,
     &meminfo::SOURCE,
     &vmstat::SOURCE,
     &diskstats::SOURCE,
+    &filesystem::SOURCE,
     &netdev::SOURCE,
     &netstat::SOURCE,
+    &sockstat::SOURCE,
     &pressure::SOURCE,
     &process::SOURCE,
 ];

@@ -1,0 +1,269 @@
+//! Which of the mounts of `/proc/self/mountinfo` hold data of this machine and can be asked for
+//! their figures without the risk of waiting for someone else.
+
+use crate::parse::{Fields, lines, parse_u64, split_once};
+use std::ops::Range;
+
+/// What asking a file system, or walking through it on the way to another, can lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It holds data of this machine. Asking it takes figures out of the kernel's memory.
+    Local,
+    /// It holds no data worth recording (`proc`, `cgroup2`), or data that is recorded where it
+    /// really is (`overlay`). Walking through it never waits.
+    Passage,
+    /// A server or a process has to answer (`nfs`, `fuse`), or nobody knows. It may never do so.
+    Remote,
+}
+
+/// One line of mountinfo, proc_pid_mountinfo(5).
+pub struct Line<'a> {
+    id: u64,
+    parent: u64,
+    /// Major and minor number of the device.
+    device: (u64, u64),
+    /// Where it is mounted, with the kernel's escapes.
+    pub point: &'a [u8],
+    /// The type of the file system.
+    pub kind: &'a [u8],
+    /// What is mounted: a device, for most.
+    pub source: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line; `None` if it is none of mountinfo.
+    pub fn parse(line: &'a [u8]) -> Option<Line<'a>> {
+        let mut fields = Fields::new(line);
+        let (id, parent) = (fields.u64()?, fields.u64()?);
+        let (major, minor) = split_once(fields.word()?, b':')?;
+        let device = (parse_u64(major)?, parse_u64(minor)?);
+        fields.skip(1);
+        let point = fields.word()?;
+        while fields.word()? != b"-" {}
+        Some(Line { id, parent, device, point, kind: fields.word()?, source: fields.word()? })
+    }
+
+    /// What asking this file system can lead to.
+    pub fn class(&self) -> Kind {
+        // Local, but without a block device, or with one that is not theirs alone.
+        const LOCAL: [&[u8]; 6] = [b"btrfs", b"bcachefs", b"zfs", b"tmpfs", b"ubifs", b"jffs2"];
+        // On a block device, but a process or the other machines of a cluster have to answer.
+        const SHARED: [&[u8]; 3] = [b"fuseblk", b"gfs2", b"ocfs2"];
+        const PASSAGE: [&[u8]; 24] = [
+            b"autofs",
+            b"binfmt_misc",
+            b"bpf",
+            b"cgroup",
+            b"cgroup2",
+            b"configfs",
+            b"debugfs",
+            b"devpts",
+            b"devtmpfs",
+            b"efivarfs",
+            b"fusectl",
+            b"hugetlbfs",
+            b"mqueue",
+            b"nsfs",
+            b"overlay",
+            b"proc",
+            b"pstore",
+            b"ramfs",
+            b"resctrl",
+            b"rootfs",
+            b"securityfs",
+            b"selinuxfs",
+            b"sysfs",
+            b"tracefs",
+        ];
+        let on_block_device = self.device.0 != 0 && !SHARED.contains(&self.kind);
+        match self.kind {
+            kind if on_block_device || LOCAL.contains(&kind) => Kind::Local,
+            kind if PASSAGE.contains(&kind) => Kind::Passage,
+            _ => Kind::Remote,
+        }
+    }
+}
+
+/// The mounts of one read of mountinfo. Keeps places in the text, not the text.
+#[derive(Default)]
+pub struct Mounts {
+    mounts: Vec<Mount>,
+    /// Devices of the file systems that were given out already.
+    seen: Vec<(u64, u64)>,
+}
+
+struct Mount {
+    id: u64,
+    parent: u64,
+    class: Kind,
+    line: Range<usize>,
+}
+
+impl Mounts {
+    /// Learns the mounts of `text`.
+    pub fn read(&mut self, text: &[u8]) {
+        self.mounts.clear();
+        let mut end = 0;
+        for line in lines(text) {
+            let start = end;
+            end += line.len() + 1;
+            if let Some(mount) = Line::parse(line) {
+                let (id, parent, class) = (mount.id, mount.parent, mount.class());
+                self.mounts.push(Mount { id, parent, class, line: start..start + line.len() });
+            }
+        }
+    }
+
+    /// Calls `visit` for each local file system, once, at the first place where it is mounted and
+    /// can be reached without walking through a remote one. `text` is what was read last.
+    pub fn visit_local(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>)) {
+        self.seen.clear();
+        let local = self.mounts.iter().filter(|mount| mount.class == Kind::Local);
+        for mount in local {
+            let Some(line) = mount.line(text) else { continue };
+            if !self.seen.contains(&line.device) && self.is_reachable(mount, text) {
+                self.seen.push(line.device);
+                visit(&line);
+            }
+        }
+    }
+
+    /// Whether the path of a mount leads to it, and not to another mount over it or over a part of
+    /// its path, and on the way passes through no remote file system. A remote root does not
+    /// count: where it does not answer, nothing goes on anyway.
+    fn is_reachable(&self, mount: &Mount, text: &[u8]) -> bool {
+        // Deeper than any real tree of mounts; what the kernel gives has no loops.
+        const MAX_DEPTH: usize = 64;
+        let (mut mount, mut child) = (mount, mount.id);
+        for _ in 0..MAX_DEPTH {
+            let Some(line) = mount.line(text) else { return false };
+            // A mount on top of its parent hides everything there except for itself.
+            let mut others =
+                self.mounts.iter().filter(|other| other.id != mount.id && other.id != child);
+            if others.any(|other| hides(other, mount, line.point, text)) {
+                return false;
+            }
+            let Some(parent) = self.mounts.iter().find(|other| other.id == mount.parent) else {
+                return true;
+            };
+            let is_root = parent.line(text).is_some_and(|line| line.point == b"/");
+            if parent.class == Kind::Remote && !is_root {
+                return false;
+            }
+            (mount, child) = (parent, mount.id);
+        }
+        false
+    }
+}
+
+impl Mount {
+    fn line<'a>(&self, text: &'a [u8]) -> Option<Line<'a>> {
+        Line::parse(text.get(self.line.clone())?)
+    }
+}
+
+/// Whether `other` lies over `mount`, which is at `point`, or over a part of the path to it.
+fn hides(other: &Mount, mount: &Mount, point: &[u8], text: &[u8]) -> bool {
+    if other.parent != mount.id && other.parent != mount.parent {
+        return false;
+    }
+    let Some(over) = other.line(text).map(|line| line.point) else { return false };
+    if other.parent == mount.id {
+        over == point
+    } else {
+        // The slash keeps `/a` from hiding `/ab`; the root has one already.
+        let over = over.strip_suffix(b"/").unwrap_or(over);
+        point.strip_prefix(over).is_some_and(|rest| rest.len() > 1 && rest.starts_with(b"/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::{Kind, Line, Mounts};
+    use proptest::prelude::*;
+
+    fn local(text: &str) -> Vec<String> {
+        let mut mounts = Mounts::default();
+        mounts.read(text.as_bytes());
+        let mut points = Vec::new();
+        mounts.visit_local(text.as_bytes(), |line| {
+            points.push(String::from_utf8_lossy(line.point).into_owned());
+        });
+        points
+    }
+
+    #[test]
+    fn only_file_systems_that_hold_data_of_this_machine_are_given_once_each() {
+        let text = "22 27 0:21 / /proc rw - proc proc rw\n\
+                    25 27 0:23 / /dev/shm rw shared:4 master:1 - tmpfs tmpfs rw\n\
+                    27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+                    28 27 254:0 /srv /data rw - ext4 /dev/vda rw\n\
+                    29 27 0:40 / /pool rw - btrfs /dev/vdb rw\n\
+                    30 27 0:41 / /var/lib/x rw - overlay overlay rw\n\
+                    31 27 0:42 / /home rw - nfs4 server:/home rw\n\
+                    32 27 8:1 / /win rw - fuseblk /dev/sda1 rw\n\
+                    33 27 8:2 / /efi rw - vfat /dev/sda2 rw\n\
+                    34 27 0:43 / /new rw - futurefs what rw\n";
+        assert_eq!(local(text), ["/dev/shm", "/", "/pool", "/efi"]);
+    }
+
+    #[test]
+    fn what_lies_under_another_mount_is_not_asked_in_its_place() {
+        let text = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+                    30 27 8:1 / /a rw - ext4 /dev/sda1 rw\n\
+                    31 30 8:2 / /a rw - ext4 /dev/sda2 rw\n\
+                    32 27 8:3 / /b/c rw - ext4 /dev/sda3 rw\n\
+                    33 27 8:4 / /b rw - ext4 /dev/sda4 rw\n\
+                    34 27 8:5 / /bb rw - ext4 /dev/sda5 rw\n\
+                    35 32 8:6 / /b/c/d rw - ext4 /dev/sda6 rw\n";
+        assert_eq!(
+            local(text),
+            ["/", "/a", "/b", "/bb"],
+            "/a is sda2 now, /b/c and below are gone"
+        );
+        let mut mounts = Mounts::default();
+        mounts.read(text.as_bytes());
+        mounts.visit_local(text.as_bytes(), |line| assert_ne!(line.source, b"/dev/sda1"));
+    }
+
+    #[test]
+    fn a_local_mount_behind_a_remote_one_is_left_alone_unless_the_root_is_remote() {
+        let text = "27 1 0:30 / / rw - nfs server:/root rw\n\
+                    30 27 8:1 / /scratch rw - xfs /dev/sda1 rw\n\
+                    31 27 0:31 / /home rw - nfs server:/home rw\n\
+                    32 31 8:2 / /home/local rw - xfs /dev/sda2 rw\n\
+                    33 27 0:32 / /efi rw - autofs systemd-1 rw\n\
+                    34 33 8:3 / /efi rw - vfat /dev/sda3 rw\n";
+        assert_eq!(local(text), ["/scratch", "/efi"]);
+    }
+
+    #[test]
+    fn optional_fields_may_be_many_or_none() {
+        let line = Line::parse(b"9 1 0:5 / /x\\040y rw shared:1 master:2 - zfs tank/x rw,xattr");
+        let line = line.unwrap();
+        assert_eq!(
+            (line.point, line.kind, line.source),
+            (&b"/x\\040y"[..], &b"zfs"[..], &b"tank/x"[..])
+        );
+        assert_eq!(line.class(), Kind::Local);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_and_no_tree_of_mounts_makes_it_panic_or_loop(
+            mounts in prop::collection::vec((0u64..6, 0u64..6, 0u64..3, 0usize..5), 0..12),
+            noise in "[ -~\n]{0,80}",
+        ) {
+            let points = ["/", "/a", "/a/b", "/ab", "/a/b/c"];
+            let mut text = noise;
+            for (id, parent, device, point) in mounts {
+                let point = points[point];
+                text += &format!("\n{id} {parent} {device}:1 / {point} rw - x y rw");
+            }
+            let found = local(&text);
+            prop_assert!(found.len() <= 2, "one for each device but 0: {:?}", found);
+        }
+    }
+}
