@@ -1,6 +1,7 @@
-//! A block into a chunk or a summary.
+//! A block into a chunk, a summary, or the steps of a tier.
 
-use super::plan::{Bytes, SegmentPlan, Wanted};
+use super::plan::{Bytes, SegmentPlan};
+use super::steps;
 use super::timeline::Timeline;
 use super::{Cells, Chunk, ColumnRollup, Presence, ReadError, Rollup, ScanItem, Summary, Words};
 use crate::block::{Block, Decompressor};
@@ -8,16 +9,15 @@ use crate::segment::SegmentError;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Decodes the `at`-th block of a plan; `None` when none of its rows is wanted.
+/// Decodes the `at`-th block of a plan; nothing comes of it when none of its rows is wanted.
 pub fn block(
     plan: &SegmentPlan,
     at: usize,
     timeline: &Timeline,
-    wanted: &Wanted,
     rollup: Option<Rollup>,
     decompressor: &mut Decompressor,
-) -> Result<Option<ScanItem>, ReadError> {
-    let segment = &plan.segment;
+) -> Result<Vec<ScanItem>, ReadError> {
+    let (segment, wanted) = (&plan.segment, &plan.wanted);
     let stored;
     let (id, bytes) = match &plan.blocks[at].0 {
         Bytes::Stored(id) => {
@@ -33,7 +33,10 @@ pub fn block(
     let rows = times.partition_point(|time| *time < wanted.from)
         ..times.partition_point(|time| *time < wanted.to);
     if rows.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
+    }
+    if plan.schema.tier_ns > 0 {
+        return steps::of_block(plan, &block, &times, rows, decompressor).map_err(damaged);
     }
     let is_whole = rows == (0..times.len());
     if let Some(rollup) = rollup
@@ -41,7 +44,7 @@ pub fn block(
         && step_of(rollup, times[0]) == step_of(rollup, times[times.len() - 1])
         && let Some(columns) = rollups(&block, plan)
     {
-        return Ok(Some(ScanItem::Summary(Summary {
+        return Ok(vec![ScanItem::Summary(Summary {
             schema: wanted.schema.clone(),
             instances: block.instances(&plan.schema),
             selected: wanted.selected.clone(),
@@ -50,7 +53,7 @@ pub fn block(
             rows: times.len(),
             columns,
             strings: block.strings().clone(),
-        })));
+        })]);
     }
     let existing: Vec<usize> = plan.columns.iter().flatten().copied().collect();
     let decoded = block.columns(&existing, decompressor).map_err(damaged)?;
@@ -69,7 +72,7 @@ pub fn block(
         cells.iter_mut().for_each(|cells| crop_cells(cells, &rows));
         present.iter_mut().for_each(|presence| crop_presence(presence, &rows));
     }
-    Ok(Some(ScanItem::Chunk(Chunk {
+    Ok(vec![ScanItem::Chunk(Chunk {
         schema: wanted.schema.clone(),
         boot_times: boot_times[rows.clone()].to_vec(),
         times: if is_whole { times } else { times[rows].to_vec() },
@@ -78,7 +81,7 @@ pub fn block(
         cells,
         present,
         strings: block.strings().clone(),
-    })))
+    })])
 }
 
 /// The bytes of a block: where redb cannot find them any more, by searching the file.
@@ -100,11 +103,10 @@ fn rollups(block: &Block<'_>, plan: &SegmentPlan) -> Option<Vec<ColumnRollup>> {
     let existing: Vec<usize> = plan.columns.iter().flatten().copied().collect();
     let mut known = block.rollups(&existing, &plan.schema)?.into_iter();
     let instances = block.header().instances as usize;
-    let missing = ColumnRollup { count: 0, first: 0, last: 0, min: 0, max: 0, sum: f64::NAN };
     let mut columns = Vec::with_capacity(plan.columns.len() * instances);
     for column in &plan.columns {
         for _ in 0..instances {
-            columns.push(if column.is_some() { known.next()? } else { missing });
+            columns.push(if column.is_some() { known.next()? } else { ColumnRollup::NOTHING });
         }
     }
     Some(columns)

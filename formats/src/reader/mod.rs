@@ -2,15 +2,22 @@
 //! read-only file system. Nothing here ever writes to the medium.
 
 mod chunk;
+mod cover;
 mod decode;
+mod error;
+mod open;
 mod plan;
 mod recording;
 mod scan;
+mod steps;
+mod summary;
 mod tail;
 mod timeline;
 mod verify;
 
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
-pub use recording::{ReadError, Recording, SegmentState, SegmentSummary, TableSummary, WallGap};
+pub use error::ReadError;
+pub use recording::Recording;
 pub use scan::{ColumnRollup, Rollup, Scan, ScanItem, ScanRequest, Summary};
+pub use summary::{SegmentState, SegmentSummary, TableSummary, WallGap};
 pub use verify::{Verdict, Verified};

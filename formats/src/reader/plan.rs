@@ -1,7 +1,7 @@
 //! Which blocks of a segment a scan reads.
 
 use super::ReadError;
-use super::recording::OpenSegment;
+use super::open::OpenSegment;
 use super::tail;
 use super::timeline::Timeline;
 use crate::schema::{Column, Schema};
@@ -20,6 +20,8 @@ pub enum Bytes {
 pub struct SegmentPlan {
     /// The segment.
     pub segment: Arc<OpenSegment>,
+    /// What is wanted of it.
+    pub wanted: Arc<Wanted>,
     /// The state of it that is read.
     pub view: SegmentView,
     /// The table's schema there.
@@ -48,7 +50,7 @@ pub struct Wanted {
 pub fn plan(
     segment: &Arc<OpenSegment>,
     timeline: &Timeline,
-    wanted: &Wanted,
+    wanted: &Arc<Wanted>,
 ) -> Result<Option<SegmentPlan>, ReadError> {
     let Some((table, schema)) = segment.table(&wanted.schema.name) else { return Ok(None) };
     let Some((first_ns, last_ns)) = timeline.boot_span(segment.boot, wanted.from, wanted.to) else {
@@ -91,5 +93,6 @@ pub fn plan(
         })
         .collect();
     let problems = problems.into_iter().map(|error| segment.error(error)).collect();
-    Ok(Some(SegmentPlan { segment: segment.clone(), view, schema, columns, blocks, problems }))
+    let (segment, wanted) = (segment.clone(), wanted.clone());
+    Ok(Some(SegmentPlan { segment, wanted, view, schema, columns, blocks, problems }))
 }

@@ -1,172 +1,28 @@
 //! The directory of segments, opened for reading.
 
+use super::cover;
+use super::open::{OpenSegment, Opening, segment_paths, tier_dirs};
 use super::plan::Wanted;
 use super::tail;
 use super::timeline::Timeline;
-use super::{Scan, ScanRequest};
+use super::{ReadError, Scan, ScanRequest, SegmentState, SegmentSummary, TableSummary, WallGap};
 use crate::block::{Block, Decompressor};
-use crate::gap::{Gap, GapCause};
-use crate::record::RecordView;
+use crate::gap::GapCause;
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
-use crate::segment::{Access, SegmentError, SegmentReader, number_of};
-use std::io;
+use crate::segment::{Access, SegmentError};
+use crate::writer::tier;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-
-/// Why something could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// There is no such directory.
-    #[error("there is no recording at {}", dir.display())]
-    NoRecording {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// The directory holds no segment.
-    #[error("{} holds no segment of a recording", dir.display())]
-    Empty {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// The file system says no.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel answered.
-        source: std::io::Error,
-    },
-    /// Written by a newer nodemon.
-    #[error("{} has format version {version}, this build reads up to {}", path.display(), crate::segment::FORMAT_VERSION)]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// Some bytes are not what was written.
-    #[error("{} is damaged: {what}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Which part of it.
-        what: String,
-    },
-    /// No segment has a table of this name.
-    #[error("the recording has no table {0}")]
-    UnknownTable(String),
-}
-
-/// How a segment was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentState {
-    /// A recorder writes it now.
-    Active,
-    /// Closed in good order.
-    Sealed,
-    /// Its recorder died; read through an overlay.
-    Crashed,
-    /// Its trees are damaged; what could be found in the file is read.
-    Salvaged,
-}
-
-/// One segment.
-#[derive(Clone, Debug)]
-pub struct SegmentSummary {
-    /// Its number; a later one has a larger number.
-    pub number: u64,
-    /// The file.
-    pub path: PathBuf,
-    /// Step of the tier, ns; 0 where rows are as the sources sent them.
-    pub tier_ns: u64,
-    /// Bytes it takes on disk.
-    pub size_bytes: u64,
-    /// How it was found.
-    pub state: SegmentState,
-    /// Name of the host.
-    pub host: String,
-    /// The kernel's boot id.
-    pub boot_id: String,
-    /// Version of the recorder that wrote it.
-    pub recorder_version: String,
-    /// Wall time of the first and the last row, ns since the epoch, where it has rows.
-    pub span: Option<(i64, i64)>,
-    /// Number of blocks.
-    pub blocks: u64,
-}
-
-/// One table over all segments.
-#[derive(Clone, Debug)]
-pub struct TableSummary {
-    /// The newest schema.
-    pub schema: Arc<Schema>,
-    /// Wall time of the first and the last row, ns since the epoch.
-    pub span: (i64, i64),
-    /// Samples, or events.
-    pub rows: u64,
-    /// Number of blocks.
-    pub blocks: u64,
-    /// Bytes of its blocks.
-    pub size_bytes: u64,
-}
-
-/// A gap, with wall times.
-#[derive(Clone, Debug)]
-pub struct WallGap {
-    /// The gap as it was recorded.
-    pub gap: Gap,
-    /// Wall time of its start, ns since the epoch.
-    pub from: i64,
-    /// Wall time of its end.
-    pub to: i64,
-}
-
-/// A segment that is open.
-pub struct OpenSegment {
-    /// Its reader.
-    pub reader: SegmentReader,
-    /// Its file.
-    pub path: PathBuf,
-    /// The number of its boot within the recording.
-    pub boot: usize,
-    /// `CLOCK_BOOTTIME` ns of its first and last row, where it has rows.
-    pub span_ns: Option<(u64, u64)>,
-    /// The same segment, searched for chunks: opened when a part of a tree turns out damaged.
-    salvaged: OnceLock<Option<SegmentReader>>,
-}
-
-impl OpenSegment {
-    /// The number and the schema of a table.
-    pub fn table(&self, name: &str) -> Option<(u32, Arc<Schema>)> {
-        let found = self.reader.schemas().iter().rev().find(|(_, schema)| schema.name == name);
-        found.map(|(number, schema)| (*number, schema.clone()))
-    }
-
-    /// The segment as a search of its file sees it; `None` where even that does not help.
-    pub fn salvaged(&self) -> Option<&SegmentReader> {
-        if self.reader.access() == Access::Salvaged {
-            return None;
-        }
-        self.salvaged.get_or_init(|| SegmentReader::salvage(&self.path).ok()).as_ref()
-    }
-
-    /// An error of this segment.
-    pub fn error(&self, error: SegmentError) -> ReadError {
-        read_error(&self.path, error)
-    }
-
-    /// Damage in this segment.
-    pub fn damaged(&self, what: String) -> ReadError {
-        ReadError::Damaged { path: self.path.clone(), what }
-    }
-}
+use std::sync::Arc;
 
 /// An opened recording: the state of the directory when it was opened. A segment that the recorder
 /// deletes later stays readable until this is dropped.
 pub struct Recording {
     dir: PathBuf,
     segments: Vec<Arc<OpenSegment>>,
+    /// Segments of each tier, the coarsest tier first.
+    tiers: Vec<Vec<Arc<OpenSegment>>>,
     timeline: Arc<Timeline>,
     is_live: bool,
     problems: Vec<ReadError>,
@@ -179,43 +35,23 @@ impl Recording {
     /// When there is no recording, it is empty, or the directory cannot be listed. A single
     /// segment that cannot be read is no error; see [`Recording::problems`].
     pub fn open(dir: &Path) -> Result<Recording, ReadError> {
-        let paths = segment_paths(dir)?;
-        if paths.is_empty() {
-            return Err(ReadError::Empty { dir: dir.to_owned() });
+        let mut opening = Opening::default();
+        let raw = segment_paths(dir)?;
+        // The coarsest tier reaches back furthest, so it knows the oldest boots.
+        let mut tiers = Vec::new();
+        for tier in tier_dirs(dir) {
+            tiers.push(opening.open(segment_paths(&tier)?));
         }
-        let mut problems = Vec::new();
-        let mut timeline = Timeline::default();
-        let mut segments = Vec::new();
-        for path in paths {
-            match open_segment(&path) {
-                Ok((reader, span_ns, damage)) => {
-                    problems.extend(damage.map(|error| read_error(&path, error)));
-                    let description = reader.description();
-                    let last_ns = span_ns.map_or(description.created.from_ns, |(_, last)| last);
-                    timeline.add(&description.boot_id, reader.clocks(), last_ns);
-                    let boot = timeline.boot();
-                    segments.push(Arc::new(OpenSegment {
-                        reader,
-                        path,
-                        boot,
-                        span_ns,
-                        salvaged: OnceLock::new(),
-                    }));
-                }
-                // The recorder needed the room between listing and opening.
-                Err(SegmentError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => problems.push(read_error(&path, error)),
-            }
-        }
-        if segments.is_empty()
-            && let Some(first) = problems.pop()
-        {
-            return Err(first);
+        tiers.retain(|tier| !tier.is_empty());
+        let segments = opening.open(raw);
+        let Opening { mut timeline, mut problems } = opening;
+        if segments.is_empty() && tiers.is_empty() {
+            return Err(problems.pop().unwrap_or(ReadError::Empty { dir: dir.to_owned() }));
         }
         timeline.settle();
         let is_live = Lock::holder(dir).is_some();
         let timeline = Arc::new(timeline);
-        Ok(Recording { dir: dir.to_owned(), segments, timeline, is_live, problems })
+        Ok(Recording { dir: dir.to_owned(), segments, tiers, timeline, is_live, problems })
     }
 
     /// The directory (or file) it was opened from.
@@ -233,65 +69,95 @@ impl Recording {
         &self.problems
     }
 
-    pub(super) fn open_segments(&self) -> &[Arc<OpenSegment>] {
+    /// Every segment: of the tiers, coarsest first, then those with rows as they were sent.
+    pub(super) fn open_segments(&self) -> impl Iterator<Item = &Arc<OpenSegment>> {
+        self.tiers.iter().flatten().chain(&self.segments)
+    }
+
+    /// The segments with rows as the sources sent them, oldest first.
+    pub(super) fn raw(&self) -> &[Arc<OpenSegment>] {
         &self.segments
     }
 
-    /// Its segments, oldest first.
+    /// The segments of each tier, the coarsest tier first.
+    pub(super) fn tiers(&self) -> &[Vec<Arc<OpenSegment>>] {
+        &self.tiers
+    }
+
+    /// Its segments, oldest first: of the tiers, coarsest first, then those with rows as the
+    /// sources sent them.
     ///
     /// # Errors
     /// When the index of one cannot be read.
     pub fn segments(&self) -> Result<Vec<SegmentSummary>, ReadError> {
-        let newest = self.segments.len().saturating_sub(1);
-        self.segments
-            .iter()
-            .enumerate()
-            .map(|(at, segment)| {
-                let reader = &segment.reader;
-                let description = reader.description();
-                let mut blocks = 0;
-                let view = reader.view().map_err(|error| segment.error(error))?;
-                for (table, _) in reader.schemas() {
-                    let entries = view.entries(*table, 0, u64::MAX);
-                    blocks += entries.map_err(|error| segment.error(error))?.len() as u64;
-                }
-                Ok(SegmentSummary {
-                    number: description.number,
-                    path: segment.path.clone(),
-                    tier_ns: description.tier_ns,
-                    size_bytes: disk_bytes(&segment.path).unwrap_or(0),
-                    state: match reader.access() {
-                        Access::Direct if at == newest && self.is_live => SegmentState::Active,
-                        Access::Direct => SegmentState::Sealed,
-                        Access::Repaired => SegmentState::Crashed,
-                        Access::Salvaged => SegmentState::Salvaged,
-                    },
-                    host: description.host.clone(),
-                    boot_id: description.boot_id.clone(),
-                    recorder_version: description.recorder_version.clone(),
-                    span: segment.span_ns.map(|span| self.wall_span(segment, span)),
-                    blocks,
-                })
+        let groups = self.tiers.iter().chain([&self.segments]);
+        let newest: Vec<&Path> =
+            groups.filter_map(|group| Some(group.last()?.path.as_path())).collect();
+        self.open_segments()
+            .map(|segment| {
+                let is_newest = newest.contains(&segment.path.as_path());
+                self.summary_of(segment, self.is_live && is_newest)
             })
             .collect()
     }
 
-    fn wall_span(&self, segment: &OpenSegment, span: (u64, u64)) -> (i64, i64) {
+    fn summary_of(
+        &self,
+        segment: &OpenSegment,
+        may_be_active: bool,
+    ) -> Result<SegmentSummary, ReadError> {
+        let reader = &segment.reader;
+        let description = reader.description();
+        let mut blocks = 0;
+        let view = reader.view().map_err(|error| segment.error(error))?;
+        for (table, _) in reader.schemas() {
+            let entries = view.entries(*table, 0, u64::MAX);
+            blocks += entries.map_err(|error| segment.error(error))?.len() as u64;
+        }
+        Ok(SegmentSummary {
+            number: description.number,
+            path: segment.path.clone(),
+            tier_ns: description.tier_ns,
+            size_bytes: disk_bytes(&segment.path).unwrap_or(0),
+            state: match reader.access() {
+                Access::Direct if may_be_active => SegmentState::Active,
+                Access::Direct => SegmentState::Sealed,
+                Access::Repaired => SegmentState::Crashed,
+                Access::Salvaged => SegmentState::Salvaged,
+            },
+            host: description.host.clone(),
+            boot_id: description.boot_id.clone(),
+            recorder_version: description.recorder_version.clone(),
+            span: segment.span_ns.map(|span| self.wall_span(segment, span)),
+            blocks,
+        })
+    }
+
+    pub(super) fn wall_span(&self, segment: &OpenSegment, span: (u64, u64)) -> (i64, i64) {
         let wall = |at| self.timeline.wall_ns(segment.boot, at);
         (wall(span.0), wall(span.1))
     }
 
     /// The newest schema of a table. Cheaper than [`Recording::table`].
     pub fn schema(&self, name: &str) -> Option<Arc<Schema>> {
-        self.segments.iter().rev().find_map(|segment| Some(segment.table(name)?.1))
+        self.schemas_newest_first().find(|schema| schema.name == name)
+    }
+
+    /// Schemas as the sources have them, also of tables that only a tier has left.
+    fn schemas_newest_first(&self) -> impl Iterator<Item = Arc<Schema>> {
+        let tiers = self.tiers.iter().rev().flat_map(|tier| tier.iter().rev());
+        let segments = self.segments.iter().rev().chain(tiers);
+        segments.flat_map(|segment| segment.reader.schemas()).map(|(_, schema)| {
+            if schema.tier_ns > 0 { Arc::new(tier::unrolled(schema)) } else { schema.clone() }
+        })
     }
 
     /// The newest schemas of all tables, in the order in which the newest segment has them.
     pub fn schemas(&self) -> Vec<Arc<Schema>> {
         let mut schemas: Vec<Arc<Schema>> = Vec::new();
-        for (_, schema) in self.segments.iter().rev().flat_map(|segment| segment.reader.schemas()) {
+        for schema in self.schemas_newest_first() {
             if schemas.iter().all(|known| known.name != schema.name) {
-                schemas.push(schema.clone());
+                schemas.push(schema);
             }
         }
         schemas
@@ -407,90 +273,18 @@ impl Recording {
         let all = || (0..width).collect();
         let mut selected: Vec<usize> = request.columns.clone().unwrap_or_else(all);
         selected.retain(|column| *column < width);
-        let wanted = Wanted { schema, selected, from: request.from, to: request.to };
-        let touched = |segment: &&Arc<OpenSegment>| {
-            segment.span_ns.is_some_and(|span| {
-                let span = self.wall_span(segment, span);
-                span.0 < request.to && span.1 >= request.from
-            })
-        };
-        let segments = self.segments.iter().filter(touched).cloned().collect();
-        Ok(Scan::new(segments, self.timeline.clone(), wanted, &request))
-    }
-}
-
-fn segment_paths(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let error = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::NoRecording { dir: dir.to_owned() },
-        _ => ReadError::Io { path: dir.to_owned(), source },
-    };
-    if std::fs::metadata(dir).map_err(error)?.is_file() {
-        return Ok(vec![dir.to_owned()]);
-    }
-    let mut numbered = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(error)? {
-        let entry = entry.map_err(error)?;
-        if let Some(number) = number_of(&entry.file_name().to_string_lossy()) {
-            numbered.push((number, entry.path()));
+        let mut segments = VecDeque::new();
+        for part in cover::parts(self, &schema.name, &request) {
+            let (schema, selected) = (schema.clone(), selected.clone());
+            let wanted = Arc::new(Wanted { schema, selected, from: part.from, to: part.to });
+            let touched = part.segments.iter().filter(|segment| {
+                segment.span_ns.is_some_and(|span| {
+                    let span = self.wall_span(segment, span);
+                    span.0 < part.to && span.1 >= part.from
+                })
+            });
+            segments.extend(touched.map(|segment| (segment.clone(), wanted.clone())));
         }
-    }
-    numbered.sort();
-    Ok(numbered.into_iter().map(|(_, path)| path).collect())
-}
-
-/// A reader, the span of its rows, and the damage that was found and worked around.
-type Opened = (SegmentReader, Option<(u64, u64)>, Option<SegmentError>);
-
-/// Opens a segment; where its trees turn out to be damaged, by searching the file.
-fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
-    let reader = SegmentReader::open(path)?;
-    match span_of(&reader) {
-        Ok(span_ns) => {
-            let damage = (reader.access() == Access::Salvaged)
-                .then(|| SegmentError::Database("its trees are damaged".into()));
-            Ok((reader, span_ns, damage))
-        }
-        Err(damage) => {
-            let reader = SegmentReader::salvage(path)?;
-            let span_ns = span_of(&reader)?;
-            Ok((reader, span_ns, Some(damage)))
-        }
-    }
-}
-
-/// The time of the first and the last row of any table, those in the journal included.
-fn span_of(reader: &SegmentReader) -> Result<Option<(u64, u64)>, SegmentError> {
-    let view = reader.view()?;
-    let mut span: Option<(u64, u64)> = None;
-    let mut widen = |first: u64, last: u64| {
-        let (low, high) = span.unwrap_or((first, last));
-        span = Some((low.min(first), high.max(last)));
-    };
-    for (table, _) in reader.schemas() {
-        if let Some((first, last)) = view.ends(*table)? {
-            widen(first.first_ns, last.last_ns);
-        }
-    }
-    for entry in view.journal(&mut Decompressor::default())?.iter().flatten() {
-        for (table, _, record) in entry.records() {
-            let schema = reader.schemas().iter().find(|(number, _)| *number == table);
-            let Some((_, schema)) = schema else { continue };
-            let view = RecordView::access(record, schema.row_width(), schema.key_width());
-            if let Ok(view) = view
-                && let (Some(first), Some(last)) = (view.times().first(), view.times().last())
-            {
-                widen(first.to_native(), last.to_native());
-            }
-        }
-    }
-    Ok(span)
-}
-
-fn read_error(path: &Path, error: SegmentError) -> ReadError {
-    let path = path.to_owned();
-    match error {
-        SegmentError::Io(source) => ReadError::Io { path, source },
-        SegmentError::Newer(version) => ReadError::Newer { path, version },
-        error => ReadError::Damaged { path, what: error.to_string() },
+        Ok(Scan::new(segments, self.timeline.clone(), &request))
     }
 }

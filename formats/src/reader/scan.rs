@@ -1,8 +1,8 @@
 //! A scan: rows of one table over a span of time, as a stream.
 
 use super::decode;
+use super::open::OpenSegment;
 use super::plan::{SegmentPlan, Wanted, plan};
-use super::recording::OpenSegment;
 use super::timeline::Timeline;
 use super::{Chunk, ReadError, Strings};
 use crate::block::Decompressor;
@@ -44,7 +44,8 @@ pub struct Rollup {
 pub enum ScanItem {
     /// Rows.
     Chunk(Chunk),
-    /// A block that lies inside one step, without its rows.
+    /// A block that lies inside one step, without its rows; or one step of a tier, where only that
+    /// is left or wanted. Such a summary has one time, and its first value is its last.
     Summary(Summary),
     /// Something was damaged and left out.
     Problem(ReadError),
@@ -88,6 +89,12 @@ pub struct ColumnRollup {
     pub sum: f64,
 }
 
+impl ColumnRollup {
+    /// No value at all.
+    pub const NOTHING: ColumnRollup =
+        ColumnRollup { count: 0, first: 0, last: 0, min: 0, max: 0, sum: f64::NAN };
+}
+
 /// Blocks decoded ahead of the consumer, for each thread.
 const AHEAD: usize = 4;
 
@@ -97,10 +104,10 @@ const WORTH_THREADS_BYTES: u64 = 2 << 20;
 /// The running scan: an iterator over its items in order of time. Holds a few blocks at a time,
 /// however long the span is.
 pub struct Scan {
-    segments: VecDeque<Arc<OpenSegment>>,
+    segments: VecDeque<(Arc<OpenSegment>, Arc<Wanted>)>,
     work: Arc<Work>,
     threads: usize,
-    /// Items that are ready: problems that planning found.
+    /// Items that are ready: problems that planning found, the steps of a tier's block.
     ready: VecDeque<Result<ScanItem, ReadError>>,
     current: Option<Current>,
     decompressor: Decompressor,
@@ -109,7 +116,6 @@ pub struct Scan {
 /// What every block of a scan is decoded by.
 struct Work {
     timeline: Arc<Timeline>,
-    wanted: Wanted,
     rollup: Option<Rollup>,
 }
 
@@ -120,7 +126,7 @@ struct Current {
     pool: Option<Pool>,
 }
 
-type Decoded = Result<Option<ScanItem>, ReadError>;
+type Decoded = Result<Vec<ScanItem>, ReadError>;
 
 /// Threads that decode blocks of one segment ahead, and what they were asked for, in order.
 struct Pool {
@@ -131,9 +137,8 @@ struct Pool {
 
 impl Scan {
     pub(super) fn new(
-        segments: VecDeque<Arc<OpenSegment>>,
+        segments: VecDeque<(Arc<OpenSegment>, Arc<Wanted>)>,
         timeline: Arc<Timeline>,
-        wanted: Wanted,
         request: &ScanRequest,
     ) -> Scan {
         let threads = match request.threads {
@@ -142,7 +147,7 @@ impl Scan {
         };
         Scan {
             segments,
-            work: Arc::new(Work { timeline, wanted, rollup: request.rollup }),
+            work: Arc::new(Work { timeline, rollup: request.rollup }),
             threads,
             ready: VecDeque::new(),
             current: None,
@@ -152,8 +157,8 @@ impl Scan {
 
     /// Plans the next segment that has something; false when there is none left.
     fn next_segment(&mut self) -> bool {
-        while let Some(segment) = self.segments.pop_front() {
-            match plan(&segment, &self.work.timeline, &self.work.wanted) {
+        while let Some((segment, wanted)) = self.segments.pop_front() {
+            match plan(&segment, &self.work.timeline, &wanted) {
                 Ok(None) => {}
                 Ok(Some(mut plan)) => {
                     self.ready.extend(plan.problems.drain(..).map(|p| Ok(ScanItem::Problem(p))));
@@ -195,7 +200,7 @@ impl Current {
 
 impl Work {
     fn decode(&self, plan: &SegmentPlan, at: usize, decompressor: &mut Decompressor) -> Decoded {
-        decode::block(plan, at, &self.timeline, &self.wanted, self.rollup, decompressor)
+        decode::block(plan, at, &self.timeline, self.rollup, decompressor)
     }
 }
 
@@ -235,8 +240,7 @@ impl Iterator for Scan {
             }
             if let Some(current) = &mut self.current {
                 match current.next(&self.work, &mut self.decompressor) {
-                    Some(Ok(Some(item))) => return Some(Ok(item)),
-                    Some(Ok(None)) => {}
+                    Some(Ok(items)) => self.ready.extend(items.into_iter().map(Ok)),
                     Some(Err(problem)) => return Some(Ok(ScanItem::Problem(problem))),
                     None => self.current = None,
                 }

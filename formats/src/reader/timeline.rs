@@ -27,30 +27,28 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Adds what a segment knows, segments in order. `last_ns` is the time of its last row.
-    pub fn add(&mut self, boot_id: &str, clocks: &[ClockOffset], last_ns: u64) {
-        if self.boots.last().is_none_or(|boot| boot != boot_id) {
+    /// Adds what a segment knows and returns the number of its boot. Boots must come in order;
+    /// segments of one boot may come in any.
+    pub fn add(&mut self, boot_id: &str, clocks: &[ClockOffset], last_ns: u64) -> usize {
+        let known = self.boots.iter().rposition(|boot| boot == boot_id);
+        let boot = known.unwrap_or_else(|| {
             self.boots.push(boot_id.to_owned());
             self.ends.push(0);
-        }
-        let boot = self.boots.len() - 1;
+            self.boots.len() - 1
+        });
         self.ends[boot] = self.ends[boot].max(last_ns);
-        for clock in clocks {
-            let piece = Piece { boot, from_ns: clock.from_ns, offset_ns: clock.offset_ns };
-            match self.pieces.last() {
-                Some(last) if last.boot == boot && last.offset_ns == clock.offset_ns => {}
-                _ => self.pieces.push(piece),
-            }
-        }
-    }
-
-    /// The number of the boot that a segment added now would belong to.
-    pub fn boot(&self) -> usize {
-        self.boots.len().saturating_sub(1)
+        self.pieces.extend(clocks.iter().map(|clock| Piece {
+            boot,
+            from_ns: clock.from_ns,
+            offset_ns: clock.offset_ns,
+        }));
+        boot
     }
 
     /// Lowers offsets so that no piece ends after the next one begins.
     pub fn settle(&mut self) {
+        self.pieces.sort_by_key(|piece| (piece.boot, piece.from_ns));
+        self.pieces.dedup_by_key(|piece| (piece.boot, piece.offset_ns));
         let mut next: Option<(i64, Piece)> = None;
         for at in (0..self.pieces.len()).rev() {
             let piece = self.pieces[at];

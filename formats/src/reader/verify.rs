@@ -1,7 +1,7 @@
 //! Reads everything and verifies every checksum.
 
 use super::Recording;
-use super::recording::OpenSegment;
+use super::open::OpenSegment;
 use super::{ReadError, tail};
 use crate::block::{Block, Decompressor};
 use crate::segment::SegmentError;
@@ -33,7 +33,7 @@ impl Recording {
     /// Reads every block of every segment and verifies every checksum, a segment at a time.
     pub fn verify(&self) -> impl Iterator<Item = Verdict> + '_ {
         let unreadable = self.problems().iter().map(|problem| Verdict::Unreadable(problem.again()));
-        let segments = self.open_segments().iter();
+        let segments = self.open_segments();
         unreadable.chain(segments.map(|segment| Verdict::Segment(verify(segment))))
     }
 }

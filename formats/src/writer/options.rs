@@ -39,16 +39,17 @@ impl WriterOptions {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
         WriterOptions {
             ring_size_bytes,
-            tiers: Vec::new(),
+            tiers: TierOptions::defaults(ring_size_bytes),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             boot_id: boot_id.unwrap_or_default().trim().to_owned(),
             recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
-    /// The size at which a segment is closed.
-    pub fn segment_size_bytes(&self) -> u64 {
-        (self.ring_size_bytes / 16).min(SEGMENT_BYTES)
+    /// What is left of the ring for rows as the sources sent them.
+    pub fn raw_size_bytes(&self) -> u64 {
+        let tiers: u64 = self.tiers.iter().map(|tier| tier.size_bytes).sum();
+        self.ring_size_bytes.saturating_sub(tiers)
     }
 
     /// Whether a recording can be kept under these options.
@@ -56,12 +57,34 @@ impl WriterOptions {
     /// # Errors
     /// [`WriteError::TooSmall`].
     pub fn check(&self) -> Result<(), WriteError> {
-        if self.ring_size_bytes < LEAST_RING_BYTES {
-            return Err(WriteError::TooSmall {
-                size_bytes: self.ring_size_bytes,
-                least_bytes: LEAST_RING_BYTES,
-            });
+        let tiers = self.tiers.iter().map(|tier| tier.size_bytes);
+        match tiers.chain([self.raw_size_bytes()]).min() {
+            Some(least) if least < LEAST_RING_BYTES => {
+                Err(WriteError::TooSmall { size_bytes: least, least_bytes: LEAST_RING_BYTES })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Rings smaller than this have no tiers by default: they hold too little for it to be missed.
+const LEAST_RING_WITH_TIERS_BYTES: u64 = 128 << 20;
+
+impl TierOptions {
+    /// One second in an eighth of the ring, one minute in a sixteenth: at the same bytes a value,
+    /// the minutes then reach back 30 times as far as the seconds.
+    pub fn defaults(ring_size_bytes: u64) -> Vec<TierOptions> {
+        if ring_size_bytes < LEAST_RING_WITH_TIERS_BYTES {
+            return Vec::new();
+        }
+        vec![
+            TierOptions { step_ns: 1_000_000_000, size_bytes: ring_size_bytes / 8 },
+            TierOptions { step_ns: 60_000_000_000, size_bytes: ring_size_bytes / 16 },
+        ]
+    }
+}
+
+/// The size at which a segment of a ring of this size is closed.
+pub fn segment_size_bytes(ring_size_bytes: u64) -> u64 {
+    (ring_size_bytes / 16).min(SEGMENT_BYTES)
 }

@@ -1,0 +1,60 @@
+//! Why something could not be read.
+
+use crate::segment::SegmentError;
+use std::path::{Path, PathBuf};
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such directory.
+    #[error("there is no recording at {}", dir.display())]
+    NoRecording {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory holds no segment.
+    #[error("{} holds no segment of a recording", dir.display())]
+    Empty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The file system says no.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// Written by a newer nodemon.
+    #[error("{} has format version {version}, this build reads up to {}", path.display(), crate::segment::FORMAT_VERSION)]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// Some bytes are not what was written.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        what: String,
+    },
+    /// No segment has a table of this name.
+    #[error("the recording has no table {0}")]
+    UnknownTable(String),
+}
+
+impl ReadError {
+    /// The error of a segment, with its file.
+    pub(super) fn of_segment(path: &Path, error: SegmentError) -> ReadError {
+        let path = path.to_owned();
+        match error {
+            SegmentError::Io(source) => ReadError::Io { path, source },
+            SegmentError::Newer(version) => ReadError::Newer { path, version },
+            error => ReadError::Damaged { path, what: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The steps of a tier, as summaries.
+
+use super::plan::SegmentPlan;
+use super::{ColumnRollup, ScanItem, Summary};
+use crate::block::{Block, BlockError, Decompressor};
+use crate::writer::tier::is_numeric_gauge;
+use std::ops::Range;
+
+/// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.
+const OF_A_GAUGE: usize = 4;
+
+/// One summary for each of the rows of a block of a tier.
+pub fn of_block(
+    plan: &SegmentPlan,
+    block: &Block<'_>,
+    times: &[i64],
+    rows: Range<usize>,
+    decompressor: &mut Decompressor,
+) -> Result<Vec<ScanItem>, BlockError> {
+    let schema = &plan.schema;
+    let width = |column: usize| {
+        if is_numeric_gauge(&schema.values[column]) { OF_A_GAUGE } else { 1 }
+    };
+    let mut stored = Vec::new();
+    for &column in plan.columns.iter().flatten() {
+        stored.extend(column..column + width(column));
+    }
+    // The last column says how many samples a step stands for.
+    stored.push(schema.values.len() - 1);
+    let decoded = block.columns(&stored, decompressor)?;
+    let instances = block.instances(schema);
+    let samples = &decoded[(stored.len() - 1) * instances.len()..];
+    let mut steps = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut columns = Vec::with_capacity(plan.columns.len() * instances.len());
+        let mut from = 0;
+        for column in &plan.columns {
+            let width = column.map_or(0, width);
+            for instance in 0..instances.len() {
+                let cell = |at: usize| &decoded[(from + at) * instances.len() + instance];
+                let word = |at: usize| cell(at).words.at(row);
+                let count = samples[instance].words.at(row);
+                columns.push(if width == 0 || !cell(0).present.at(row) {
+                    ColumnRollup::NOTHING
+                } else if width == OF_A_GAUGE {
+                    let sum = f64::from_bits(word(3)) * count as f64;
+                    let (last, min, max) = (word(0), word(1), word(2));
+                    ColumnRollup { count, first: last, last, min, max, sum }
+                } else {
+                    let last = word(0);
+                    ColumnRollup { count, first: last, last, min: last, max: last, sum: f64::NAN }
+                });
+            }
+            from += width;
+        }
+        let boot_time = block.times()[row];
+        let most = samples.iter().map(|cells| cells.words.at(row)).max();
+        steps.push(ScanItem::Summary(Summary {
+            schema: plan.wanted.schema.clone(),
+            instances: instances.clone(),
+            selected: plan.wanted.selected.clone(),
+            times: (times[row], times[row]),
+            boot_times: (boot_time, boot_time),
+            rows: most.unwrap_or(0) as usize,
+            columns,
+            strings: block.strings().clone(),
+        }));
+    }
+    Ok(steps)
+}

@@ -1,0 +1,432 @@
+//! Writes tables into the ring of one directory: blocks, journal, commits, rotation.
+
+use super::options::segment_size_bytes;
+use super::table::Table;
+use super::{Commit, WriteError, WriterOptions, WriterStats};
+use crate::block::{Compressor, Encoder, Rows};
+use crate::clock::ClockOffset;
+use crate::gap::{Gap, GapCause};
+use crate::ring::Ring;
+use crate::schema::Schema;
+use crate::segment::{
+    Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter, put_clock, put_gap,
+};
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::path::Path;
+
+/// The wall clock is taken to have moved when its offset to the boot clock changes by more than
+/// this: reading two clocks one after the other is less exact than that on a busy machine.
+const CLOCK_STEP_NS: u64 = 200_000;
+
+/// What a commit may take on disk beyond its chunks: pages of the trees, headers of redb's regions.
+const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
+
+/// Gaps that wait for a disk to come back; beyond that the newest are merged.
+const MOST_PENDING_GAPS: usize = 1000;
+
+/// Writes tables into the ring of one directory.
+pub struct RingWriter {
+    options: WriterOptions,
+    /// The most that the directory may take on disk.
+    bound_bytes: u64,
+    /// Step of the tier that is kept here, ns; 0 for rows as the sources sent them.
+    tier_ns: u64,
+    ring: Ring,
+    segment: Option<Segment>,
+    tables: Vec<Table>,
+    gaps: Vec<Gap>,
+    clock: ClockOffset,
+    stats: WriterStats,
+    disk_error: Option<String>,
+    encoder: Encoder,
+    compressor: Compressor,
+    batch: Batch,
+    block: Vec<u8>,
+}
+
+/// The segment under construction.
+struct Segment {
+    writer: SegmentWriter,
+    next_block: u64,
+    next_gap: u64,
+    next_journal: u64,
+    next_clock: u64,
+    /// Journal entries that still hold records of no block, oldest first.
+    journal: VecDeque<LiveEntry>,
+    is_full: bool,
+    /// Whether anything but the description was ever committed.
+    is_used: bool,
+}
+
+/// A journal entry.
+struct LiveEntry {
+    id: u64,
+    pieces: u8,
+    /// For each table in it, the number of its last record.
+    tables: Vec<(u32, u64)>,
+}
+
+impl RingWriter {
+    /// Opens `dir`, which exists and is locked, for writing.
+    ///
+    /// # Errors
+    /// [`WriteError::Disk`].
+    pub fn open(
+        dir: &Path,
+        options: WriterOptions,
+        bound_bytes: u64,
+        tier_ns: u64,
+    ) -> Result<RingWriter, WriteError> {
+        let ring = Ring::open(dir).map_err(|error| disk_error("list", dir, error))?;
+        Ok(RingWriter {
+            options,
+            bound_bytes,
+            tier_ns,
+            ring,
+            segment: None,
+            tables: Vec::new(),
+            gaps: Vec::new(),
+            clock: ClockOffset::now(),
+            stats: WriterStats::default(),
+            disk_error: None,
+            encoder: Encoder::default(),
+            compressor: Compressor::default(),
+            batch: Batch::default(),
+            block: Vec::new(),
+        })
+    }
+
+    /// From boot time to wall time, as it was at the last commit, ns.
+    pub fn clock_offset_ns(&self) -> i64 {
+        self.clock.offset_ns
+    }
+
+    /// The newest segment that an earlier run left.
+    pub fn newest(&self) -> Option<&Path> {
+        self.ring.newest()
+    }
+
+    /// Makes a table known. Returns its number, which every record of it carries.
+    pub fn add_table(&mut self, schema: Schema) -> u32 {
+        self.tables.push(Table::new(schema));
+        self.tables.len() as u32 - 1
+    }
+
+    /// Takes a record in. Touches memory only.
+    ///
+    /// # Errors
+    /// When the record is malformed: then nothing of it was taken.
+    pub fn push(&mut self, record: &[u8]) -> Result<(), WriteError> {
+        let number = crate::record::RecordView::schema_of(record).unwrap_or(u32::MAX);
+        let table = self.tables.get_mut(number as usize).ok_or(WriteError::UnknownTable(number))?;
+        self.stats.samples_in += table.push(record)?;
+        Ok(())
+    }
+
+    /// Records a gap.
+    pub fn gap(&mut self, gap: Gap) {
+        if self.gaps.len() >= MOST_PENDING_GAPS
+            && let Some(last) = self.gaps.last_mut()
+            && last.table == gap.table
+            && last.cause == gap.cause
+        {
+            last.to_ns = gap.to_ns;
+            last.lost += gap.lost;
+            return;
+        }
+        self.gaps.push(gap);
+    }
+
+    /// Seals the blocks that are due, or all, and makes everything durable. `sealed` is shown the
+    /// rows of each block.
+    ///
+    /// # Errors
+    /// [`WriteError::Disk`]: what was pushed since the last commit is dropped and will be a gap.
+    pub fn commit(
+        &mut self,
+        close: bool,
+        sealed: &mut dyn FnMut(u32, &Rows),
+    ) -> Result<Commit, WriteError> {
+        let result = self.try_commit(close, sealed);
+        if let Err(error) = &result {
+            self.fail(error.to_string());
+        }
+        result
+    }
+
+    /// Whether anything was pushed since the last commit.
+    pub fn is_waiting(&self) -> bool {
+        !self.gaps.is_empty() || self.tables.iter().any(|table| table.undurable > 0)
+    }
+
+    fn try_commit(
+        &mut self,
+        close: bool,
+        sealed: &mut dyn FnMut(u32, &Rows),
+    ) -> Result<Commit, WriteError> {
+        let mut commit = Commit::default();
+        self.open_segment(&mut commit)?;
+        self.batch.clear();
+        let Some(segment) = &mut self.segment else { return Ok(commit) };
+        segment.note_clock(&mut self.clock, &mut self.batch);
+        let seal_all = close || segment.is_full;
+        let path = segment.writer.path().to_owned();
+        for (number, table) in self.tables.iter_mut().enumerate() {
+            if table.rows.samples() == 0 {
+                continue;
+            }
+            if !table.described {
+                self.batch
+                    .put_schema(number as u32, &table.schema)
+                    .map_err(|error| disk_error("write", &path, error))?;
+                table.described = true;
+            }
+            if seal_all || table.is_due() {
+                self.block.clear();
+                self.encoder
+                    .encode(&table.rows, &table.schema, number as u32, &mut self.block)
+                    .map_err(|error| disk_error("write", &path, error))?;
+                segment.put_block(number as u32, table, &self.block, &mut self.batch);
+                sealed(number as u32, &table.rows);
+                table.sealed();
+                commit.blocks += 1;
+            }
+        }
+        segment
+            .put_journal(&self.tables, &mut self.compressor, &mut self.block, &mut self.batch)
+            .map_err(|error| disk_error("write", &path, error))?;
+        segment.drop_covered(&self.tables, &mut self.batch);
+        let gaps = segment.put_gaps(&self.gaps, &self.tables, &self.disk_error, &mut self.batch);
+        gaps.map_err(|error| disk_error("write", &path, error))?;
+        if !self.batch.is_empty() {
+            commit.evicted += make_room(
+                &mut self.ring,
+                segment,
+                self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES,
+                self.bound_bytes,
+            )?;
+            segment
+                .writer
+                .commit(&self.batch)
+                .map_err(|error| disk_error("write", &path, error))?;
+            segment.is_used = true;
+        }
+        commit.bytes = self.batch.size_bytes() as u64;
+        self.committed(&mut commit);
+        if seal_all {
+            self.close_segment();
+        } else {
+            self.note_fullness()?;
+        }
+        Ok(commit)
+    }
+
+    /// Opens a segment where there is none.
+    fn open_segment(&mut self, commit: &mut Commit) -> Result<(), WriteError> {
+        if self.segment.is_some() {
+            return Ok(());
+        }
+        let bound = self.bound_bytes;
+        let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES, bound);
+        let dir = self.ring.dir().to_owned();
+        let (evicted, _) = room.map_err(|error| disk_error("delete a segment of", &dir, error))?;
+        commit.evicted += evicted;
+        let description = SegmentDescription {
+            number: self.ring.next_number(),
+            host: self.options.host.clone(),
+            boot_id: self.options.boot_id.clone(),
+            recorder_version: self.options.recorder_version.clone(),
+            tier_ns: self.tier_ns,
+            created: ClockOffset::now(),
+        };
+        self.clock = description.created;
+        let writer = SegmentWriter::create(&dir, &description)
+            .map_err(|error| disk_error("create a segment in", &dir, error))?;
+        self.segment = Some(Segment {
+            writer,
+            next_block: 0,
+            next_gap: 0,
+            next_journal: 0,
+            next_clock: 0,
+            journal: VecDeque::new(),
+            is_full: false,
+            is_used: false,
+        });
+        Ok(())
+    }
+
+    fn committed(&mut self, commit: &mut Commit) {
+        for table in &mut self.tables {
+            commit.rows += table.committed();
+            table.lost = None;
+        }
+        self.gaps.clear();
+        self.disk_error = None;
+        self.stats.samples_stored += commit.rows;
+        self.stats.blocks += u64::from(commit.blocks);
+        self.stats.bytes += commit.bytes;
+        self.stats.evicted += u64::from(commit.evicted);
+    }
+
+    /// After a segment is full, everything is sealed into it with the next commit, and a new one
+    /// begins.
+    fn note_fullness(&mut self) -> Result<(), WriteError> {
+        let limit = segment_size_bytes(self.bound_bytes);
+        if let Some(segment) = &mut self.segment {
+            let size = segment.writer.size_bytes();
+            let path = segment.writer.path();
+            let size = size.map_err(|error| disk_error("measure", path, error))?;
+            segment.is_full = size >= limit;
+        }
+        Ok(())
+    }
+
+    fn close_segment(&mut self) {
+        if let Some(segment) = self.segment.take() {
+            let path = segment.writer.path().to_owned();
+            let is_used = segment.is_used;
+            drop(segment);
+            // A disk that fails for hours must not fill the ring with empty segments.
+            if is_used || std::fs::remove_file(&path).is_err() {
+                self.ring.add(&path);
+            }
+        }
+        self.tables.iter_mut().for_each(Table::new_segment);
+    }
+
+    fn fail(&mut self, error: String) {
+        for table in &mut self.tables {
+            self.stats.samples_lost += table.failed();
+        }
+        self.disk_error.get_or_insert(error);
+        self.close_segment();
+    }
+
+    /// Totals since the start.
+    pub fn stats(&self) -> WriterStats {
+        self.stats
+    }
+
+    /// Changes what the directory may take on disk, from the next commit on.
+    pub fn set_bound(&mut self, bound_bytes: u64) {
+        self.bound_bytes = bound_bytes;
+    }
+}
+
+impl Segment {
+    fn note_clock(&mut self, clock: &mut ClockOffset, batch: &mut Batch) {
+        let now = ClockOffset::now();
+        if now.offset_ns.abs_diff(clock.offset_ns) > CLOCK_STEP_NS {
+            *clock = now;
+            if let Ok(archive) = put_clock(&now) {
+                batch.put(ChunkKind::Clock, self.next_clock, &archive);
+                self.next_clock += 1;
+            }
+        }
+    }
+
+    fn put_block(&mut self, number: u32, table: &Table, block: &[u8], batch: &mut Batch) {
+        let id = self.next_block;
+        self.next_block += 1;
+        let pieces = batch.put(ChunkKind::Block, id, block);
+        let times = &table.rows.times;
+        batch.index(IndexEntry {
+            table: number,
+            id,
+            first_ns: times.first().copied().unwrap_or(0),
+            last_ns: times.last().copied().unwrap_or(0),
+            records: table.records,
+            rows: times.len() as u32,
+            size_bytes: block.len() as u32,
+            pieces,
+        });
+    }
+
+    /// Adds a journal entry with what came since the last commit and is in no block.
+    fn put_journal(
+        &mut self,
+        tables: &[Table],
+        compressor: &mut Compressor,
+        scratch: &mut Vec<u8>,
+        batch: &mut Batch,
+    ) -> Result<(), crate::block::BlockError> {
+        let with_records =
+            || tables.iter().enumerate().filter(|(_, table)| !table.journal.is_empty());
+        let sections: Vec<&[u8]> = with_records().map(|(_, table)| &table.journal[..]).collect();
+        if sections.is_empty() {
+            return Ok(());
+        }
+        scratch.clear();
+        compressor.frame(&sections, scratch)?;
+        let id = self.next_journal;
+        self.next_journal += 1;
+        let pieces = batch.put(ChunkKind::Journal, id, scratch);
+        let tables = with_records().map(|(number, table)| (number as u32, table.records)).collect();
+        self.journal.push_back(LiveEntry { id, pieces, tables });
+        Ok(())
+    }
+
+    /// Takes journal entries away whose records are all in blocks.
+    fn drop_covered(&mut self, tables: &[Table], batch: &mut Batch) {
+        let is_covered =
+            |(number, last): &(u32, u64)| *last <= tables[*number as usize].sealed_records;
+        self.journal.retain(|entry| {
+            let covered = entry.tables.iter().all(is_covered);
+            if covered {
+                batch.remove_journal(entry.id, entry.pieces);
+            }
+            !covered
+        });
+    }
+
+    /// Adds the gaps that wait, and one for each table that a failing disk cost samples.
+    fn put_gaps(
+        &mut self,
+        gaps: &[Gap],
+        tables: &[Table],
+        disk_error: &Option<String>,
+        batch: &mut Batch,
+    ) -> Result<(), rkyv::rancor::Error> {
+        let lost = tables.iter().filter_map(|table| {
+            let (lost, from_ns) = table.lost?;
+            Some(Gap {
+                table: table.schema.name.clone(),
+                cause: GapCause::Disk,
+                from_ns,
+                to_ns: table.last_lost_ns,
+                lost,
+                detail: disk_error.clone().unwrap_or_default(),
+            })
+        });
+        for gap in gaps.iter().cloned().chain(lost) {
+            batch.put(ChunkKind::Gap, self.next_gap, &put_gap(&gap)?);
+            self.next_gap += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Deletes old segments until what a commit needs fits. A ring in which only the active segment is
+/// left cannot make room: it is closed then, and the next commit deletes it.
+fn make_room(
+    ring: &mut Ring,
+    segment: &mut Segment,
+    needed_bytes: u64,
+    bound_bytes: u64,
+) -> Result<u32, WriteError> {
+    let path = segment.writer.path();
+    let active = segment.writer.size_bytes().map_err(|error| disk_error("measure", path, error))?;
+    let (deleted, fits) = ring
+        .make_room(active + needed_bytes, bound_bytes)
+        .map_err(|error| disk_error("delete a segment of", ring.dir(), error))?;
+    if fits {
+        Ok(deleted)
+    } else {
+        Err(disk_error("write", path, "one commit is larger than what the ring can hold"))
+    }
+}
+
+pub fn disk_error(doing: &'static str, path: &Path, why: impl Display) -> WriteError {
+    WriteError::Disk { doing, path: path.to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,334 @@
+//! Rollup tiers: what is left of the past when the rows themselves are gone.
+//!
+//! A tier is a ring of its own in a directory below the recording. Of each sample table that is
+//! sampled faster than its step it keeps one row a step and instance, made from the rows as their
+//! blocks are sealed: of counters and states the last value, of gauges the last, smallest, largest
+//! and mean. Steps are aligned to the wall clock.
+
+use super::ring_writer::RingWriter;
+use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
+use crate::block::Rows;
+use crate::record::RecordBuilder;
+use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
+use rkyv::util::AlignedVec;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The column that says how many samples a row stands for.
+pub const SAMPLES: &str = ":samples";
+/// Suffix of the column with a gauge's smallest value.
+pub const MIN: &str = ":min";
+/// Suffix of the column with a gauge's largest value.
+pub const MAX: &str = ":max";
+/// Suffix of the column with a gauge's mean.
+pub const MEAN: &str = ":mean";
+
+/// The directory of a tier within the recording.
+pub fn dir_name(step_ns: u64) -> String {
+    format!("tier-{}s", step_ns / 1_000_000_000)
+}
+
+/// The step of the tier in a directory of this name, seconds.
+pub fn step_s_of(dir_name: &str) -> Option<u64> {
+    dir_name.strip_prefix("tier-")?.strip_suffix('s')?.parse().ok()
+}
+
+/// A tier that is being written.
+pub struct Tier {
+    step_ns: u64,
+    writer: RingWriter,
+    /// By the number of the table; `None` for tables that this tier does not keep.
+    tables: Vec<Option<TierTable>>,
+    archive: AlignedVec,
+}
+
+/// One table of a tier.
+struct TierTable {
+    number: u32,
+    columns: Vec<Column>,
+    /// Which of them are numeric gauges.
+    gauges: Vec<usize>,
+    keys: Vec<Column>,
+    record: RecordBuilder,
+    /// The step that is being gathered.
+    step: i64,
+    last_ns: u64,
+    /// Places in `gathered` by the key words of the instance, strings spelt out.
+    instances: BTreeMap<Vec<Key>, usize>,
+    gathered: Vec<Gathered>,
+    /// The same places by the number that the rows at hand give the instance.
+    places: Vec<usize>,
+}
+
+/// No place yet.
+const NOWHERE: usize = usize::MAX;
+
+/// A key of an instance, free of any dictionary.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Word(u64),
+    Text(Vec<u8>),
+}
+
+/// What one step of one instance has come to.
+struct Gathered {
+    samples: u64,
+    /// The newest of its rows among those at hand; its last values are still to be taken.
+    newest_row: Option<usize>,
+    cells: Vec<Cell>,
+}
+
+/// One column of it.
+#[derive(Clone, Default)]
+struct Cell {
+    last: Option<u64>,
+    text: Vec<u8>,
+    min: f64,
+    max: f64,
+    sum: f64,
+    min_word: u64,
+    max_word: u64,
+    count: u64,
+}
+
+impl Tier {
+    /// Opens the tier in `dir`, which exists.
+    ///
+    /// # Errors
+    /// [`WriteError::Disk`].
+    pub fn open(
+        dir: &Path,
+        options: &WriterOptions,
+        tier: TierOptions,
+    ) -> Result<Tier, WriteError> {
+        let writer = RingWriter::open(dir, options.clone(), tier.size_bytes, tier.step_ns)?;
+        Ok(Tier { step_ns: tier.step_ns, writer, tables: Vec::new(), archive: AlignedVec::new() })
+    }
+
+    /// Makes a table known; tables must come in the order of their numbers.
+    pub fn add_table(&mut self, schema: &Schema) {
+        let kept = schema.kind == TableKind::Sample && schema.interval_ns * 2 <= self.step_ns;
+        let table = kept.then(|| {
+            let rolled = rolled_up(schema, self.step_ns);
+            TierTable {
+                record: RecordBuilder::new(&rolled),
+                number: self.writer.add_table(rolled),
+                gauges: (0..schema.values.len())
+                    .filter(|at| is_numeric_gauge(&schema.values[*at]))
+                    .collect(),
+                columns: schema.values.clone(),
+                keys: schema.keys.clone(),
+                step: i64::MIN,
+                last_ns: 0,
+                instances: BTreeMap::new(),
+                gathered: Vec::new(),
+                places: Vec::new(),
+            }
+        });
+        self.tables.push(table);
+    }
+
+    /// Adds the rows of a block. `offset_ns` is from boot time to wall time.
+    pub fn add(&mut self, number: u32, rows: &Rows, offset_ns: i64) {
+        let Some(Some(table)) = self.tables.get_mut(number as usize) else { return };
+        let step_ns = self.step_ns.cast_signed();
+        let mut start = 0;
+        table.places.clear();
+        table.places.resize(rows.instances(), NOWHERE);
+        for (sample, &end) in rows.row_ends.iter().enumerate() {
+            let time = rows.times[sample];
+            let step = offset_ns.saturating_add_unsigned(time).div_euclid(step_ns);
+            if step != table.step {
+                table.take_last_values(rows);
+                table.end_step();
+                table.step = step;
+            }
+            table.last_ns = time;
+            for row in start..end as usize {
+                table.gather(rows, row);
+            }
+            start = end as usize;
+        }
+        table.take_last_values(rows);
+        if table.record.samples() > 0
+            && table.record.finish(table.number, &mut self.archive).is_ok()
+        {
+            // The record was made here, of this table; it cannot be malformed.
+            let _ = self.writer.push(&self.archive);
+        }
+    }
+
+    /// Commits what steps have ended, and on closing the step that has not.
+    ///
+    /// # Errors
+    /// [`WriteError::Disk`].
+    pub fn commit(&mut self, close: bool) -> Result<Commit, WriteError> {
+        if close {
+            for table in self.tables.iter_mut().flatten() {
+                table.end_step();
+                if table.record.samples() > 0
+                    && table.record.finish(table.number, &mut self.archive).is_ok()
+                {
+                    let _ = self.writer.push(&self.archive);
+                }
+            }
+        }
+        if close || self.writer.is_waiting() {
+            self.writer.commit(close, &mut |_, _| ())
+        } else {
+            Ok(Commit::default())
+        }
+    }
+
+    /// Totals since the start.
+    pub fn stats(&self) -> WriterStats {
+        self.writer.stats()
+    }
+}
+
+impl TierTable {
+    /// Adds one row of the step. Counters and states are left to [`TierTable::take_last_values`]:
+    /// of a thousand rows only the last one counts.
+    fn gather(&mut self, rows: &Rows, row: usize) {
+        let instance = rows.rows[row] as usize;
+        let place = match self.places[instance] {
+            NOWHERE => self.find_place(rows, instance),
+            place => place,
+        };
+        let gathered = &mut self.gathered[place];
+        gathered.samples += 1;
+        gathered.newest_row = Some(row);
+        for &at in &self.gauges {
+            let cell = row * self.columns.len() + at;
+            if !rows.is_absent(cell) {
+                gathered.cells[at].roll_up(self.columns[at].kind, rows.cells[cell]);
+            }
+        }
+    }
+
+    /// The place of an instance, made now if the step has not seen it.
+    fn find_place(&mut self, rows: &Rows, instance: usize) -> usize {
+        let words = &rows.keys[instance * rows.key_width..(instance + 1) * rows.key_width];
+        let key = (self.keys.iter().zip(words))
+            .map(|(key, &word)| match key.kind.is_dictionary() {
+                true => Key::Text(rows.strings.get(word as u32).to_vec()),
+                false => Key::Word(word),
+            })
+            .collect();
+        let place = *self.instances.entry(key).or_insert(self.gathered.len());
+        if place == self.gathered.len() {
+            let cells = vec![Cell::default(); self.columns.len()];
+            self.gathered.push(Gathered { samples: 0, newest_row: None, cells });
+        }
+        self.places[instance] = place;
+        place
+    }
+
+    /// Takes the last values of every instance out of the rows at hand.
+    fn take_last_values(&mut self, rows: &Rows) {
+        let width = self.columns.len();
+        for gathered in &mut self.gathered {
+            let Some(row) = gathered.newest_row.take() else { continue };
+            let words = &rows.cells[row * width..(row + 1) * width];
+            for (at, (column, &word)) in self.columns.iter().zip(words).enumerate() {
+                let cell = &mut gathered.cells[at];
+                cell.last = (!rows.is_absent(row * width + at)).then_some(word);
+                if column.kind.is_dictionary() && cell.last.is_some() {
+                    cell.text.clear();
+                    cell.text.extend_from_slice(rows.strings.get(word as u32));
+                }
+            }
+        }
+    }
+
+    /// Writes a row for each instance that the step has seen.
+    fn end_step(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        self.record.begin_sample(self.last_ns);
+        for (key, place) in std::mem::take(&mut self.instances) {
+            let gathered = &self.gathered[place];
+            if !key.is_empty() {
+                self.record.instance(|filler| {
+                    for part in &key {
+                        match part {
+                            Key::Word(word) => filler.u64(*word),
+                            Key::Text(text) => filler.bytes(text),
+                        }
+                    }
+                });
+            }
+            for (column, cell) in self.columns.iter().zip(&gathered.cells) {
+                match cell.last {
+                    None => self.record.absent(),
+                    Some(_) if column.kind.is_dictionary() => self.record.bytes(&cell.text),
+                    Some(word) => self.record.u64(word),
+                }
+                if is_numeric_gauge(column) {
+                    if cell.count == 0 {
+                        (0..3).for_each(|_| self.record.absent());
+                    } else {
+                        self.record.u64(cell.min_word);
+                        self.record.u64(cell.max_word);
+                        self.record.f64(cell.sum / cell.count as f64);
+                    }
+                }
+            }
+            self.record.u64(gathered.samples);
+        }
+        self.record.end_sample();
+        self.gathered.clear();
+        self.places.fill(NOWHERE);
+    }
+}
+
+impl Cell {
+    fn roll_up(&mut self, kind: ColumnType, word: u64) {
+        let value = match kind {
+            ColumnType::I64 => word.cast_signed() as f64,
+            ColumnType::F64 => f64::from_bits(word),
+            _ => word as f64,
+        };
+        if self.count == 0 || value < self.min {
+            (self.min, self.min_word) = (value, word);
+        }
+        if self.count == 0 || value > self.max {
+            (self.max, self.max_word) = (value, word);
+        }
+        self.sum += value;
+        self.count += 1;
+    }
+}
+
+/// Whether smallest, largest and mean of a column are kept.
+pub fn is_numeric_gauge(column: &Column) -> bool {
+    column.semantics == Semantics::Gauge
+        && matches!(column.kind, ColumnType::U64 | ColumnType::I64 | ColumnType::F64)
+}
+
+/// The schema of a table in a tier.
+fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
+    let mut rolled = Schema { values: Vec::new(), tier_ns: step_ns, ..schema.clone() };
+    rolled.interval_ns = step_ns;
+    for column in &schema.values {
+        rolled.values.push(column.clone());
+        if is_numeric_gauge(column) {
+            for (suffix, kind) in [(MIN, column.kind), (MAX, column.kind), (MEAN, ColumnType::F64)]
+            {
+                let name = format!("{}{suffix}", column.name);
+                rolled.values.push(Column { name, kind, ..column.clone() });
+            }
+        }
+    }
+    let samples = "samples that the row stands for";
+    rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
+}
+
+/// The schema of a table as its source has it, from the one in a tier. How often it was sampled is
+/// not known any more.
+pub fn unrolled(schema: &Schema) -> Schema {
+    let mut original = Schema { tier_ns: 0, ..schema.clone() };
+    original.values.retain(|column| !column.name.contains(':'));
+    original
+}

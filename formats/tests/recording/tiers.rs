@@ -1,0 +1,137 @@
+//! Rollup tiers say of a step what its rows said.
+
+use super::support::push;
+use nodemon_formats::reader::{Recording, Rollup, ScanItem, ScanRequest};
+use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::schema::{ColumnType, Schema, unit};
+use nodemon_formats::value::Value;
+use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const SECOND_NS: i64 = 1_000_000_000;
+
+fn schema() -> Schema {
+    let mut schema = Schema::sample("disk", "a test", "disks")
+        .key("device", ColumnType::String, "name")
+        .counter("reads", unit::COUNT, "completed")
+        .gauge("in_flight", ColumnType::U64, unit::COUNT, "under way")
+        .state("model", ColumnType::String, "what it is");
+    schema.interval_ns = 100_000_000;
+    schema
+}
+
+/// What one step of one device comes to: last reads, and of `in_flight` last, min, max, mean.
+#[derive(Debug, Default, PartialEq)]
+struct Step {
+    samples: u64,
+    reads: u64,
+    last: u64,
+    min: u64,
+    max: u64,
+    sum: u64,
+}
+
+/// Writes 100 s of two disks at 10 Hz and returns the steps by second (of wall time) and device.
+fn write(dir: &Path) -> BTreeMap<(i64, String), Step> {
+    let mut options = WriterOptions::new(4 * LEAST_RING_BYTES);
+    options.tiers = vec![TierOptions { step_ns: 1_000_000_000, size_bytes: LEAST_RING_BYTES }];
+    let mut writer = RecordingWriter::open(dir, options).unwrap();
+    let schema = schema();
+    let table = writer.add_table(schema.clone());
+    writer.commit().unwrap();
+    let mut record = RecordBuilder::new(&schema);
+    let mut steps = BTreeMap::new();
+    let offset = nodemon_formats::clock::ClockOffset::now().offset_ns;
+    let start = 5_000_000_123u64;
+    for sample in 0..1000u64 {
+        let time = start + sample * 100_000_000;
+        record.begin_sample(time);
+        for device in ["sda", "sdb"] {
+            if device == "sdb" && sample % 50 > 30 {
+                continue;
+            }
+            let (reads, in_flight) = (sample * 3, (sample * 7919) % 13);
+            record.instance(|key| key.str(device));
+            record.u64(reads);
+            record.u64(in_flight);
+            record.str("spinning rust");
+            let second = offset.saturating_add_unsigned(time).div_euclid(SECOND_NS);
+            let step = steps
+                .entry((second, device.to_owned()))
+                .or_insert_with(|| Step { min: u64::MAX, ..Step::default() });
+            step.samples += 1;
+            step.reads = reads;
+            step.last = in_flight;
+            step.min = step.min.min(in_flight);
+            step.max = step.max.max(in_flight);
+            step.sum += in_flight;
+        }
+        record.end_sample();
+        push(&mut writer, &mut record, table);
+        if sample % 10 == 9 {
+            writer.commit().unwrap();
+        }
+    }
+    writer.close().unwrap();
+    steps
+}
+
+fn read(dir: &Path, rollup: Option<Rollup>) -> BTreeMap<(i64, String), Step> {
+    let recording = Recording::open(dir).unwrap();
+    let request = ScanRequest {
+        table: "disk".into(),
+        from: i64::MIN,
+        to: i64::MAX,
+        rollup,
+        ..ScanRequest::default()
+    };
+    let mut steps = BTreeMap::new();
+    for item in recording.scan(request).unwrap() {
+        let ScanItem::Summary(summary) = item.unwrap() else {
+            panic!("rows where steps of a tier were expected")
+        };
+        assert_eq!(summary.schema.values.len(), 3, "the schema is the one of the rows");
+        let count = summary.instances.len();
+        for (at, keys) in summary.instances.iter().enumerate() {
+            let column = |s: usize| summary.columns[s * count + at];
+            if column(0).count == 0 {
+                continue;
+            }
+            let model = summary.strings.value(ColumnType::String, column(2).last);
+            assert_eq!(model, Value::String("spinning rust".into()));
+            let step = Step {
+                samples: column(0).count,
+                reads: column(0).last,
+                last: column(1).last,
+                min: column(1).min,
+                max: column(1).max,
+                sum: column(1).sum.round() as u64,
+            };
+            let second = summary.times.0.div_euclid(SECOND_NS);
+            assert!(steps.insert((second, keys[0].to_string()), step).is_none());
+        }
+    }
+    steps
+}
+
+#[test]
+fn steps_made_of_a_tiers_steps_are_answered_by_the_tier() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(dir.path());
+    let rollup = Rollup { origin: 0, step: 10 * SECOND_NS };
+    assert_eq!(read(dir.path(), Some(rollup)), written);
+}
+
+#[test]
+fn what_the_ring_has_forgotten_the_tier_still_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(dir.path());
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "redb") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert_eq!(read(dir.path(), None), written);
+}
