@@ -15,9 +15,10 @@
 //!   where the tick is stopped). A process that was last seen running or ready (`R`), or waiting
 //!   for I/O (`D`), is therefore read at every sample. One that woke a moment ago and has not seen
 //!   a tick yet is seen at the next sample.
-//! - Others can change it: reclaim takes pages away, someone moves it to another control group or
-//!   renices it, and it may be ready to run without getting a CPU. So `stat`, `status` and `cgroup`
-//!   of every process are read every 10 s, spread over time; the schema says so.
+//! - Others can change it: reclaim takes pages away, someone renices it, and it may be ready to
+//!   run without getting a CPU. So `stat` of every process is read every 10 s, spread over time,
+//!   and `status` when the memory in it has changed. Someone can move it to another control group:
+//!   `cgroup` is read every 10 s of a process that runs, every minute of one that sleeps.
 //!
 //! The time in `stat` would not do as the proof: it is the exact time cut to ticks of 10 ms. Nor
 //! would `schedstat`, which is that of the first thread alone.

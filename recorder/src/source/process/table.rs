@@ -32,9 +32,10 @@ pub fn schema() -> Schema {
         "process",
         "/proc/PID/{stat,status,io,cgroup,cmdline,schedstat}, clock_gettime(2), taskstats",
         "Every process, threads of the kernel included. What only the process itself can change is \
-         read when it has run since the sample before; what others can change (rss, swap, nice, \
-         processor, cgroup, whether it became ready to run without getting a CPU) of one that has \
-         not run is up to 10 s old. What starts and ends between two samples is not seen.",
+         read when it has run since the sample before. What others can change (rss, swap, nice, \
+         processor, whether it became ready to run without getting a CPU) is up to 10 s old when \
+         it has not run, its cgroup up to a minute. What starts and ends between two samples is \
+         not seen.",
     );
     schema = schema.key("pid", U64, "number of the process");
     let start = "when it started, CLOCK_BOOTTIME; with the pid it tells processes apart for ever";

@@ -11,7 +11,9 @@ use crate::source::SourceError;
 use std::path::PathBuf;
 
 /// What changes without the process running (see the source's own words) is read this often.
-pub const REFRESH_NS: u64 = 10_000_000_000;
+const REFRESH_NS: u64 = 10_000_000_000;
+/// The control group of a process that sleeps is read at one refresh of so many.
+const REGROUP_REFRESHES: u32 = 6;
 /// Its files are closed when it has not run for this long.
 const CLOSE_AFTER_NS: u64 = 60_000_000_000;
 
@@ -49,7 +51,10 @@ pub struct Process {
     files: KeptFiles,
     known: bool,
     title_due: bool,
-    title_settled: bool,
+    /// What the last read of `stat` said: another program than before, and other memory.
+    image_changed: bool,
+    memory_changed: bool,
+    refreshes: u32,
     refresh_at_ns: u64,
     ran_ns: u64,
 }
@@ -84,7 +89,9 @@ impl Process {
             files: KeptFiles::default(),
             known: false,
             title_due: false,
-            title_settled: false,
+            image_changed: false,
+            memory_changed: false,
+            refreshes: 0,
             refresh_at_ns: 0,
             ran_ns: 0,
         }
@@ -123,37 +130,38 @@ impl Process {
             None
         };
         let new = !self.known;
-        let ran = new || cpu_ns.is_none() || cpu_ns != self.cpu_ns;
+        // A running one may be on a CPU that has stopped its tick, where its clock stands still.
+        let running = self.stat.state == b'R';
+        let ran = new || running || cpu_ns.is_none() || cpu_ns != self.cpu_ns;
         let awake = self.is_awake();
         let refresh = now_ns >= self.refresh_at_ns;
         let due = Due { new, ran, refresh, keep: !new && (ran || awake) };
         if ran || refresh || awake {
-            let image_changed = self.read_stat(tools, due)?;
+            self.read_stat(tools, due)?;
             self.cpu_ns = cpu_ns;
-            self.read_rest(tools, due, image_changed)?;
+            self.read_rest(tools, due, now_ns)?;
         }
-        if due.ran {
+        if refresh {
+            // Refreshes are spread over time by pid.
+            let spread_ns = if new { REFRESH_NS / 10 * u64::from(self.pid % 10) } else { 0 };
+            self.refresh_at_ns = now_ns + REFRESH_NS - spread_ns;
+            self.refreshes = self.refreshes.wrapping_add(1);
+        }
+        if ran {
             self.ran_ns = now_ns;
         } else if now_ns >= self.ran_ns.saturating_add(CLOSE_AFTER_NS) {
             self.close(tools);
-        }
-        if due.refresh {
-            // Refreshes are spread over time by pid.
-            let spread_ns = if due.new { REFRESH_NS / 10 * u64::from(self.pid % 10) } else { 0 };
-            self.refresh_at_ns = now_ns + REFRESH_NS - spread_ns;
         }
         self.known = true;
         Ok(())
     }
 
-    /// Whether it may change its state without using CPU time that its clock shows: it waits for a
-    /// CPU, or it runs on one that has stopped its tick.
+    /// Whether it is running or about to, so that its state may change at any time.
     fn is_awake(&self) -> bool {
         !matches!(self.stat.state, b'S' | b'I' | b'T' | b't' | b'Z' | b'X')
     }
 
-    /// Reads `stat`. Returns whether the process runs another program than before.
-    fn read_stat(&mut self, tools: &mut Tools, due: Due) -> Result<bool, Missing> {
+    fn read_stat(&mut self, tools: &mut Tools, due: Due) -> Result<(), Missing> {
         let kept = &mut self.files.stat;
         let text = tools.reader.read_kept(&mut self.path, "stat", kept, due.keep)?;
         let Some((command, stat)) = stat::parse(text) else {
@@ -165,23 +173,19 @@ impl Process {
             return Err(Missing::Gone);
         }
         // Threads of the kernel are renamed by what they work on.
-        let changed = !stat.kernel_thread
+        self.image_changed = !stat.kernel_thread
             && (command != self.command || stat.arguments_at != self.stat.arguments_at);
+        self.memory_changed = stat.rss_pages != self.stat.rss_pages;
         self.command.clear();
         self.command.extend_from_slice(command);
         self.stat = stat;
-        Ok(changed)
+        Ok(())
     }
 
-    fn read_rest(
-        &mut self,
-        tools: &mut Tools,
-        due: Due,
-        image_changed: bool,
-    ) -> Result<(), Missing> {
+    fn read_rest(&mut self, tools: &mut Tools, due: Due, now_ns: u64) -> Result<(), Missing> {
         let Process { path, files, stat, .. } = self;
         // Threads of the kernel have no memory of their own and never change their owner.
-        if due.new || (due.ran || due.refresh) && !stat.kernel_thread {
+        if due.new || (due.ran || self.memory_changed) && !stat.kernel_thread {
             let text = tools.reader.read_kept(path, "status", &mut files.status, due.keep);
             self.status = readable(text)?.map(status::parse).unwrap_or_default();
         }
@@ -190,15 +194,16 @@ impl Process {
             self.io = readable(text)?.map(io::parse).unwrap_or_default();
             self.scheduling.update(self.pid, path, stat, &self.status, tools)?;
         }
-        if (due.new || due.refresh || image_changed)
+        let ran_lately = due.ran || now_ns < self.ran_ns.saturating_add(REFRESH_NS);
+        let regroup = ran_lately || self.refreshes.is_multiple_of(REGROUP_REFRESHES);
+        if (self.image_changed || due.refresh && regroup)
             && let Some(text) = readable(tools.reader.read_once(path, "cgroup"))?
         {
             self.cgroup.clear();
             self.cgroup.extend_from_slice(membership::parse(text));
         }
-        // Once more at the first refresh, for the servers that name their workers after the fork.
-        self.title_due |= due.new || image_changed || due.refresh && !self.title_settled;
-        self.title_settled |= due.refresh && !due.new;
+        // At the first two refreshes, for the servers that name their workers after the fork.
+        self.title_due |= self.image_changed || due.refresh && self.refreshes < 2;
         // Reading it takes the lock of the process's memory, which a process that hangs in the
         // kernel may hold for ever: wait until it is well.
         if self.title_due && stat.state != b'D' {
