@@ -19,5 +19,5 @@ pub use load::{burn_cpu, loopback, write_file};
 pub use mount::{Mount, why_no_mounts};
 pub use programs::{Programs, programs};
 pub use random::seeded;
-pub use reader::{Table, read_table, wall_now_ns};
+pub use reader::{Table, gaps, read_table, segments, span, wall_now_ns};
 pub use recorder::{Recorder, Setup};

@@ -1,6 +1,6 @@
 //! A table of a recording as a map, read through the library.
 
-use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
+use nodemon_formats::reader::{Recording, ScanItem, ScanRequest, SegmentSummary, WallGap};
 use nodemon_formats::{Value, clock::ClockOffset};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,9 +41,9 @@ pub fn read_table(dir: &Path, name: &str) -> Table {
     let recording =
         Recording::open(dir).unwrap_or_else(|why| panic!("cannot open {}: {why}", dir.display()));
     let mut problems: Vec<String> = recording.problems().iter().map(ToString::to_string).collect();
-    let summary = recording.table(name).unwrap_or_else(|| panic!("there is no table {name}"));
-    let columns = summary.schema.row_columns().map(|column| column.name.clone()).collect();
-    let interval_ns = summary.schema.interval_ns.cast_signed();
+    let schema = recording.schema(name).unwrap_or_else(|| panic!("there is no table {name}"));
+    let columns = schema.row_columns().map(|column| column.name.clone()).collect();
+    let interval_ns = schema.interval_ns.cast_signed();
     let request = ScanRequest {
         table: name.to_owned(),
         from: i64::MIN,
@@ -75,6 +75,25 @@ pub fn read_table(dir: &Path, name: &str) -> Table {
         }
     }
     Table { columns, interval_ns, rows, problems }
+}
+
+/// Wall time of the first and the last row of a recording, ns since the epoch; `None` as long as
+/// there is none.
+pub fn span(dir: &Path) -> Option<(i64, i64)> {
+    Recording::open(dir).ok()?.span()
+}
+
+/// The segments of a recording, tiers left out, oldest first; none as long as there is none.
+pub fn segments(dir: &Path) -> Vec<SegmentSummary> {
+    let Ok(recording) = Recording::open(dir) else { return Vec::new() };
+    let segments = recording.segments().expect("segments can be told");
+    segments.into_iter().filter(|segment| segment.tier_ns == 0).collect()
+}
+
+/// The gaps of a table that touch a span.
+pub fn gaps(dir: &Path, table: &str, from: i64, to: i64) -> Vec<WallGap> {
+    let recording = Recording::open(dir).expect("the recording opens");
+    recording.gaps(Some(table), from, to).expect("its gaps can be told")
 }
 
 /// The wall clock, ns since the epoch.

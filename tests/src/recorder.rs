@@ -1,7 +1,6 @@
 //! A recorder as a process of its own.
 
-use crate::programs;
-use nodemon_formats::reader::Recording;
+use crate::{programs, span};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -77,7 +76,7 @@ impl Recorder {
     pub fn start_recording(setup: &Setup) -> Recorder {
         let mut recorder = Recorder::start(setup);
         recorder.wait_until("its first rows can be read", Duration::from_secs(20), |dir| {
-            Recording::open(dir).is_ok_and(|recording| recording.span().is_some())
+            span(dir).is_some()
         });
         recorder
     }

@@ -1,8 +1,7 @@
 //! Queries from four processes while the recorder writes and the ring turns: no error, and no value
 //! that another query, earlier or later, saw otherwise.
 
-use nodemon_formats::reader::Recording;
-use nodemon_tests::{Recorder, Setup, ask, csv};
+use nodemon_tests::{Recorder, Setup, ask, csv, segments};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -57,9 +56,7 @@ fn four_processes_query_a_turning_ring_without_error_or_a_wrong_value() {
 }
 
 fn newest_segment(dir: &Path) -> u64 {
-    Recording::open(dir)
-        .map(|recording| recording.segments().iter().map(|s| s.number).max().unwrap_or(0))
-        .unwrap_or(0)
+    segments(dir).iter().map(|segment| segment.number).max().unwrap_or(0)
 }
 
 /// One of the things that people ask.

@@ -1,9 +1,9 @@
 //! A recording is read where it lies and as it lies: a copy, on a read-only mount, of a recorder
 //! that was killed, damaged in the middle. Reading changes no byte.
 
-use nodemon_formats::reader::{Recording, SegmentState};
+use nodemon_formats::reader::SegmentState;
 use nodemon_tests::{
-    Mount, Recorder, Setup, ask, ask_ok, fingerprint, read_table, seeded, why_no_mounts,
+    Mount, Recorder, Setup, ask, ask_ok, fingerprint, read_table, seeded, segments, why_no_mounts,
 };
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -31,7 +31,7 @@ fn killed_recording(scratch: &Path) -> PathBuf {
     let dir = scratch.join("recording");
     let mut recorder = Recorder::start_recording(&Setup::new(&dir).ring(4 << 20).every("1ms"));
     recorder.wait_until("there are some segments", Duration::from_secs(60), |dir| {
-        Recording::open(dir).is_ok_and(|recording| recording.segments().len() >= 6)
+        segments(dir).len() >= 6
     });
     recorder.kill();
     dir
@@ -41,8 +41,7 @@ fn killed_recording(scratch: &Path) -> PathBuf {
 fn the_directory_of_a_killed_recorder_is_read_without_a_byte_changing() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = killed_recording(scratch.path());
-    let states: Vec<SegmentState> =
-        Recording::open(&dir).unwrap().segments().iter().map(|segment| segment.state).collect();
+    let states: Vec<SegmentState> = segments(&dir).iter().map(|segment| segment.state).collect();
     assert!(states.contains(&SegmentState::Crashed), "the kill left no torn segment: {states:?}");
 
     let rows = read_table(&dir, "cpu").rows;
@@ -69,7 +68,7 @@ fn the_directory_of_a_killed_recorder_is_read_without_a_byte_changing() {
     // One segment alone stands for itself.
     let alone = scratch.path().join("alone");
     std::fs::create_dir(&alone).unwrap();
-    let segment = &Recording::open(&dir).unwrap().segments()[1].path.clone();
+    let segment = &segments(&dir)[1].path;
     copy(segment, &alone.join(segment.file_name().unwrap()));
     let part = read_table(&alone, "cpu").rows;
     assert!(!part.is_empty() && part.iter().all(|(row, values)| rows.get(row) == Some(values)));
@@ -84,10 +83,8 @@ fn noise_inside_a_segment_costs_its_damaged_blocks_and_the_query_names_it() {
     for round in 1..=10 {
         let damaged = scratch.path().join(format!("damaged-{round}"));
         copy(&dir, &damaged);
-        let recording = Recording::open(&damaged).unwrap();
-        let segment = recording
-            .segments()
-            .iter()
+        let segment = segments(&damaged)
+            .into_iter()
             .find(|segment| segment.state == SegmentState::Sealed && segment.blocks > 20)
             .unwrap();
         let mut noise = vec![0; 16 << 10];

@@ -2,8 +2,9 @@
 //! it clears.
 
 use nodemon_formats::GapCause;
-use nodemon_formats::reader::Recording;
-use nodemon_tests::{Mount, Recorder, Setup, ask_ok, read_table, wall_now_ns, why_no_mounts};
+use nodemon_tests::{
+    Mount, Recorder, Setup, ask_ok, gaps, read_table, span, wall_now_ns, why_no_mounts,
+};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -80,21 +81,17 @@ fn held_again(recorder: &mut Recorder, trouble_from: i64) {
     let cleared = wall_now_ns();
     assert!(cleared > trouble_from);
     recorder.wait_until("rows are stored again after the disk has cleared", PATIENCE, |dir| {
-        Recording::open(dir)
-            .ok()
-            .and_then(|recording| recording.table("cpu").map(|table| table.span.1))
-            .is_some_and(|last| last > cleared)
+        span(dir).is_some_and(|(_, last)| last > cleared)
     });
 }
 
 /// The trouble is a gap of its own cause, and no sample is missing that it does not count.
 fn assert_gap_and_account(dir: &Path, trouble_from: i64) {
-    let recording = Recording::open(dir).unwrap();
     let table = read_table(dir, "cpu");
     assert_eq!(table.problems, [] as [&str; 0], "the trouble damaged something");
     let times = table.times();
     let (first, last) = (times[0], times[times.len() - 1]);
-    let gaps = recording.gaps(Some("cpu"), first, last);
+    let gaps = gaps(dir, "cpu", first, last);
     let disk: Vec<_> = gaps.iter().filter(|gap| gap.gap.cause == GapCause::Disk).collect();
     assert!(!disk.is_empty(), "there is no gap that names the disk: {gaps:?}");
     assert!(

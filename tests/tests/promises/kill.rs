@@ -1,7 +1,7 @@
 //! SIGKILL at any instant loses at most the last second; everything older reads back bit for bit.
 
 use nodemon_formats::Value;
-use nodemon_tests::{Recorder, Setup, Table, ask, read_table, seeded, wall_now_ns};
+use nodemon_tests::{Recorder, Setup, Table, ask, gaps, read_table, seeded, wall_now_ns};
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,11 +51,10 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
 
 /// No tick is missing without a gap that says so.
 fn assert_contiguous(dir: &Path, table: &Table, times: &[i64], round: u32) {
-    let recording = nodemon_formats::reader::Recording::open(dir).unwrap();
     for pair in times.windows(2) {
         let hole = pair[1] - pair[0];
         if hole > 2 * table.interval_ns {
-            let gaps = recording.gaps(Some("cpu"), pair[0], pair[1]);
+            let gaps = gaps(dir, "cpu", pair[0], pair[1]);
             assert!(
                 !gaps.is_empty(),
                 "round {round}: {} ms without a row and without a gap",

@@ -1,7 +1,6 @@
 //! `du` of the recording never exceeds the configured ring, whatever happens.
 
-use nodemon_formats::reader::Recording;
-use nodemon_tests::{Recorder, Setup, usage_bytes};
+use nodemon_tests::{Recorder, Setup, segments, usage_bytes};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,8 +58,7 @@ impl Drop for StopOnDrop<'_> {
 /// About how much was written since the start: the number of the newest segment times the mean
 /// size of those that were not evicted yet.
 fn written_bytes(dir: &Path) -> u64 {
-    let Ok(recording) = Recording::open(dir) else { return 0 };
-    let segments: Vec<_> = recording.segments().iter().filter(|s| s.tier_ns == 0).collect();
+    let segments = segments(dir);
     let newest = segments.iter().map(|segment| segment.number).max().unwrap_or(0);
     let size: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
     newest * size / (segments.len() as u64).max(1)

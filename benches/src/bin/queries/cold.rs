@@ -18,7 +18,7 @@ pub fn measure(dir: &Path) -> Result<(), Box<dyn Error>> {
     eprintln!("queries: writing an hour");
     let values = write_hour(dir)?;
     let recording = Recording::open(dir)?;
-    let size: u64 = recording.tables().iter().map(|table| table.size_bytes).sum();
+    let size: u64 = recording.tables()?.iter().map(|table| table.size_bytes).sum();
     println!(
         "One metric over one hour at 1 s, out of a recording of {} M values in {:.1} MB:\n",
         values / 1_000_000,
@@ -65,16 +65,15 @@ fn row(
 fn answer(dir: &Path) -> Result<Duration, Box<dyn Error>> {
     let start = Instant::now();
     let recording = Recording::open(dir)?;
-    let table = recording.table(METRIC.0).ok_or("the recording lacks the table")?;
-    let column = table
-        .schema
+    let schema = recording.schema(METRIC.0).ok_or("the recording lacks the table")?;
+    let column = schema
         .row_columns()
         .position(|column| column.name == METRIC.1)
         .ok_or("the table lacks the column")?;
     let request = ScanRequest {
         table: METRIC.0.into(),
-        from: table.span.0,
-        to: table.span.1 + 1,
+        from: i64::MIN,
+        to: i64::MAX,
         columns: Some(vec![column]),
         ..ScanRequest::default()
     };

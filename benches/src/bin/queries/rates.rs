@@ -20,7 +20,7 @@ pub fn measure(dir: &Path) -> Result<(), Box<dyn Error>> {
     eprintln!("queries: writing 20 s of 64 CPUs at 1 ms");
     write_milliseconds(dir)?;
     let recording = Recording::open(dir)?;
-    let table = recording.table("cpu").ok_or("the recording lacks the table")?;
+    let table = recording.table("cpu")?.ok_or("the recording lacks the table")?;
     println!(
         "Time of {CPUS} CPUs in {STATES} states, ns, at 1 ms for {} s, {} M values, {:.3} B a value:\n",
         MILLISECONDS / 1000,

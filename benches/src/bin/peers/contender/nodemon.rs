@@ -46,9 +46,10 @@ impl Contender for Nodemon {
 
     fn left(&self, scratch: &Path) -> io::Result<Left> {
         let recording = Recording::open(&scratch.join("recording")).map_err(io::Error::other)?;
-        let tables = recording.tables();
+        let tables = recording.tables().map_err(io::Error::other)?;
         let stored_bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
-        let samples = recording.table("cpu").map_or(0, |table| table.rows);
+        let samples =
+            tables.iter().find(|table| table.schema.name == "cpu").map_or(0, |table| table.rows);
         let mut values = 0;
         for table in &tables {
             values += values_in_last_sample(&recording, &table.schema.name, table.span.1)?;
