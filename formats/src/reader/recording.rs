@@ -59,6 +59,11 @@ impl Recording {
         &self.dir
     }
 
+    /// Name of the host that was recorded, as the newest segment has it.
+    pub fn host(&self) -> &str {
+        self.open_segments().last().map_or("", |segment| &segment.reader.description().host)
+    }
+
     /// Whether a recorder is writing it.
     pub fn is_live(&self) -> bool {
         self.is_live
