@@ -243,6 +243,19 @@ mod tests {
     }
 
     #[test]
+    fn from_an_interval_of_100_ms_on_times_are_whole_microseconds() {
+        let times = |interval_ns: u64| -> Vec<u64> {
+            let mut tables = (SOURCE.tables)();
+            tables.iter_mut().for_each(|table| table.interval_ns = interval_ns);
+            let mut source = (SOURCE.open)(&Context::default()).unwrap();
+            let mut time_ns = || sample(source.as_mut(), &tables).unwrap()[0].time_ns;
+            (0..20).map(|_| time_ns()).collect()
+        };
+        assert!(times(100_000_000).iter().all(|time_ns| time_ns % 1000 == 0));
+        assert!(times(99_000_000).iter().any(|time_ns| time_ns % 1000 != 0));
+    }
+
+    #[test]
     fn sampling_allocates_nothing_in_the_steady_state() {
         assert_steady_state_allocates_nothing(&SOURCE);
     }
