@@ -2,11 +2,11 @@
 
 use crate::cli::{Color, GlobalArgs};
 use crate::error::QueryError;
-use crate::time::Anchors;
+use crate::time::{Anchors, Span, show_duration, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nodemon_formats::reader::Recording;
-use std::io::IsTerminal;
+use nodemon_formats::reader::{ReadError, Recording};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// The recording and how to talk about it.
@@ -22,8 +22,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Opens the recording that the arguments name, and tells on standard error which of its
-    /// segments cannot be read.
+    /// Opens the recording that the arguments name.
     ///
     /// # Errors
     /// When there is no recording, or nothing of it can be read.
@@ -40,6 +39,59 @@ impl Context {
             color_errors: color(args.color, std::io::stderr().is_terminal()),
         })
     }
+}
+
+impl Context {
+    /// Tells on standard error what should be known about the answer.
+    pub fn note(&self, text: &str) {
+        tell("note:", "\x1b[1m", self.color_errors, text);
+    }
+
+    /// Tells on standard error what is not as it should be.
+    pub fn warn(&self, text: &str) {
+        tell("warning:", "\x1b[1;33m", self.color_errors, text);
+    }
+
+    /// Tells on standard error which segments cannot be read.
+    pub fn warn_of_problems(&self) {
+        for problem in self.recording.problems() {
+            self.warn(&format!("{problem}; what it holds is left out"));
+        }
+    }
+
+    /// Tells on standard error what `-5m` was counted from, where that is not the clock.
+    pub fn note_anchor(&self, span: &Span) {
+        if span.by_end {
+            let end = self.anchors.present();
+            let ago = show_duration(self.anchors.now.saturating_sub(end));
+            let at = show_instant(end, &self.anchors.zone);
+            self.note(&format!(
+                "nobody writes this recording; it ends at {at}, {ago} ago, and times count from there"
+            ));
+        }
+    }
+
+    /// Who warns of damaged blocks: of the first few one by one.
+    pub fn warner(&self) -> impl FnMut(&ReadError) + '_ {
+        let mut warned = 0;
+        move |problem| {
+            warned += 1;
+            match warned {
+                ..MANY_WARNINGS => self.warn(&format!("{problem}; it is left out")),
+                MANY_WARNINGS => self.warn("more is damaged; `nodemon-query verify` lists it all"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// So many warnings are too many.
+const MANY_WARNINGS: usize = 20;
+
+/// Says something on standard error. When that is closed there is nobody left to tell.
+pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
+    let (color, plain) = if colored { (color, "\x1b[0m") } else { ("", "") };
+    let _ = std::io::stderr().lock().write_all(format!("{color}{what}{plain} {text}\n").as_bytes());
 }
 
 fn zone(args: &GlobalArgs) -> TimeZone {

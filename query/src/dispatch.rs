@@ -1,11 +1,11 @@
 //! From arguments to exit code.
 
 use crate::cli::{Cli, Command, GlobalArgs};
-use crate::context::{Context, color};
+use crate::context::{Context, color, tell};
 use crate::error::{Outcome, QueryError};
-use crate::{export, replay};
+use crate::{export, info, pages, range, replay, tables, verify};
 use clap::Parser;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Runs the command line of this process.
@@ -14,7 +14,7 @@ pub fn main() -> ExitCode {
     match run(&cli.global, cli.command) {
         Ok(outcome) => outcome.exit_code(),
         Err(error) => {
-            tell(&error, &cli.global);
+            report(&error, &cli.global);
             error.exit_code()
         }
     }
@@ -22,26 +22,25 @@ pub fn main() -> ExitCode {
 
 fn run(global: &GlobalArgs, command: Command) -> Result<Outcome, QueryError> {
     match command {
+        Command::Info(args) => info::run(&Context::open(global)?, &args),
+        Command::Tables(args) => tables::run(&Context::open(global)?, &args),
+        Command::Range(args) => range::run(&Context::open(global)?, &args),
         Command::Replay(args) => replay::run(&Context::open(global)?, &args),
         Command::Export(args) => export::run(&Context::open(global)?, &args),
-        _ => Err(QueryError::Usage("this command is not built yet".into())),
+        Command::Verify(args) => verify::run(&Context::open(global)?, &args),
+        Command::Completions(args) => pages::completions(args.shell),
+        Command::Man(args) => pages::manual(args.dir.as_deref()),
     }
 }
 
 /// Says what went wrong and what to do. A reader that went away is not told anything.
-fn tell(error: &QueryError, global: &GlobalArgs) {
+fn report(error: &QueryError, global: &GlobalArgs) {
     if matches!(error, QueryError::ClosedPipe) {
         return;
     }
-    let stderr = std::io::stderr();
-    let (red, bold, plain) = match color(global.color, stderr.is_terminal()) {
-        true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
-        false => ("", "", ""),
-    };
-    let mut text = format!("{red}error:{plain} {error}\n");
+    let colored = color(global.color, std::io::stderr().is_terminal());
+    tell("error:", "\x1b[1;31m", colored, &error.to_string());
     if let Some(step) = error.next_step() {
-        text.push_str(&format!("{bold}help:{plain} {step}\n"));
+        tell("help:", "\x1b[1m", colored, &step);
     }
-    // Standard error may be closed as well; then there is nobody left to tell.
-    let _ = stderr.lock().write_all(text.as_bytes());
 }

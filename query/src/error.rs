@@ -105,6 +105,7 @@ impl QueryError {
             QueryError::ClosedPipe => ExitCode::SUCCESS,
             QueryError::Usage(_) | QueryError::Backwards { .. } => ExitCode::from(2),
             QueryError::NoData { .. } => ExitCode::from(3),
+            QueryError::Read(ReadError::Damaged { .. }) => ExitCode::from(4),
             _ => ExitCode::from(1),
         }
     }

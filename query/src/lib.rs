@@ -1,9 +1,10 @@
 //! The command line that answers questions about a recording.
 //!
-//! A question travels through few stations. [`cli`] says what can be typed, [`time`] and
-//! `columns` turn words into instants and columns, `answer` reads the recording and yields
-//! [`rows`], and a `sink` writes those down for a person or a program. Every format is a sink of
-//! the same rows, so `-f` never changes what is answered, only how it looks.
+//! A question travels through few stations. [`cli`] says what can be typed; [`time`], [`columns`]
+//! and [`filter`] turn words into instants, columns and tests, from which [`question`] makes a plan;
+//! [`answer`] reads the recording and yields [`rows`]; a [`sink`] (or one of [`columnar`]) writes
+//! those down for a person or a program. Every format is a sink of the same rows, so `-f` never
+//! changes what is answered, only how it looks.
 
 pub mod answer;
 pub mod cli;
@@ -14,10 +15,17 @@ pub mod dispatch;
 pub mod error;
 pub mod export;
 pub mod filter;
+pub mod info;
+pub mod listing;
 pub mod output;
+pub mod pages;
 pub mod question;
+pub mod range;
 pub mod replay;
 pub mod rows;
+pub mod sink;
+pub mod tables;
 pub mod time;
+pub mod verify;
 
 pub use error::{Outcome, QueryError};

@@ -53,6 +53,21 @@ impl Output {
         Ok(Output { target: Target::File { file, temporary, committed: false }, name })
     }
 
+    /// A second handle of the same output, to write further into it. To commit that one only
+    /// flushes it.
+    ///
+    /// # Errors
+    /// When there are too many open files.
+    pub fn another(&self) -> Result<Output, QueryError> {
+        let target = match &self.target {
+            Target::Stdout(_) => Target::Stdout(io::stdout()),
+            Target::Device(file) | Target::File { file, .. } => {
+                Target::Device(file.try_clone().map_err(|source| self.failure(source))?)
+            }
+        };
+        Ok(Output { target, name: self.name.clone() })
+    }
+
     /// Everything is written: makes it durable and gives it its name.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ pub struct Wanted {
     pub number: usize,
 }
 
+/// So many values of a key are mentioned.
+const MENTIONED: usize = 12;
+
 /// Beyond this many instances those that died are looked for.
 const MANY: usize = 4096;
 
@@ -74,6 +77,22 @@ impl<'a> Instances<'a> {
     /// The instance of a number.
     pub fn get(&self, number: usize) -> &Instance {
         &self.known[number]
+    }
+
+    /// Where there are instances and none is wanted: values of the first key that was asked for.
+    pub fn refused_keys(&self) -> Vec<String> {
+        let Some(test) = self.plan.key_tests.first() else { return Vec::new() };
+        if self.known.iter().any(|instance| instance.wanted) {
+            return Vec::new();
+        }
+        let mut values: Vec<String> = Vec::new();
+        for value in self.known.iter().filter_map(|instance| instance.keys.get(test.key)) {
+            let value = value.to_string();
+            if values.len() < MENTIONED && !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
     }
 
     fn number_of(&mut self, keys: &[Value], born: &mut impl FnMut(usize)) -> usize {

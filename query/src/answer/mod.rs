@@ -11,6 +11,7 @@ mod samples;
 mod sketch;
 mod steps;
 mod tally;
+mod tier;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,19 @@ use emitter::Emitter;
 use nodemon_formats::reader::{ReadError, Recording, ScanItem};
 
 /// What an answer was made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Rows in the answer.
     pub rows: u64,
     /// Gaps in the answer.
     pub gaps: u64,
+    /// Samples (or events) that were looked at, whether they passed or not.
+    pub seen: u64,
+    /// Where no instance passed: some of the values that the key in question has.
+    pub other_keys: Vec<String>,
+    /// Up to this wall time a tier answered, with less than was asked for: rows as they were sent
+    /// are no longer there.
+    pub coarse_until: Option<i64>,
     /// Whether damaged data was left out.
     pub outcome: Outcome,
 }
@@ -61,17 +69,32 @@ fn answer_items(
         None => Engine::Samples(samples::Samples::new(plan)),
         Some(step) => Engine::Steps(steps::Steps::new(plan, step)),
     };
+    let (mut seen, mut coarse_until) = (0, None);
     for item in items {
         match (item?, &mut engine) {
-            (ScanItem::Chunk(chunk), Engine::Samples(samples)) => {
-                samples.chunk(&chunk, &mut emitter)?;
+            (ScanItem::Chunk(chunk), engine) => {
+                let is_before = |time: &i64| *time < plan.from;
+                seen += chunk.rows() - chunk.times.partition_point(is_before);
+                match engine {
+                    Engine::Samples(samples) => samples.chunk(&chunk, &mut emitter)?,
+                    Engine::Steps(steps) => steps.chunk(&chunk, &mut emitter)?,
+                }
             }
-            (ScanItem::Chunk(chunk), Engine::Steps(steps)) => steps.chunk(&chunk, &mut emitter)?,
-            (ScanItem::Summary(summary), Engine::Steps(steps)) => {
-                steps.summary(&summary, &mut emitter)?;
+            (ScanItem::Summary(summary), engine) => {
+                seen += summary.rows;
+                if tier::is_coarser_than_asked(&summary, plan) {
+                    coarse_until = Some(summary.times.1);
+                }
+                match engine {
+                    Engine::Steps(steps) if plan.value_tests.is_empty() => {
+                        steps.summary(&summary, &mut emitter)?;
+                    }
+                    Engine::Steps(steps) => steps.chunk(&tier::as_row(&summary), &mut emitter)?,
+                    Engine::Samples(samples) => {
+                        samples.chunk(&tier::as_row(&summary), &mut emitter)?;
+                    }
+                }
             }
-            // Only a plan with steps asks for summaries.
-            (ScanItem::Summary(_), Engine::Samples(_)) => {}
             (ScanItem::Problem(problem), _) => {
                 outcome = Outcome::Damaged;
                 warn(&problem);
@@ -82,7 +105,12 @@ fn answer_items(
         steps.finish(&mut emitter)?;
     }
     emitter.finish()?;
-    Ok(Answer { rows: emitter.rows(), gaps: emitter.gaps(), outcome })
+    let other_keys = match &engine {
+        Engine::Samples(samples) => samples.refused_keys(),
+        Engine::Steps(steps) => steps.refused_keys(),
+    };
+    let (rows, gaps, seen) = (emitter.rows(), emitter.gaps(), seen as u64);
+    Ok(Answer { rows, gaps, seen, other_keys, coarse_until, outcome })
 }
 
 enum Engine<'a> {

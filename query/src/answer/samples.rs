@@ -80,6 +80,11 @@ impl<'a> Samples<'a> {
         Ok(())
     }
 
+    /// [`Instances::refused_keys`]
+    pub fn refused_keys(&self) -> Vec<String> {
+        self.instances.refused_keys()
+    }
+
     /// Looks at the last value of each counter before row `begin`, from which the first rate in
     /// the range is told.
     fn remember(&mut self, chunk: &Chunk, begin: usize) {

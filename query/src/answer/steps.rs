@@ -121,11 +121,20 @@ impl<'a> Steps<'a> {
                 is_there = true;
                 let at = wanted.number * self.needs.len() + s;
                 let (previous, tally) = (&mut self.previous[at], &mut self.tallies[at]);
+                let needs = self.needs[s];
                 let longest = if in_range { self.plan.longest_pair_ns } else { 0 };
                 if slot.rate {
-                    let mut grow = |growth: Option<Growth>| tally.grow(growth.unwrap_or_default());
-                    grow(previous.advance(slot.kind, column.first, start, longest));
-                    grow(previous.advance(slot.kind, column.last, end, within));
+                    let pairs = [
+                        previous.advance(slot.kind, column.first, start, longest),
+                        previous.advance(slot.kind, column.last, end, within),
+                    ];
+                    for growth in pairs.into_iter().flatten().filter(|_| in_range) {
+                        tally.grow(growth);
+                        if needs.each_rate {
+                            let rate = growth.per_s().to_bits();
+                            tally.push(ColumnType::F64, rate, needs.sketch);
+                        }
+                    }
                 } else if in_range && slot.kind.is_dictionary() {
                     let mut column = *column;
                     column.first = self.texts.intern(summary.strings.get(column.first)).into();
@@ -133,6 +142,9 @@ impl<'a> Steps<'a> {
                     tally.order(slot.kind, column);
                 } else if in_range {
                     tally.order(slot.kind, *column);
+                    if needs.sketch {
+                        tally.sketch(slot.kind, *column);
+                    }
                 }
                 if in_range {
                     tally.count += column.count;
@@ -160,6 +172,11 @@ impl<'a> Steps<'a> {
     pub fn finish(&mut self, emitter: &mut Emitter<'_>) -> Result<(), QueryError> {
         self.end_step();
         self.hand_out(emitter)
+    }
+
+    /// [`Instances::refused_keys`]
+    pub fn refused_keys(&self) -> Vec<String> {
+        self.instances.refused_keys()
     }
 
     fn remember(&mut self, chunk: &Chunk, begin: usize) {

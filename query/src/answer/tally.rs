@@ -3,6 +3,7 @@
 use super::growth::Growth;
 use super::sketch::Sketch;
 use crate::question::Aggregate;
+use crate::rows::as_f64;
 use nodemon_formats::ColumnType;
 use nodemon_formats::reader::ColumnRollup;
 
@@ -26,7 +27,7 @@ impl Tally {
     /// One value, or one rate.
     #[inline]
     pub fn push(&mut self, kind: ColumnType, word: u64, in_sketch: bool) {
-        let value = number(kind, word);
+        let value = as_f64(kind, word);
         self.order(
             kind,
             ColumnRollup { count: 1, first: word, last: word, min: word, max: word, sum: value },
@@ -38,14 +39,14 @@ impl Tally {
 
     /// A value that is the same `count` times.
     pub fn push_constant(&mut self, kind: ColumnType, word: u64, count: u64, in_sketch: bool) {
-        let sum = number(kind, word) * count as f64;
+        let sum = as_f64(kind, word) * count as f64;
         self.order(
             kind,
             ColumnRollup { count, first: word, last: word, min: word, max: word, sum },
         );
         if in_sketch {
             let sketch = self.sketch.get_or_insert_default();
-            (0..count).for_each(|_| sketch.add(number(kind, word)));
+            (0..count).for_each(|_| sketch.add(as_f64(kind, word)));
         }
     }
 
@@ -56,7 +57,7 @@ impl Tally {
         self.order(kind, ColumnRollup { count: words.len() as u64, first, last, min, max, sum });
         if in_sketch {
             let sketch = self.sketch.get_or_insert_default();
-            words.iter().for_each(|word| sketch.add(number(kind, *word)));
+            words.iter().for_each(|word| sketch.add(as_f64(kind, *word)));
         }
     }
 
@@ -74,6 +75,14 @@ impl Tally {
         self.ordered += rollup.count;
         self.last = rollup.last;
         self.sum += rollup.sum;
+    }
+
+    /// The mean of a rollup, the best that percentiles can have of it; the last value where there
+    /// is no mean.
+    pub fn sketch(&mut self, kind: ColumnType, rollup: ColumnRollup) {
+        let mean = rollup.sum / rollup.count as f64;
+        let value = if mean.is_nan() { as_f64(kind, rollup.last) } else { mean };
+        self.sketch.get_or_insert_default().add(value);
     }
 
     /// A counter grew.
@@ -124,16 +133,6 @@ impl Tally {
             }
             Aggregate::Count | Aggregate::Avg | Aggregate::Sum => None,
         }
-    }
-}
-
-/// A word as a number; of dictionary columns nothing.
-#[inline]
-pub fn number(kind: ColumnType, word: u64) -> f64 {
-    match kind {
-        ColumnType::F64 => f64::from_bits(word),
-        ColumnType::I64 => word.cast_signed() as f64,
-        _ => word as f64,
     }
 }
 

@@ -1,19 +1,69 @@
 //! `range`.
 
+use super::span::TIMES;
 use super::{Format, SpanArgs};
+use crate::filter::{FILTERS, Filter};
+use crate::question::Aggregate;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Arguments of `range`.
 #[derive(Args, Debug)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{TIMES}\n\n{FILTERS}\n\n{ANSWERS}\n\n{}", super::EXIT_CODES))]
 pub struct RangeArgs {
     /// The span of time.
     #[command(flatten)]
     pub span: SpanArgs,
+    /// Tables, separated by commas; without it every table, one after the other
+    #[arg(long = "table", short = 't', value_name = "TABLE", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// Columns, separated by commas, with or without their unit, or patterns such as 'pgscan_*';
+    /// without it all of them
+    #[arg(long, short, value_name = "COLUMN", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Rows to show: cpu=3, device=sd*, 'rss_bytes>1GiB'; may be given more than once
+    #[arg(long = "where", short = 'w', value_name = "FILTER")]
+    pub filters: Vec<Filter>,
+    /// One row a step of this length: 1s, 100ms, 5m
+    #[arg(long, value_name = "DURATION", value_parser = crate::time::parse_duration_ns)]
+    pub step: Option<i64>,
+    /// What becomes of the values of a step: min, max, avg, sum, first, last, count, p50, p99,
+    /// p99.9 [default: avg; last of states and of raw counters; the number of events]
+    #[arg(long = "agg", value_name = "AGGREGATE", value_delimiter = ',', requires = "step")]
+    pub aggregates: Vec<Aggregate>,
+    /// Show counters as rates a second [default for -f table]
+    #[arg(long, conflicts_with = "raw")]
+    pub rate: bool,
+    /// Show counters as they are, digit by digit [default for the other formats]
+    #[arg(long)]
+    pub raw: bool,
     /// How rows are written down [default: by the name of the -o file, else table]
-    #[arg(long, short, value_name = "FORMAT", hide_possible_values = false)]
+    #[arg(long, short, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// Write to this file instead of standard output. It appears under this name when it is whole
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-query range --from -5m -t cpu
+  nodemon-query range --from '2026-11-20 03:12' --to +4s -t disk -w 'device=sd*' -c read,write
+  nodemon-query range --from -1d -t memory -c available --step 1m --agg min,avg
+  nodemon-query range --from -10s -t process -w 'rss_bytes>1GiB' -f jsonl | jq .pid
+  nodemon-query range --from -1h -t net -o net.parquet";
+
+const ANSWERS: &str = "\
+Answers:
+  Rows are ordered by time, then by instance. The rate of a counter is its growth since the sample
+  before of the same instance, over the time between them, also where a gap lies between; where the
+  counter went down (it was reset, or wrapped) and where the samples are more than a minute and more
+  than ten intervals apart, there is none. In tables the rate of ns is shown in %: 100 % is one CPU,
+  or one device, for the whole time.
+  With --step every step that the span touches is answered whole and has the time of its start; avg
+  of a rate is the growth over the time, sum of it the growth. Percentiles are exact for up to 1024
+  values in a step and within 1 % beyond. Events of a step are counted.
+  Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
+  in csv as a line with the start of the gap as its time, no values, and its end and cause in the
+  last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.
+  Times in csv and jsonl are RFC 3339 in UTC; in parquet and arrow ns since 1970.";

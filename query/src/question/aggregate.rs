@@ -39,15 +39,17 @@ impl Aggregate {
         }
     }
 
-    /// Whether it can be told from [`nodemon_formats::reader::ColumnRollup`]s: of `Some` column's
-    /// values as they are, of `None` for the rates of a counter.
+    /// Whether it can be told from [`nodemon_formats::reader::ColumnRollup`]s, of blocks and of
+    /// tiers: of `Some` column's values as they are, of `None` for the rates of a counter.
     pub fn is_in_rollups(self, values_of: Option<&Column>) -> bool {
         match (self, values_of) {
-            (Aggregate::Count, _) | (Aggregate::Avg | Aggregate::Sum, None) => true,
-            // Rollups hold sums of gauges only.
-            (Aggregate::Avg | Aggregate::Sum, Some(column)) => column.semantics == Semantics::Gauge,
-            (Aggregate::Percentile(_), _) => false,
-            (_, values_of) => values_of.is_some(),
+            (Aggregate::Count, _) | (Aggregate::Last, Some(_)) => true,
+            (Aggregate::Avg | Aggregate::Sum, None) => true,
+            // Of counters and states tiers keep the last value only.
+            (Aggregate::Min | Aggregate::Max | Aggregate::Avg | Aggregate::Sum, Some(column)) => {
+                column.semantics == Semantics::Gauge
+            }
+            _ => false,
         }
     }
 

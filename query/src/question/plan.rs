@@ -128,7 +128,7 @@ impl Question {
             key_tests: Vec::new(),
             value_tests: Vec::new(),
             step: self.step.as_ref().map(|question| question.step),
-            longest_pair_ns: schema.interval_ns.saturating_mul(10).max(60_000_000_000),
+            longest_pair_ns: longest_pair_ns(schema.interval_ns, self.step.as_ref()),
         };
         let values = select(schema, &self.columns)?;
         plan.header = Arc::new(fields::fill(&mut plan, self, &values, host));
@@ -207,6 +207,14 @@ impl Plan {
             && self.value_tests.is_empty()
             && self.cells.iter().all(suffices)
     }
+}
+
+/// Three minutes, ten intervals, or a step and a half: long enough for what a tier of minutes, a slow
+/// source or a coarse question holds apart.
+fn longest_pair_ns(interval_ns: u64, step: Option<&StepQuestion>) -> u64 {
+    let step_ns = step.map_or(0, |step| step.step.length.unsigned_abs());
+    let step_and_half_ns = step_ns.saturating_add(step_ns / 2);
+    interval_ns.saturating_mul(10).max(180_000_000_000).max(step_and_half_ns)
 }
 
 /// Whether people look at the rate of a column.

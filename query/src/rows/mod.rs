@@ -11,6 +11,7 @@ pub use header::{Field, Header, Role};
 pub use missing::Missing;
 
 use crate::error::QueryError;
+use nodemon_formats::ColumnType;
 
 /// Takes the rows of an answer, in order of time, and writes them down in one format.
 pub trait Sink {
@@ -31,4 +32,14 @@ pub trait Sink {
     /// # Errors
     /// When that cannot be done.
     fn finish(&mut self) -> Result<(), QueryError>;
+}
+
+/// A word of a column of type `kind` as a number; of text it means nothing.
+#[inline]
+pub fn as_f64(kind: ColumnType, word: u64) -> f64 {
+    match kind {
+        ColumnType::F64 => f64::from_bits(word),
+        ColumnType::I64 => word.cast_signed() as f64,
+        _ => word as f64,
+    }
 }

@@ -35,26 +35,35 @@ impl Bounds {
     /// Takes in the words of some values.
     pub fn add(&mut self, words: &[u64]) {
         match self.kind {
-            ColumnType::U64 | ColumnType::Bool => self.widen(words.iter().copied()),
-            ColumnType::I64 => self.widen(words.iter().map(|word| word ^ SIGN)),
-            ColumnType::F64 => {
-                let is_nan = |word: &&u64| f64::from_bits(**word).is_nan();
-                self.nans += words.iter().filter(is_nan).count() as u64;
-                self.widen(words.iter().filter(|w| !is_nan(w)).map(|word| key_of_f64(*word)));
-            }
-            // Their words are numbers in a dictionary; see `dictionary`.
+            ColumnType::U64 | ColumnType::Bool => self.widen(words, |word| word),
+            ColumnType::I64 => self.widen(words, |word| word ^ SIGN),
+            ColumnType::F64 => words.iter().for_each(|&word| {
+                if f64::from_bits(word).is_nan() {
+                    self.nans += 1;
+                } else {
+                    self.widen(&[word], key_of_f64);
+                }
+            }),
+            // Their words are numbers in a dictionary, which knows the order.
             ColumnType::String | ColumnType::Bytes => {}
         }
     }
 
-    #[inline]
-    fn widen(&mut self, keys: impl Iterator<Item = u64>) {
-        let (mut min, mut max) = (self.min, self.max);
-        for key in keys {
-            min = min.min(key);
-            max = max.max(key);
+    /// Four comparisons run side by side; one alone waits for the one before.
+    fn widen(&mut self, words: &[u64], key: impl Fn(u64) -> u64) {
+        let (fours, rest) = words.as_chunks::<4>();
+        let mut mins = [self.min; 4];
+        let mut maxs = [self.max; 4];
+        for four in fours {
+            for lane in 0..4 {
+                let key = key(four[lane]);
+                mins[lane] = mins[lane].min(key);
+                maxs[lane] = maxs[lane].max(key);
+            }
         }
-        (self.min, self.max) = (min, max);
+        let rest = rest.iter().map(|word| key(*word));
+        self.min = rest.clone().chain(mins).fold(self.min, u64::min);
+        self.max = rest.chain(maxs).fold(self.max, u64::max);
     }
 
     /// Takes in what others have seen.

@@ -1,0 +1,163 @@
+//! `info`: what was recorded.
+
+pub mod gaps;
+
+use crate::cli::InfoArgs;
+use crate::context::Context;
+use crate::error::{Outcome, QueryError};
+use crate::listing::{Listing, show_count, show_many, show_size};
+use crate::output::Output;
+use crate::tables::{Measured, measure};
+use crate::time::{show_duration, show_instant};
+use nodemon_formats::reader::{SegmentState, SegmentSummary};
+
+/// Runs `info`.
+///
+/// # Errors
+/// When the recording cannot be read or standard output cannot be written.
+pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
+    let segments = context.recording.segments()?;
+    let gaps = context.recording.gaps(None, i64::MIN, i64::MAX)?;
+    let mut text = summary(context, &segments)?;
+    text.push_str(&format!("gaps        {}\n", gaps::in_short(&gaps)));
+    text.push_str(&problems(context));
+    if args.all {
+        text.push('\n');
+        text.push_str(&listing(context, &segments));
+        if !gaps.is_empty() {
+            text.push('\n');
+            text.push_str(&gaps::listing(context, &gaps));
+        }
+    }
+    Output::stdout().put(text.as_bytes())?;
+    Ok(Outcome::Complete)
+}
+
+fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
+    let recording = &context.recording;
+    let tables = measure::tables(context)?;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<11} {value}\n"));
+    line("recording", recording.dir().display().to_string());
+    line("host", recording.host().to_owned());
+    line("state", state(context));
+    if let Some((first, last)) = recording.span() {
+        line("span", span(context, first, last));
+    }
+    let raw: Vec<&SegmentSummary> = segments.iter().filter(|s| s.tier_ns == 0).collect();
+    let versions = distinct(segments.iter().map(|segment| segment.recorder_version.as_str()));
+    line("recorder", format!("nodemon-recorder {}", versions.join(", ")));
+    let boots = distinct(segments.iter().map(|segment| segment.boot_id.as_str()));
+    line("boots", show_count(boots.len() as u64));
+    line("segments", states(&raw));
+    for tier in distinct(segments.iter().map(|segment| segment.tier_ns)) {
+        if tier > 0 {
+            let of_tier: Vec<_> = segments.iter().filter(|s| s.tier_ns == tier).collect();
+            let size: u64 = of_tier.iter().map(|segment| segment.size_bytes).sum();
+            let spans = || of_tier.iter().filter_map(|segment| segment.span);
+            let covers = match (spans().next(), spans().next_back()) {
+                (Some((first, _)), Some((_, last))) => format!(", {}", span(context, first, last)),
+                _ => String::new(),
+            };
+            let name = show_duration(tier.cast_signed());
+            line("tier", format!("{name}: {}{covers}", show_size(size)));
+        }
+    }
+    let on_disk: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
+    line("size", format!("{} on disk{}", show_size(on_disk), density(&tables)));
+    line("tables", show_count(tables.len() as u64));
+    Ok(text)
+}
+
+fn density(tables: &[Measured]) -> String {
+    let sealed = || tables.iter().filter(|table| table.blocks > 0);
+    let values: u64 = sealed().map(Measured::values).sum();
+    let bytes: u64 = sealed().map(|table| table.size_bytes).sum();
+    if values == 0 {
+        return String::new();
+    }
+    let density = bytes as f64 / values as f64;
+    format!(", about {} values, {density:.3} B a value in blocks", show_count(values))
+}
+
+fn state(context: &Context) -> String {
+    match context.recording.span() {
+        _ if context.anchors.live => "live: a recorder writes it now".into(),
+        Some((_, last)) => {
+            let ago = show_duration(context.anchors.now.saturating_sub(last));
+            format!("nobody writes it; the last row is {ago} old")
+        }
+        None => "nobody writes it, and it has no row".into(),
+    }
+}
+
+fn span(context: &Context, first: i64, last: i64) -> String {
+    let zone = &context.anchors.zone;
+    let length = show_duration(last.saturating_sub(first));
+    format!("{} .. {} ({length})", show_instant(first, zone), show_instant(last, zone))
+}
+
+fn states(segments: &[&SegmentSummary]) -> String {
+    let mut parts = Vec::new();
+    for state in [
+        SegmentState::Active,
+        SegmentState::Sealed,
+        SegmentState::Crashed,
+        SegmentState::Salvaged,
+    ] {
+        let count = segments.iter().filter(|segment| segment.state == state).count();
+        if count > 0 {
+            parts.push(format!("{count} {}", name_of(state)));
+        }
+    }
+    parts.join(", ")
+}
+
+fn name_of(state: SegmentState) -> &'static str {
+    match state {
+        SegmentState::Active => "active",
+        SegmentState::Sealed => "sealed",
+        SegmentState::Crashed => "crashed",
+        SegmentState::Salvaged => "damaged",
+    }
+}
+
+fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for value in values {
+        if !distinct.contains(&value) {
+            distinct.push(value);
+        }
+    }
+    distinct
+}
+
+fn problems(context: &Context) -> String {
+    let problems = context.recording.problems();
+    if problems.is_empty() {
+        return "problems    none; `nodemon-query verify` reads every checksum\n".into();
+    }
+    let mut text = format!("problems    {}\n", show_many(problems.len() as u64, "problem"));
+    for problem in problems {
+        text.push_str(&format!("            {problem}\n"));
+    }
+    text
+}
+
+fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
+    let mut listing =
+        Listing::new(&["segment", "tier", "state", ">size", ">blocks", "span", "boot"]);
+    for segment in segments {
+        let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        listing.row([
+            name,
+            if segment.tier_ns == 0 { "".into() } else { show_duration(segment.tier_ns.cast_signed()) },
+            name_of(segment.state).into(),
+            show_size(segment.size_bytes),
+            show_count(segment.blocks),
+            segment.span.map_or(String::new(), |(first, last)| span(context, first, last)),
+            segment.boot_id.chars().take(8).collect(),
+        ]);
+    }
+    listing.text(context.color)
+}

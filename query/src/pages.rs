@@ -1,0 +1,52 @@
+//! Completion scripts and manual pages, made from the definitions of the command line.
+
+use crate::cli::Cli;
+use crate::error::{Outcome, QueryError};
+use crate::output::Output;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use std::path::Path;
+
+/// Prints a completion script.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn completions(shell: Shell) -> Result<Outcome, QueryError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nodemon-query", &mut script);
+    Output::stdout().put(&script)?;
+    Ok(Outcome::Complete)
+}
+
+/// Prints the manual page, or writes the pages of all commands into `dir`.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn manual(dir: Option<&Path>) -> Result<Outcome, QueryError> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(dir) = dir else {
+        let page = page(command).map_err(|source| Output::stdout().failure(source))?;
+        Output::stdout().put(&page)?;
+        return Ok(Outcome::Complete);
+    };
+    let failed = |source| QueryError::Write { to: dir.to_owned(), source };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let of_commands = command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned();
+    let mut pages: Vec<(String, clap::Command)> =
+        of_commands.map(|sub| (format!("nodemon-query-{}", sub.get_name()), sub)).collect();
+    pages.push(("nodemon-query".into(), command));
+    for (name, command) in pages {
+        let mut output = Output::file(&dir.join(format!("{name}.1")))?;
+        output.put(&page(command).map_err(failed)?)?;
+        output.commit()?;
+    }
+    Ok(Outcome::Complete)
+}
+
+fn page(command: clap::Command) -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page)?;
+    Ok(page)
+}

@@ -1,0 +1,49 @@
+//! Why there is no data, and what there is instead.
+
+use crate::answer::Answer;
+use crate::cli::RangeArgs;
+use crate::context::Context;
+use crate::error::QueryError;
+use crate::time::{Span, show_precise};
+use nodemon_formats::Schema;
+use std::sync::Arc;
+
+/// The error for a span without a row.
+///
+/// # Errors
+/// When the recording cannot be read.
+pub fn explain(
+    context: &Context,
+    args: &RangeArgs,
+    span: &Span,
+    schemas: &[Arc<Schema>],
+    answers: &[Answer],
+) -> Result<QueryError, QueryError> {
+    let zone = &context.anchors.zone;
+    let between = |from, to| format!("{} .. {}", show_precise(from, zone), show_precise(to, zone));
+    let asked = between(span.from, span.to);
+    let seen: u64 = answers.iter().map(|answer| answer.seen).sum();
+    let [schema] = schemas else {
+        let there = match context.recording.span() {
+            Some((first, last)) => format!("the recording spans {}", between(first, last)),
+            None => "the recording holds no row at all".into(),
+        };
+        return Ok(QueryError::NoData { what: format!("no table has rows in {asked}"), there });
+    };
+    let name = &schema.name;
+    if seen > 0 {
+        let filters: Vec<&str> = args.filters.iter().map(|filter| filter.column.as_str()).collect();
+        let other: Vec<String> = answers.iter().flat_map(|a| a.other_keys.clone()).collect();
+        let there = match other.is_empty() {
+            true => format!("{seen} samples of {name} were looked at"),
+            false => format!("there is {} = {}", filters.join(", "), other.join(", ")),
+        };
+        let what = format!("no row of {name} in {asked} passes -w {}", filters.join(", "));
+        return Ok(QueryError::NoData { what, there });
+    }
+    let there = match context.recording.table(name)? {
+        Some(table) => format!("{name} spans {}", between(table.span.0, table.span.1)),
+        None => format!("{name} has no rows at all"),
+    };
+    Ok(QueryError::NoData { what: format!("{name} has no rows in {asked}"), there })
+}

@@ -1,0 +1,126 @@
+//! `range`: rows of a table over a span of time.
+
+mod absence;
+mod format;
+
+use crate::answer::{Answer, answer};
+use crate::cli::{Format, RangeArgs};
+use crate::columns::nearest;
+use crate::context::Context;
+use crate::error::{Outcome, QueryError};
+use crate::output::Output;
+use crate::question::{Question, Step, StepQuestion};
+use crate::time::{Span, Stamp, show_instant};
+use nodemon_formats::Schema;
+use std::sync::Arc;
+
+/// Runs `range`.
+///
+/// # Errors
+/// When the recording cannot be read, the question makes no sense, there is no data, or the output
+/// cannot be written.
+pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
+    context.warn_of_problems();
+    let format = format::of(args)?;
+    let span = context.anchors.span(&args.span)?;
+    context.note_anchor(&span);
+    let schemas = tables(context, args, format)?;
+    let mut output = match &args.output {
+        Some(path) => Output::file(path)?,
+        None => Output::stdout(),
+    };
+    let mut warn = context.warner();
+    let mut outcome = Outcome::Complete;
+    let mut answers = Vec::new();
+    for schema in &schemas {
+        let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
+        if schemas.len() > 1 && format == Format::Table {
+            format::title(schema, !answers.is_empty(), context, &mut output)?;
+        }
+        let look = format::look(context, args);
+        let several = schemas.len() > 1;
+        let mut sink = format::sink(format, &plan.header, output.another()?, look, several)?;
+        let answer = answer(&context.recording, &plan, sink.as_mut(), &mut warn)?;
+        sink.finish()?;
+        outcome = outcome.and(answer.outcome);
+        note_tier(context, schema, &answer);
+        answers.push(answer);
+    }
+    if answers.iter().all(|answer: &Answer| answer.rows == 0) {
+        return Err(absence::explain(context, args, &span, &schemas, &answers)?);
+    }
+    output.commit()?;
+    Ok(outcome)
+}
+
+/// The schemas of the tables that were asked for.
+fn tables(
+    context: &Context,
+    args: &RangeArgs,
+    format: Format,
+) -> Result<Vec<Arc<Schema>>, QueryError> {
+    let mut schemas = Vec::new();
+    for name in &args.tables {
+        schemas.push(context.table(name)?);
+    }
+    if schemas.is_empty() {
+        schemas = context.recording.schemas();
+        schemas.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    if schemas.len() == 1 {
+        return Ok(schemas);
+    }
+    let one = |why: &str| {
+        let names: Vec<&str> = schemas.iter().map(|schema| schema.name.as_str()).collect();
+        QueryError::Usage(format!("{why}: name it with -t, one of {}", names.join(", ")))
+    };
+    match format {
+        _ if !args.columns.is_empty() => Err(one("-c chooses columns of one table")),
+        _ if !args.filters.is_empty() => Err(one("-w chooses rows of one table")),
+        Format::Table | Format::Jsonl => Ok(schemas),
+        Format::Csv | Format::Parquet | Format::Arrow => {
+            Err(one("this format holds one table (`nodemon-query export` writes them all)"))
+        }
+    }
+}
+
+fn note_tier(context: &Context, schema: &Schema, answer: &Answer) {
+    if let Some(until) = answer.coarse_until {
+        context.note(&format!(
+            "up to {} the ring has forgotten the samples of {}; a coarser tier answers for them",
+            show_instant(until, &context.anchors.zone),
+            schema.name
+        ));
+    }
+}
+
+fn question(context: &Context, args: &RangeArgs, format: Format, span: &Span) -> Question {
+    // Steps begin when clocks on the wall show round times.
+    let offset = Stamp::of(span.from, &context.anchors.zone).offset;
+    let origin = -i64::from(offset.seconds()) * 1_000_000_000;
+    Question {
+        from: span.from,
+        to: span.to,
+        columns: args.columns.clone(),
+        filters: args.filters.clone(),
+        rates: args.rate || (format == Format::Table && !args.raw),
+        step: args.step.map(|length| StepQuestion {
+            step: Step { origin, length },
+            aggregates: args.aggregates.clone(),
+        }),
+    }
+}
+
+impl Context {
+    /// The newest schema of a table.
+    ///
+    /// # Errors
+    /// When there is no such table; with the nearest name.
+    pub fn table(&self, name: &str) -> Result<Arc<Schema>, QueryError> {
+        self.recording.schema(name).ok_or_else(|| {
+            let schemas = self.recording.schemas();
+            let known = schemas.iter().map(|schema| schema.name.as_str());
+            QueryError::UnknownTable { name: name.to_owned(), nearest: nearest(name, known) }
+        })
+    }
+}

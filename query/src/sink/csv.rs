@@ -1,0 +1,150 @@
+//! Comma-separated values, RFC 4180, with a header line.
+//!
+//! The first column is the time, the last is `gap`, which is empty in rows. A gap is a line with
+//! its start as the time, no values, and its end and its cause in the last column. An absent value
+//! is empty, an empty string is `""`, bytes are hexadecimal.
+
+use super::spelled::{Spelled, hexadecimal};
+use super::stamp::Rfc3339;
+use crate::error::QueryError;
+use crate::output::Output;
+use crate::rows::{Batch, Header, Missing, Sink};
+use nodemon_formats::ColumnType;
+use std::sync::Arc;
+
+/// Encodes rows as CSV.
+pub struct CsvEncoder {
+    header: Arc<Header>,
+    stamps: Rfc3339,
+    texts: Spelled,
+    bytes: Spelled,
+}
+
+impl CsvEncoder {
+    /// An encoder of rows with these columns.
+    pub fn new(header: Arc<Header>) -> CsvEncoder {
+        CsvEncoder {
+            header,
+            stamps: Rfc3339::default(),
+            texts: Spelled::default(),
+            bytes: Spelled::default(),
+        }
+    }
+
+    /// Appends the header line to `out`.
+    pub fn header(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"time");
+        for field in &self.header.fields {
+            out.push(b',');
+            quote(&field.name, out);
+        }
+        out.extend_from_slice(b",gap\n");
+    }
+
+    /// Appends rows to `out`.
+    pub fn rows(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
+        if has(ColumnType::String) {
+            self.texts.fill(batch, |text, out| quote(&String::from_utf8_lossy(text), out));
+        }
+        if has(ColumnType::Bytes) {
+            self.bytes.fill(batch, hexadecimal);
+        }
+        let mut integers = itoa::Buffer::new();
+        let mut floats = ryu::Buffer::new();
+        out.reserve(batch.len() * (32 + 12 * batch.columns.len()));
+        for (row, time) in batch.times.iter().enumerate() {
+            out.extend_from_slice(self.stamps.text(*time));
+            for (column, field) in batch.columns.iter().zip(&self.header.fields) {
+                out.push(b',');
+                if !column.is_present(row) {
+                    continue;
+                }
+                let word = column.words[row];
+                out.extend_from_slice(match field.kind {
+                    ColumnType::U64 => integers.format(word).as_bytes(),
+                    ColumnType::I64 => integers.format(word.cast_signed()).as_bytes(),
+                    ColumnType::F64 => floats.format(f64::from_bits(word)).as_bytes(),
+                    ColumnType::Bool if word == 0 => b"false",
+                    ColumnType::Bool => b"true",
+                    ColumnType::String => self.texts.get(word),
+                    ColumnType::Bytes => self.bytes.get(word),
+                });
+            }
+            out.extend_from_slice(b",\n");
+        }
+    }
+
+    /// Appends the line of a gap to `out`.
+    pub fn gap(&mut self, gap: &Missing, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.stamps.text(gap.from));
+        out.resize(out.len() + self.header.fields.len() + 1, b',');
+        let until = self.stamps.text(gap.to);
+        let text = format!("until {}: {}", String::from_utf8_lossy(until), gap.why());
+        quote(&text, out);
+        out.push(b'\n');
+    }
+}
+
+/// Writes `text` in quotes where it would be read as something else without.
+fn quote(text: &str, out: &mut Vec<u8>) {
+    let special = |b: &u8| matches!(b, b',' | b'"' | b'\n' | b'\r');
+    if !text.is_empty() && !text.as_bytes().iter().any(special) && text.trim() == text {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'"');
+    for &b in text.as_bytes() {
+        if b == b'"' {
+            out.push(b'"');
+        }
+        out.push(b);
+    }
+    out.push(b'"');
+}
+
+/// Writes rows to an output as CSV.
+pub struct CsvSink {
+    encoder: CsvEncoder,
+    output: Output,
+    text: Vec<u8>,
+}
+
+/// So many bytes are written at a time.
+const WRITE_BYTES: usize = 256 << 10;
+
+impl CsvSink {
+    /// A sink that writes rows with these columns to `output`.
+    pub fn new(header: Arc<Header>, output: Output) -> CsvSink {
+        let encoder = CsvEncoder::new(header);
+        let mut text = Vec::with_capacity(2 * WRITE_BYTES);
+        encoder.header(&mut text);
+        CsvSink { encoder, output, text }
+    }
+
+    fn write_if_much(&mut self) -> Result<(), QueryError> {
+        if self.text.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), QueryError> {
+        let result = self.output.put(&self.text);
+        self.text.clear();
+        result
+    }
+}
+
+impl Sink for CsvSink {
+    fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
+        self.encoder.rows(batch, &mut self.text);
+        self.write_if_much()
+    }
+
+    fn gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
+        self.encoder.gap(gap, &mut self.text);
+        self.write_if_much()
+    }
+
+    fn finish(&mut self) -> Result<(), QueryError> {
+        self.write()?;
+        self.output.commit()
+    }
+}

@@ -1,0 +1,153 @@
+//! One JSON object a line.
+//!
+//! `{"time":"2026-11-20T03:12:07.001000000Z","cpu":0,"user_ns":1200}`; an absent value is null, a
+//! double that JSON cannot say is `"NaN"`, `"Infinity"` or `"-Infinity"`, bytes are hexadecimal. A
+//! gap is `{"gap":{"from":..,"to":..,"cause":..,"lost":..,"detail":..}}`.
+
+use super::spelled::{Spelled, hexadecimal};
+use super::stamp::Rfc3339;
+use crate::error::QueryError;
+use crate::output::Output;
+use crate::rows::{Batch, Header, Missing, Sink};
+use nodemon_formats::ColumnType;
+use std::sync::Arc;
+
+/// Writes rows to an output as lines of JSON.
+pub struct JsonlSink {
+    header: Arc<Header>,
+    output: Output,
+    /// `"table":"cpu",` where several tables go to one output.
+    table: Vec<u8>,
+    /// `,"user_ns":` for each field.
+    names: Vec<Vec<u8>>,
+    stamps: Rfc3339,
+    texts: Spelled,
+    bytes: Spelled,
+    line: Vec<u8>,
+}
+
+/// So many bytes are written at a time.
+const WRITE_BYTES: usize = 256 << 10;
+
+impl JsonlSink {
+    /// A sink that writes rows with these columns to `output`, and says of which table they are
+    /// where `with_table` is set.
+    pub fn new(header: Arc<Header>, output: Output, with_table: bool) -> JsonlSink {
+        let mut table = Vec::new();
+        if with_table {
+            table.extend_from_slice(b"\"table\":");
+            string(&header.table, &mut table);
+            table.push(b',');
+        }
+        let name = |name: &str| {
+            let mut text = vec![b','];
+            string(name, &mut text);
+            text.push(b':');
+            text
+        };
+        let names = header.fields.iter().map(|field| name(&field.name)).collect();
+        JsonlSink {
+            header,
+            output,
+            table,
+            names,
+            stamps: Rfc3339::default(),
+            texts: Spelled::default(),
+            bytes: Spelled::default(),
+            line: Vec::new(),
+        }
+    }
+
+    fn value(&mut self, kind: ColumnType, word: u64) {
+        let mut integers = itoa::Buffer::new();
+        let mut floats = ryu::Buffer::new();
+        self.line.extend_from_slice(match kind {
+            ColumnType::U64 => integers.format(word).as_bytes(),
+            ColumnType::I64 => integers.format(word.cast_signed()).as_bytes(),
+            ColumnType::F64 => float(f64::from_bits(word), &mut floats),
+            ColumnType::Bool if word == 0 => b"false",
+            ColumnType::Bool => b"true",
+            ColumnType::String => self.texts.get(word),
+            ColumnType::Bytes => self.bytes.get(word),
+        });
+    }
+
+    fn write_if_much(&mut self) -> Result<(), QueryError> {
+        if self.line.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), QueryError> {
+        let result = self.output.put(&self.line);
+        self.line.clear();
+        result
+    }
+}
+
+fn float(value: f64, buffer: &mut ryu::Buffer) -> &[u8] {
+    match value {
+        _ if value.is_finite() => buffer.format_finite(value).as_bytes(),
+        _ if value.is_nan() => b"\"NaN\"",
+        _ if value > 0.0 => b"\"Infinity\"",
+        _ => b"\"-Infinity\"",
+    }
+}
+
+/// Writes `text` as a JSON string.
+pub fn string(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+}
+
+impl Sink for JsonlSink {
+    fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
+        let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
+        if has(ColumnType::String) {
+            self.texts.fill(batch, |text, out| string(&String::from_utf8_lossy(text), out));
+        }
+        if has(ColumnType::Bytes) {
+            self.bytes.fill(batch, |bytes, out| {
+                out.push(b'"');
+                hexadecimal(bytes, out);
+                out.push(b'"');
+            });
+        }
+        let header = self.header.clone();
+        for (row, time) in batch.times.iter().enumerate() {
+            self.line.push(b'{');
+            self.line.extend_from_slice(&self.table);
+            self.line.extend_from_slice(b"\"time\":\"");
+            self.line.extend_from_slice(self.stamps.text(*time));
+            self.line.push(b'"');
+            for (c, (column, field)) in batch.columns.iter().zip(&header.fields).enumerate() {
+                self.line.extend_from_slice(&self.names[c]);
+                match column.is_present(row) {
+                    true => self.value(field.kind, column.words[row]),
+                    false => self.line.extend_from_slice(b"null"),
+                }
+            }
+            self.line.extend_from_slice(b"}\n");
+            self.write_if_much()?;
+        }
+        Ok(())
+    }
+
+    fn gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
+        let line = &mut self.line;
+        line.extend_from_slice(b"{\"gap\":{");
+        line.extend_from_slice(&self.table);
+        line.extend_from_slice(b"\"from\":\"");
+        line.extend_from_slice(self.stamps.text(gap.from));
+        line.extend_from_slice(b"\",\"to\":\"");
+        line.extend_from_slice(self.stamps.text(gap.to));
+        line.extend_from_slice(b"\",\"cause\":");
+        string(gap.cause.phrase(), line);
+        line.extend_from_slice(format!(",\"lost\":{},\"detail\":", gap.lost).as_bytes());
+        string(&gap.detail, line);
+        line.extend_from_slice(b"}}\n");
+        self.write_if_much()
+    }
+
+    fn finish(&mut self) -> Result<(), QueryError> {
+        self.write()?;
+        self.output.commit()
+    }
+}

@@ -1,0 +1,64 @@
+//! One value of a table.
+
+use super::scale::Scale;
+use crate::rows::{Batch, as_f64};
+use nodemon_formats::ColumnType;
+use std::fmt::Write;
+
+/// How the values of a column are shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Show {
+    /// Digit by digit.
+    Integer,
+    /// Divided, with decimals.
+    Scaled(Scale),
+    /// As text, flush left.
+    Text,
+    /// Two digits a byte, flush left.
+    Hexadecimal,
+    /// `yes` or `no`.
+    Truth,
+}
+
+/// Writes the value of a row; `-` where it is absent. Control characters of text, which could
+/// play tricks on a terminal, are escaped.
+pub fn write_cell(
+    show: Show,
+    kind: ColumnType,
+    batch: &Batch,
+    index: usize,
+    row: usize,
+    out: &mut String,
+) {
+    let column = &batch.columns[index];
+    if !column.is_present(row) {
+        return out.push('-');
+    }
+    let word = column.words[row];
+    // Writing to a string cannot fail.
+    let _ = match show {
+        Show::Integer => match kind {
+            ColumnType::I64 => write!(out, "{}", word.cast_signed()),
+            ColumnType::F64 => write!(out, "{}", f64::from_bits(word)),
+            _ => write!(out, "{word}"),
+        },
+        Show::Scaled(scale) => {
+            write!(out, "{:.*}", scale.decimals, as_f64(kind, word) / scale.divisor)
+        }
+        Show::Truth => write!(out, "{}", if word == 0 { "no" } else { "yes" }),
+        Show::Text => {
+            let text = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
+            for c in String::from_utf8_lossy(text).chars() {
+                match c.is_control() {
+                    true => out.extend(c.escape_default()),
+                    false => out.push(c),
+                }
+            }
+            Ok(())
+        }
+        Show::Hexadecimal => {
+            let bytes = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
+            bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        }
+    };
+}

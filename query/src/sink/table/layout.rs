@@ -1,0 +1,139 @@
+//! Which columns fit, how wide they are, and how their values are shown.
+
+use super::cell::{Show, write_cell};
+use super::scale::scale;
+use crate::rows::{Batch, Field, Header, Role};
+use crate::sink::Look;
+use nodemon_formats::{ColumnType, TableKind};
+
+/// How a table is laid out; made from its first rows and kept for all of them.
+pub struct Layout {
+    /// Digits of the fraction of times.
+    pub digits: usize,
+    /// The columns that are shown.
+    pub columns: Vec<Laid>,
+    /// How many are not, because the terminal is too narrow.
+    pub hidden: usize,
+}
+
+/// One column that is shown.
+pub struct Laid {
+    /// Its index in the header.
+    pub index: usize,
+    /// What stands above it.
+    pub label: String,
+    /// Its unit, below that.
+    pub unit: &'static str,
+    /// Its width, in characters.
+    pub width: usize,
+    /// How its values are shown.
+    pub show: Show,
+}
+
+/// Text wider than this does not make its column wider; it pushes its own line aside.
+const WIDEST_TEXT: usize = 32;
+
+/// Numbers that come later may be larger than those that were seen.
+const LEAST_NUMBER: usize = 5;
+
+/// Between two columns.
+pub const GUTTER: usize = 2;
+
+impl Layout {
+    /// Lays a table out for `look`, having seen `batches`.
+    pub fn new(header: &Header, batches: &[Batch], look: &Look) -> Layout {
+        let digits = digits(header);
+        let mut columns: Vec<Laid> =
+            (0..header.fields.len()).map(|index| lay(header, index, batches, look)).collect();
+        let mut hidden = 0;
+        if let Some(room) = look.width {
+            let mut used = time_width(digits);
+            let fits = |column: &Laid| {
+                used += GUTTER + column.width;
+                used <= room || header.fields[column.index].role == Role::Key
+            };
+            let count = columns.iter().map(fits).take_while(|fits| *fits).count();
+            let keys = header.fields.iter().filter(|field| field.role == Role::Key).count();
+            hidden = columns.len() - count.max(keys + 1).min(columns.len());
+            columns.truncate(columns.len() - hidden);
+        }
+        Layout { digits, columns, hidden }
+    }
+}
+
+/// The width of a time of day.
+pub fn time_width(digits: usize) -> usize {
+    if digits == 0 { 8 } else { 9 + digits }
+}
+
+/// As many digits as tell one row of an instance from the next.
+fn digits(header: &Header) -> usize {
+    match header.interval_ns {
+        _ if header.kind == TableKind::Event && header.interval_ns == 0 => 6,
+        0 => 3,
+        interval if interval % 1_000_000_000 == 0 => 0,
+        interval if interval >= 1_000_000 => 3,
+        interval if interval >= 1_000 => 6,
+        _ => 9,
+    }
+}
+
+fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
+    let field = &header.fields[index];
+    let (show, unit) = show(field, index, batches, look);
+    let label = label(header, index);
+    let mut width = label.chars().count().max(unit.chars().count());
+    let mut text = String::new();
+    for batch in batches {
+        for row in 0..batch.len() {
+            text.clear();
+            write_cell(show, field.kind, batch, index, row, &mut text);
+            let length = text.chars().count();
+            let is_text = matches!(show, Show::Text | Show::Hexadecimal);
+            width = width.max(if is_text { length.min(WIDEST_TEXT) } else { length });
+        }
+    }
+    if field.role == Role::Value && matches!(show, Show::Scaled(_) | Show::Integer) {
+        width = width.max(LEAST_NUMBER);
+    }
+    Laid { index, label, unit, width, show }
+}
+
+/// The label, or the whole name where another column has the same label.
+fn label(header: &Header, index: usize) -> String {
+    let field = &header.fields[index];
+    let same = header.fields.iter().filter(|other| other.label == field.label).count();
+    if same > 1 { field.name.clone() } else { field.label.clone() }
+}
+
+fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &'static str) {
+    match field.kind {
+        ColumnType::String => return (Show::Text, ""),
+        ColumnType::Bytes => return (Show::Hexadecimal, ""),
+        ColumnType::Bool => return (Show::Truth, ""),
+        _ if field.role == Role::Key => return (Show::Integer, ""),
+        _ => {}
+    }
+    if look.exact && field.kind != ColumnType::F64 {
+        return (Show::Integer, known_unit(&field.unit));
+    }
+    let largest = batches
+        .iter()
+        .flat_map(|batch| {
+            let column = &batch.columns[index];
+            let present = (0..batch.len()).filter(|row| column.is_present(*row));
+            present.map(|row| crate::rows::as_f64(field.kind, column.words[row]).abs())
+        })
+        .filter(|value| value.is_finite())
+        .fold(0.0, f64::max);
+    match scale(field.kind, &field.unit, largest) {
+        Some(scale) => (Show::Scaled(scale), scale.unit),
+        None => (Show::Integer, ""),
+    }
+}
+
+/// The unit of exact numbers, spelt as the schema does.
+fn known_unit(unit: &str) -> &'static str {
+    use nodemon_formats::schema::unit::{BYTES, CELSIUS, HZ, NS, UJ};
+    [NS, BYTES, UJ, HZ, CELSIUS].into_iter().find(|known| *known == unit).unwrap_or("")
+}

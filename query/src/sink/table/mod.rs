@@ -1,0 +1,216 @@
+//! Aligned columns for people.
+
+mod cell;
+mod layout;
+mod scale;
+
+use super::Look;
+use crate::error::QueryError;
+use crate::output::Output;
+use crate::rows::{Batch, Header, Missing, Sink};
+use crate::time::{Stamp, show_duration};
+use cell::{Show, write_cell};
+use jiff::civil::Date;
+use layout::{GUTTER, Layout, time_width};
+use std::sync::Arc;
+
+/// Writes rows to an output as aligned columns.
+///
+/// Widths and units are chosen from the first thousand rows and kept: numbers stay comparable down
+/// the page, and memory does not grow with the answer. A value that is wider pushes its own line
+/// aside and is never cut.
+pub struct TableSink {
+    header: Arc<Header>,
+    output: Output,
+    look: Look,
+    layout: Option<Layout>,
+    /// What came before there was a layout.
+    held: Vec<Held>,
+    held_rows: usize,
+    date: Option<Date>,
+    /// Lines since the heading.
+    lines: usize,
+    text: String,
+    cell: String,
+}
+
+enum Held {
+    Rows(Batch),
+    Gap(Missing),
+}
+
+/// A layout is made from so many rows.
+const LAYOUT_ROWS: usize = 1000;
+
+/// So many bytes are written at a time.
+const WRITE_BYTES: usize = 64 << 10;
+
+impl TableSink {
+    /// A sink that writes rows with these columns to `output`.
+    pub fn new(header: Arc<Header>, output: Output, look: Look) -> TableSink {
+        TableSink {
+            header,
+            output,
+            look,
+            layout: None,
+            held: Vec::new(),
+            held_rows: 0,
+            date: None,
+            lines: 0,
+            text: String::new(),
+            cell: String::new(),
+        }
+    }
+
+    /// Chooses the layout, and writes what waited for it.
+    fn begin(&mut self) -> Result<(), QueryError> {
+        let held = std::mem::take(&mut self.held);
+        let batches: Vec<Batch> = held
+            .iter()
+            .filter_map(|held| match held {
+                Held::Rows(batch) => Some(batch.clone()),
+                Held::Gap(_) => None,
+            })
+            .collect();
+        let layout = Layout::new(&self.header, &batches, &self.look);
+        if layout.hidden > 0 {
+            self.note(&format!(
+                "{} more columns do not fit; -c NAME,... chooses, -f csv has them all",
+                layout.hidden
+            ));
+        }
+        self.layout = Some(layout);
+        for held in held {
+            match held {
+                Held::Rows(batch) => self.write_rows(&batch)?,
+                Held::Gap(gap) => self.write_gap(&gap)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
+        let Some(layout) = self.layout.take() else { return Ok(()) };
+        for row in 0..batch.len() {
+            let stamp = Stamp::of(batch.times[row], &self.look.zone);
+            if self.date != Some(stamp.date) {
+                self.date = Some(stamp.date);
+                self.note(&format!("{} {}", stamp.date, stamp.zone()));
+                self.heading(&layout);
+            } else if self.look.height.is_some_and(|height| self.lines + 3 >= height) {
+                self.heading(&layout);
+            }
+            self.text.push_str(&stamp.clock(layout.digits));
+            for column in &layout.columns {
+                let kind = self.header.fields[column.index].kind;
+                self.cell.clear();
+                write_cell(column.show, kind, batch, column.index, row, &mut self.cell);
+                let is_text = matches!(column.show, Show::Text | Show::Hexadecimal);
+                pad(&mut self.text, &self.cell, column.width, is_text);
+            }
+            self.end_line();
+            if self.text.len() >= WRITE_BYTES {
+                self.write()?;
+            }
+        }
+        self.layout = Some(layout);
+        // Whoever watches a pipe sees rows when they are there.
+        self.write()
+    }
+
+    fn heading(&mut self, layout: &Layout) {
+        let bold = if self.look.color { "\x1b[1m" } else { "" };
+        let plain = if self.look.color { "\x1b[0m" } else { "" };
+        self.text.push_str(bold);
+        self.text.push_str(&format!("{:<1$}", "time", time_width(layout.digits)));
+        for column in &layout.columns {
+            let is_text = matches!(column.show, Show::Text | Show::Hexadecimal);
+            pad(&mut self.text, &column.label, column.width, is_text);
+        }
+        self.end_line();
+        if layout.columns.iter().any(|column| !column.unit.is_empty()) {
+            self.text.push_str(&" ".repeat(time_width(layout.digits)));
+            for column in &layout.columns {
+                pad(&mut self.text, column.unit, column.width, false);
+            }
+            self.end_line();
+        }
+        self.text.push_str(plain);
+        self.lines = 0;
+    }
+
+    /// A gap: `-- gap 03:12:07.000 .. 03:12:09.000 (2.0 s): recorder not running, 12 samples lost`.
+    fn write_gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
+        let from = Stamp::of(gap.from, &self.look.zone);
+        let to = Stamp::of(gap.to, &self.look.zone);
+        let digits = self.layout.as_ref().map_or(3, |layout| layout.digits.max(3));
+        let text = |stamp: Stamp, same_day: bool| {
+            if same_day { stamp.clock(digits) } else { stamp.text(digits) }
+        };
+        let start = text(from, self.date == Some(from.date));
+        let end = text(to, from.date == to.date);
+        let length = show_duration(gap.to.saturating_sub(gap.from));
+        let line = format!("gap {start} .. {end} ({length}): {}", gap.why());
+        self.colored_note(&line, "\x1b[33m");
+        self.write()
+    }
+
+    fn note(&mut self, text: &str) {
+        self.colored_note(text, "\x1b[2m");
+    }
+
+    fn colored_note(&mut self, text: &str, color: &str) {
+        let (color, plain) = if self.look.color { (color, "\x1b[0m") } else { ("", "") };
+        self.text.push_str(&format!("{color}-- {text}{plain}\n"));
+        self.lines += 1;
+    }
+
+    /// Ends a line, without blanks at its end.
+    fn end_line(&mut self) {
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push('\n');
+        self.lines += 1;
+    }
+
+    fn write(&mut self) -> Result<(), QueryError> {
+        let result = self.output.put(self.text.as_bytes());
+        self.text.clear();
+        result
+    }
+}
+
+/// Appends `cell` behind a gutter, filled up to `width`.
+fn pad(text: &mut String, cell: &str, width: usize, left: bool) {
+    let fill = width.saturating_sub(cell.chars().count());
+    let (before, after) = if left { (GUTTER, fill) } else { (GUTTER + fill, 0) };
+    text.extend(std::iter::repeat_n(' ', before));
+    text.push_str(cell);
+    text.extend(std::iter::repeat_n(' ', after));
+}
+
+impl Sink for TableSink {
+    fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
+        if self.layout.is_some() {
+            return self.write_rows(batch);
+        }
+        self.held_rows += batch.len();
+        self.held.push(Held::Rows(batch.clone()));
+        if self.held_rows >= LAYOUT_ROWS { self.begin() } else { Ok(()) }
+    }
+
+    fn gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
+        if self.layout.is_some() {
+            return self.write_gap(gap);
+        }
+        self.held.push(Held::Gap(gap.clone()));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), QueryError> {
+        if self.layout.is_none() {
+            self.begin()?;
+        }
+        self.write()?;
+        self.output.commit()
+    }
+}

@@ -1,0 +1,121 @@
+//! Numbers for people: one unit and one number of decimals for a whole column, so that numbers
+//! line up and can be compared by their length.
+
+use nodemon_formats::ColumnType;
+use nodemon_formats::schema::unit;
+
+/// How the numbers of a column are shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// What a value is divided by.
+    pub divisor: f64,
+    /// Digits behind the point.
+    pub decimals: usize,
+    /// The unit that is left.
+    pub unit: &'static str,
+}
+
+/// From this magnitude on, divided by this, it is shown in this unit.
+type Unit = (f64, f64, &'static str);
+
+/// How to show a column of type `kind` in `unit` whose largest magnitude is `largest`; `None` for
+/// integers that are shown digit by digit.
+pub fn scale(kind: ColumnType, unit: &str, largest: f64) -> Option<Scale> {
+    let units: &[Unit] = match unit {
+        "ns/s" => return Some(fixed(1e7, 1, "%")),
+        unit::RATIO => return Some(fixed(0.01, 1, "%")),
+        unit::PERCENT => return Some(fixed(1.0, 1, "%")),
+        unit::NS => &TIMES,
+        unit::BYTES => &BYTES,
+        "bytes/s" => &BYTES_PER_S,
+        unit::UJ => &[(0.0, 1e6, "J"), (1e10, 1e9, "kJ"), (1e13, 1e12, "MJ")],
+        "uJ/s" => &[(0.0, 1e6, "W")],
+        unit::HZ => &[(0.0, 1.0, "Hz"), (1e7, 1e6, "MHz")],
+        unit::BIT_PER_S => &[(0.0, 1e6, "Mbit/s"), (1e10, 1e9, "Gbit/s")],
+        unit::CELSIUS => &[(0.0, 1.0, "C")],
+        unit::RPM => &[(0.0, 1.0, "rpm")],
+        unit::VOLT => &[(0.0, 1.0, "V")],
+        unit::WATT => &[(0.0, 1.0, "W")],
+        unit::AMPERE => &[(0.0, 1.0, "A")],
+        _ if unit.ends_with("/s") => &[(0.0, 1.0, "/s"), (1e7, 1e3, "k/s"), (1e10, 1e6, "M/s")],
+        _ if kind == ColumnType::F64 => &[(0.0, 1.0, "")],
+        _ => return None,
+    };
+    let (_, divisor, name) = *units.iter().rev().find(|(from, ..)| largest >= *from)?;
+    let is_whole = kind != ColumnType::F64 && divisor == 1.0;
+    let decimals = match largest / divisor {
+        _ if is_whole => 0,
+        shown if shown < 10.0 => 2,
+        shown if shown < 1000.0 => 1,
+        _ => 0,
+    };
+    Some(fixed(divisor, decimals, name))
+}
+
+const TIMES: [Unit; 5] = [
+    (0.0, 1.0, "ns"),
+    (1e4, 1e3, "us"),
+    (1e7, 1e6, "ms"),
+    (1e10, 1e9, "s"),
+    (259_200e9, 86_400e9, "d"),
+];
+
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+const GIB: f64 = 1024.0 * MIB;
+const TIB: f64 = 1024.0 * GIB;
+
+const BYTES: [Unit; 5] =
+    [(0.0, 1.0, "B"), (KIB, KIB, "KiB"), (MIB, MIB, "MiB"), (GIB, GIB, "GiB"), (TIB, TIB, "TiB")];
+
+const BYTES_PER_S: [Unit; 5] = [
+    (0.0, 1.0, "B/s"),
+    (KIB, KIB, "KiB/s"),
+    (MIB, MIB, "MiB/s"),
+    (GIB, GIB, "GiB/s"),
+    (TIB, TIB, "TiB/s"),
+];
+
+fn fixed(divisor: f64, decimals: usize, unit: &'static str) -> Scale {
+    Scale { divisor, decimals, unit }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::scale;
+    use nodemon_formats::ColumnType::{F64, U64};
+
+    fn shown(kind: nodemon_formats::ColumnType, unit: &str, value: f64) -> String {
+        match scale(kind, unit, value) {
+            Some(scale) => {
+                format!("{:.*} {}", scale.decimals, value / scale.divisor, scale.unit)
+            }
+            None => format!("{value}"),
+        }
+    }
+
+    #[test]
+    fn numbers_are_shown_in_the_unit_that_people_think_in() {
+        for (kind, unit, value, text) in [
+            (F64, "ns/s", 123_456_789.0, "12.3 %"),
+            (F64, "ratio", 0.5, "50.0 %"),
+            (U64, "ns", 1_500.0, "1500 ns"),
+            (U64, "ns", 2_500_000.0, "2500 us"),
+            (U64, "ns", 25_000_000_000.0, "25.0 s"),
+            (U64, "bytes", 512.0, "512 B"),
+            (U64, "bytes", 5_368_709_120.0, "5.00 GiB"),
+            (F64, "bytes/s", 1_572_864.0, "1.50 MiB/s"),
+            (F64, "count/s", 3.25, "3.25 /s"),
+            (F64, "count/s", 250_000.0, "250000 /s"),
+            (F64, "count/s", 25_000_000.0, "25000 k/s"),
+            (F64, "uJ/s", 35_400_000.0, "35.4 W"),
+            (U64, "Hz", 3_400_000_000.0, "3400 MHz"),
+            (F64, "count", 0.42, "0.42 "),
+            (U64, "count", 42.0, "42"),
+            (U64, "", 8080.0, "8080"),
+        ] {
+            assert_eq!(shown(kind, unit, value), text, "{value} {unit}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `tables`: what tables there are, and what is in one.
+
+pub mod measure;
+
+use crate::cli::TablesArgs;
+use crate::context::Context;
+use crate::error::{Outcome, QueryError};
+use crate::listing::{Listing, show_count, show_many, show_size};
+use crate::output::Output;
+use crate::time::{show_duration, show_precise};
+pub use measure::Measured;
+use nodemon_formats::schema::unit;
+use nodemon_formats::{Column, Schema, TableKind};
+
+/// Runs `tables`.
+///
+/// # Errors
+/// When the recording cannot be read, the table is unknown, or the output cannot be written.
+pub fn run(context: &Context, args: &TablesArgs) -> Result<Outcome, QueryError> {
+    let text = match &args.table {
+        Some(name) => one(context, name)?,
+        None => all(context)?,
+    };
+    Output::stdout().put(text.as_bytes())?;
+    Ok(Outcome::Complete)
+}
+
+fn all(context: &Context) -> Result<String, QueryError> {
+    let mut listing = Listing::new(&[
+        "table",
+        ">every",
+        ">instances",
+        ">columns",
+        ">samples",
+        ">size",
+        ">B/value",
+        ">span",
+        "what",
+    ]);
+    let mut tables = measure::tables(context)?;
+    tables.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
+    for table in &tables {
+        let schema = &table.schema;
+        listing.row([
+            schema.name.clone(),
+            cadence(schema),
+            if schema.kind == TableKind::Event { String::new() } else { table.instances.to_string() },
+            schema.values.len().to_string(),
+            show_count(table.rows),
+            show_size(table.size_bytes),
+            table.bytes_a_value().map_or(String::new(), |bytes| format!("{bytes:.2}")),
+            table.span.map_or(String::new(), |(first, last)| show_duration(last - first)),
+            schema.doc.clone(),
+        ]);
+    }
+    Ok(listing.text(context.color))
+}
+
+fn one(context: &Context, name: &str) -> Result<String, QueryError> {
+    let schema = context.table(name)?;
+    let table = measure::table(context, &schema)?;
+    let zone = &context.anchors.zone;
+    let mut text = format!("{}: {}\n", schema.name, schema.doc);
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<10} {value}\n"));
+    line("source", format!("{}, {}", schema.source, every(&schema)));
+    match table.span {
+        Some((first, last)) => {
+            let length = show_duration(last.saturating_sub(first));
+            let (first, last) = (show_precise(first, zone), show_precise(last, zone));
+            line("span", format!("{first} .. {last} ({length})"));
+        }
+        None => line("span", "no rows".into()),
+    }
+    let noun = if schema.kind == TableKind::Event { "event" } else { "sample" };
+    let mut stored = format!(
+        "{} in {}, {}",
+        show_many(table.rows, noun),
+        show_many(table.blocks, "block"),
+        show_size(table.size_bytes)
+    );
+    if let Some(bytes) = table.bytes_a_value() {
+        stored.push_str(&format!(", about {bytes:.2} B a value"));
+    }
+    line("stored", stored);
+    if !schema.keys.is_empty() && schema.kind == TableKind::Sample {
+        line("instances", format!("{} in the newest block", table.instances));
+    }
+    text.push('\n');
+    let mut listing = Listing::new(&["column", "type", "unit", "kind", "exact to", "what"]);
+    for key in &schema.keys {
+        listing.row(column(key, "key"));
+    }
+    for value in &schema.values {
+        listing.row(column(value, value.semantics.name()));
+    }
+    text.push_str(&listing.text(context.color));
+    Ok(text)
+}
+
+fn column(column: &Column, kind: &str) -> [String; 6] {
+    [
+        column.name.clone(),
+        column.kind.name().into(),
+        column.unit.clone(),
+        kind.into(),
+        exactness(column),
+        column.doc.clone(),
+    ]
+}
+
+/// The step in which the kernel counts: `10 ms`; empty where it counts exactly.
+fn exactness(column: &Column) -> String {
+    match (column.quantum, column.unit.as_str()) {
+        (0, _) => String::new(),
+        (quantum, unit::NS) => show_duration(quantum.cast_signed()),
+        (quantum, unit::BYTES) => show_size(quantum),
+        (quantum, unit) => format!("{quantum} {unit}").trim_end().to_owned(),
+    }
+}
+
+fn cadence(schema: &Schema) -> String {
+    match (schema.kind, schema.interval_ns) {
+        (TableKind::Event, _) => "event".into(),
+        (_, 0) => String::new(),
+        (_, interval) => show_duration(interval.cast_signed()),
+    }
+}
+
+fn every(schema: &Schema) -> String {
+    match (schema.kind, schema.interval_ns) {
+        (TableKind::Event, _) => "whenever it happens".into(),
+        (_, 0) => "at no fixed cadence".into(),
+        (_, interval) => format!("every {}", show_duration(interval.cast_signed())),
+    }
+}

@@ -1,0 +1,68 @@
+//! `verify`: every checksum, every gap.
+
+use crate::cli::VerifyArgs;
+use crate::context::Context;
+use crate::error::{Outcome, QueryError};
+use crate::info::gaps;
+use crate::listing::{show_count, show_many};
+use crate::output::Output;
+use nodemon_formats::reader::{Verdict, Verified};
+
+/// Runs `verify`: reads every block of every segment.
+///
+/// # Errors
+/// When gaps cannot be listed or standard output cannot be written.
+pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> {
+    let mut output = Output::stdout();
+    let (mut segments, mut blocks, mut rows, mut problems) = (0, 0, 0, 0);
+    for verdict in context.recording.verify() {
+        let (text, damaged) = match &verdict {
+            Verdict::Segment(verified) => {
+                segments += 1;
+                blocks += verified.blocks;
+                rows += verified.rows;
+                (of_segment(verified), verified.problems.len() as u64)
+            }
+            Verdict::Unreadable(problem) => (format!("{problem}\n"), 1),
+        };
+        problems += damaged;
+        if damaged > 0 || !args.quiet {
+            output.put(text.as_bytes())?;
+        }
+    }
+    if !args.quiet {
+        let gaps = context.recording.gaps(None, i64::MIN, i64::MAX)?;
+        if !gaps.is_empty() {
+            output.put(format!("\n{}\n", gaps::listing(context, &gaps)).as_bytes())?;
+        }
+        let read = format!(
+            "{}, {}, {}",
+            show_many(segments, "segment"),
+            show_many(blocks, "block"),
+            show_many(rows, "sample")
+        );
+        let verdict = match problems {
+            0 => "all whole".to_owned(),
+            _ => show_many(problems, "problem"),
+        };
+        output.put(format!("{read}: {verdict}; {}\n", show_many(gaps.len() as u64, "gap")).as_bytes())?;
+    }
+    Ok(if problems == 0 { Outcome::Complete } else { Outcome::Damaged })
+}
+
+fn of_segment(verified: &Verified) -> String {
+    let whole = match verified.problems.len() as u64 {
+        0 => "whole".to_owned(),
+        problems => show_many(problems, "problem"),
+    };
+    let mut text = format!(
+        "{}: {}, {}: {whole}\n",
+        verified.path.display(),
+        show_many(verified.blocks, "block"),
+        show_count(verified.rows) + " samples"
+    );
+    for problem in &verified.problems {
+        text.push_str(&format!("  {problem}\n"));
+    }
+    text
+}
