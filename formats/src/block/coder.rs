@@ -71,14 +71,14 @@ pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analys
     roll_up(words, column, &mut analysis);
     let (divisor, moved) = divisor_of(changes);
     analysis.divisor = divisor;
+    if divisor > 1 {
+        for change in changes.iter_mut().filter(|change| **change != 0) {
+            *change = (change.cast_signed() / divisor.cast_signed()).cast_unsigned();
+        }
+    }
     let mut widest = 0;
     for change in changes.iter_mut() {
-        let divided = match divisor {
-            1 => change.cast_signed(),
-            _ if *change == 0 => 0,
-            _ => change.cast_signed() / divisor.cast_signed(),
-        };
-        *change = zigzag(divided);
+        *change = zigzag(change.cast_signed());
         widest |= *change;
     }
     analysis.coder = if moved * SPARSE_ROWS <= changes.len() {
@@ -92,16 +92,13 @@ pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analys
 /// The greatest common divisor of the changes, and how many are not zero.
 pub fn divisor_of(changes: &[u64]) -> (u64, usize) {
     let mut divisor = 0u64;
-    let mut moved = 0;
-    for &change in changes {
-        if change == 0 {
-            continue;
-        }
-        moved += 1;
-        if divisor != 1 {
-            divisor = gcd(divisor, change.cast_signed().unsigned_abs());
+    for &change in changes.iter().filter(|change| **change != 0) {
+        divisor = gcd(divisor, change.cast_signed().unsigned_abs());
+        if divisor == 1 {
+            break;
         }
     }
+    let moved = changes.iter().filter(|change| **change != 0).count();
     // The one divisor that has no positive i64: leave such columns as they are.
     if divisor > i64::MAX.cast_unsigned() { (1, moved) } else { (divisor.max(1), moved) }
 }

@@ -129,10 +129,12 @@ impl<'a> Block<'a> {
             start = end;
         }
         let mut cells = Vec::with_capacity(selected.len() * instances);
-        for &value in selected {
+        for (at, &value) in selected.iter().enumerate() {
+            let again = selected[at + 1..].contains(&value);
             for instance in 0..instances {
                 let column = value * instances + instance;
-                cells.push(decoded[column].clone().unwrap_or_else(|| Cells {
+                let found = if again { decoded[column].clone() } else { decoded[column].take() };
+                cells.push(found.unwrap_or_else(|| Cells {
                     words: Words::Constant(self.directory.firsts[column]),
                     present: self.directory.presence(column, instance).clone(),
                 }));
