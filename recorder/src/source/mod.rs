@@ -4,6 +4,7 @@
 //! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
 //! that runs it all follow from the descriptor.
 
+mod cgroup;
 mod descriptors;
 mod diskstats;
 mod filesystem;
@@ -120,6 +121,13 @@ impl Sink {
         &mut self.builders[index]
     }
 
+    /// Takes back every sample that was begun and not ended.
+    pub fn abandon_unfinished(&mut self) {
+        for builder in self.builders.iter_mut().filter(|builder| builder.is_open()) {
+            builder.abandon_sample();
+        }
+    }
+
     /// All builders, in the order of the tables.
     pub fn tables(&mut self) -> &mut [RecordBuilder] {
         &mut self.builders
@@ -182,4 +190,5 @@ pub static SOURCES: &[&Descriptor] = &[
     &sockstat::SOURCE,
     &pressure::SOURCE,
     &process::SOURCE,
+    &cgroup::SOURCE,
 ];
