@@ -2,5 +2,8 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod arrow;
+#[cfg(test)]
+mod independent;
 mod metadata;
 pub mod parquet;

@@ -1,6 +1,7 @@
 //! Which sink takes the rows.
 
 use crate::cli::{Format, RangeArgs};
+use crate::columnar::arrow::ArrowSink;
 use crate::columnar::parquet::ParquetSink;
 use crate::context::Context;
 use crate::error::QueryError;
@@ -62,7 +63,7 @@ pub fn sink(
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             Box::new(ParquetSink::new(output, header, threads)?)
         }
-        Format::Arrow => return Err(QueryError::Usage("arrow is not built yet".into())),
+        Format::Arrow => Box::new(ArrowSink::new(output, header.clone())?),
     })
 }
 

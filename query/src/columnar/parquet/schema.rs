@@ -1,6 +1,6 @@
 //! The schema of a file and what it says about itself.
 
-use crate::columnar::metadata;
+use crate::columnar::{arrow, metadata};
 use crate::rows::{Field, Header};
 use nodemon_formats::ColumnType;
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as PhysicalType};
@@ -48,6 +48,7 @@ pub fn properties(header: &Header) -> WriterProperties {
         .map(|(key, value)| KeyValue::new(key.to_owned(), value))
         .collect();
     about.push(KeyValue::new("nodemon.columns".to_owned(), metadata::of_fields(header)));
+    about.push(KeyValue::new("ARROW:schema".to_owned(), arrow::schema::encoded(header)));
     let by_time = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
     WriterProperties::builder()
         .set_created_by(concat!("nodemon version ", env!("CARGO_PKG_VERSION")).to_owned())
