@@ -73,6 +73,9 @@ pub enum QueryError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// A signal asked to stop.
+    #[error("interrupted; no half-written file was left behind")]
+    Interrupted,
     /// Whoever read standard output has had enough.
     #[error("standard output was closed")]
     ClosedPipe,
@@ -95,7 +98,7 @@ impl QueryError {
             ),
             QueryError::NoData { there, .. } => there.clone(),
             QueryError::Write { source, .. } => return next_step_of_write(source),
-            QueryError::Usage(_) | QueryError::ClosedPipe => return None,
+            QueryError::Usage(_) | QueryError::Interrupted | QueryError::ClosedPipe => return None,
         })
     }
 
@@ -105,6 +108,8 @@ impl QueryError {
             QueryError::ClosedPipe => ExitCode::SUCCESS,
             QueryError::Usage(_) | QueryError::Backwards { .. } => ExitCode::from(2),
             QueryError::NoData { .. } => ExitCode::from(3),
+            // As a shell tells of a process that SIGINT ended.
+            QueryError::Interrupted => ExitCode::from(130),
             QueryError::Read(ReadError::Damaged { .. }) => ExitCode::from(4),
             _ => ExitCode::from(1),
         }

@@ -125,6 +125,7 @@ Exit codes:
   2  the command line was not understood
   3  there is no data in the range; standard error says what span exists
   4  damage was found; what could be read was used, standard error names the rest
+  130  interrupted; no half-written file was left behind
 
 Environment:
   NODEMON_DIR  the recording, where --dir is not given

@@ -1,8 +1,8 @@
 //! Comma-separated values, RFC 4180, with a header line.
 //!
 //! The first column is the time, the last is `gap`, which is empty in rows. A gap is a line with
-//! its start as the time, no values, and its end and its cause in the last column. An absent value
-//! is empty, an empty string is `""`, bytes are hexadecimal.
+//! its start as the time, no values, and its end and its cause in the last column. Where gaps have a
+//! file of their own there is neither. An absent value is empty, an empty string is `""`, bytes are hexadecimal.
 
 use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
@@ -18,6 +18,8 @@ pub struct CsvEncoder {
     stamps: Rfc3339,
     texts: Spelled,
     bytes: Spelled,
+    /// What ends the line of a row: an empty `gap`, or nothing.
+    end: &'static [u8],
 }
 
 impl CsvEncoder {
@@ -25,10 +27,21 @@ impl CsvEncoder {
     pub fn new(header: Arc<Header>) -> CsvEncoder {
         CsvEncoder {
             header,
+            end: b",\n",
             stamps: Rfc3339::default(),
             texts: Spelled::default(),
             bytes: Spelled::default(),
         }
+    }
+
+    /// The same without the column for gaps.
+    #[must_use]
+    pub fn without_gaps(self) -> CsvEncoder {
+        CsvEncoder { end: b"\n", ..self }
+    }
+
+    fn has_gaps(&self) -> bool {
+        self.end.len() > 1
     }
 
     /// Appends the header line to `out`.
@@ -38,7 +51,7 @@ impl CsvEncoder {
             out.push(b',');
             quote(&field.name, out);
         }
-        out.extend_from_slice(b",gap\n");
+        out.extend_from_slice(if self.has_gaps() { b",gap\n" } else { b"\n" });
     }
 
     /// Appends rows to `out`.
@@ -71,12 +84,15 @@ impl CsvEncoder {
                     ColumnType::Bytes => self.bytes.get(word),
                 });
             }
-            out.extend_from_slice(b",\n");
+            out.extend_from_slice(self.end);
         }
     }
 
-    /// Appends the line of a gap to `out`.
+    /// Appends the line of a gap to `out`, where there is a column for it.
     pub fn gap(&mut self, gap: &Missing, out: &mut Vec<u8>) {
+        if !self.has_gaps() {
+            return;
+        }
         out.extend_from_slice(self.stamps.text(gap.from));
         out.resize(out.len() + self.header.fields.len() + 1, b',');
         let until = self.stamps.text(gap.to);
@@ -115,7 +131,11 @@ const WRITE_BYTES: usize = 256 << 10;
 impl CsvSink {
     /// A sink that writes rows with these columns to `output`.
     pub fn new(header: Arc<Header>, output: Output) -> CsvSink {
-        let encoder = CsvEncoder::new(header);
+        CsvSink::of(CsvEncoder::new(header), output)
+    }
+
+    /// A sink that writes what `encoder` makes of rows to `output`.
+    pub fn of(encoder: CsvEncoder, output: Output) -> CsvSink {
         let mut text = Vec::with_capacity(2 * WRITE_BYTES);
         encoder.header(&mut text);
         CsvSink { encoder, output, text }

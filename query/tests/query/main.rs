@@ -1,0 +1,9 @@
+//! The real binary, asked about recordings that the real writer wrote.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod answers;
+mod errors;
+mod pages;
+mod shows;
+mod support;
