@@ -1,8 +1,16 @@
 //! The recorder of nodemon: sources, the writer, configuration, control.
 
+pub mod actor;
 #[cfg(test)]
 mod allocations;
+pub mod check;
+pub mod cli;
+pub mod command;
+pub mod config;
+pub mod control;
 pub mod overhead;
 pub mod parse;
+pub mod privilege;
 pub mod procfile;
 pub mod source;
+pub mod tables;

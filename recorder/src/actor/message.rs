@@ -1,0 +1,109 @@
+//! What actors say to each other.
+
+use crate::overhead::{Overhead, SourceOverhead};
+use actix::Message;
+use nodemon_formats::record::{BufferPool, PooledBuffer};
+use nodemon_formats::writer::{Commit, WriteError, WriterStats};
+use nodemon_formats::{Gap, Schema};
+use std::sync::Arc;
+
+/// Records of one round of sampling, on their way to the writer.
+#[derive(Message, Default)]
+#[rtype(result = "()")]
+pub struct Batch {
+    /// The records.
+    pub records: Vec<Sent>,
+    /// Gaps that came up since the last batch.
+    pub gaps: Vec<Gap>,
+}
+
+/// One record on its way to the writer.
+pub struct Sent {
+    /// Its bytes.
+    pub buffer: PooledBuffer,
+    /// The table it belongs to.
+    pub feed: Arc<Feed>,
+    /// What it holds.
+    pub contents: Contents,
+    /// Counted as waiting until this is dropped.
+    pub waiting: Waiting,
+}
+
+/// What a record holds, for the gap that it leaves when it is lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents {
+    /// Samples or events.
+    pub samples: u64,
+    /// Time of the first of them, `CLOCK_BOOTTIME` ns.
+    pub first_ns: u64,
+    /// Time of the last of them, `CLOCK_BOOTTIME` ns.
+    pub last_ns: u64,
+}
+
+/// One table of a running source.
+pub struct Feed {
+    /// The name of the table.
+    pub table: String,
+    /// The number under which the writer knows it.
+    pub number: u32,
+    /// Time between two samples, ns; 0 for events.
+    pub interval_ns: u64,
+    /// Buffers for its records.
+    pub pool: BufferPool,
+    /// Counts of its source.
+    pub overhead: Arc<SourceOverhead>,
+}
+
+/// Bytes that wait for the writer; they wait no longer when this is dropped.
+pub struct Waiting {
+    overhead: Arc<Overhead>,
+    size_bytes: u64,
+}
+
+impl Waiting {
+    /// Counts `size_bytes` as waiting, unless more than `most_bytes` would wait then.
+    pub fn within(overhead: &Arc<Overhead>, size_bytes: u64, most_bytes: u64) -> Option<Waiting> {
+        let queue = &overhead.writer.queue_bytes;
+        // Counted before it is looked at, so that two threads cannot both take the last room.
+        queue.add(size_bytes);
+        let waiting = Waiting { overhead: overhead.clone(), size_bytes };
+        let now = queue.get();
+        if now > most_bytes {
+            return None;
+        }
+        overhead.writer.queue_max_bytes.raise(now);
+        Some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.overhead.writer.queue_bytes.sub(self.size_bytes);
+    }
+}
+
+/// Asks the writer to make tables known. The answer has their numbers, in the same order.
+#[derive(Message)]
+#[rtype(result = "Vec<u32>")]
+pub struct AddTables(pub Vec<Schema>);
+
+/// Asks the writer to change the size of the ring.
+#[derive(Message)]
+#[rtype(result = "Result<(), WriteError>")]
+pub struct SetRingSize {
+    /// The new size, bytes.
+    pub size_bytes: u64,
+}
+
+/// Asks the writer to make everything durable and close the recording.
+#[derive(Message)]
+#[rtype(result = "Closed")]
+pub struct Close;
+
+/// How the writer ended.
+pub struct Closed {
+    /// What closing did, or why it failed.
+    pub last: Result<Commit, WriteError>,
+    /// Totals since the start, the last commit included.
+    pub totals: WriterStats,
+}

@@ -1,0 +1,27 @@
+//! The actors: one for each source, a lane for each thread that samples, the writer.
+//!
+//! ```text
+//! control ── StartSource, Drain ──► Lane ── Open, Finish ──► SourceActor ── records ─┐
+//!                                    └── Clock ── ticks ────────┘                     │
+//!                                                                                    ▼
+//!                       Writer ◄── Batch, one a round, bounded ── Outbox, one a lane ─┘
+//! ```
+
+mod alarm;
+mod alert;
+mod backoff;
+mod clock;
+mod lane;
+mod message;
+mod outbox;
+mod schedule;
+mod source;
+mod supervisor;
+mod writer;
+
+pub use alert::Alert;
+pub use lane::{Drain, EndSource, Lane, LaneOptions, StartSource};
+pub use message::{Close, Closed, SetRingSize};
+pub use source::GATHER_UP_TO_NS;
+pub use supervisor::{Failure, Opening, Supervisor};
+pub use writer::Writer;

@@ -1,0 +1,286 @@
+//! One running source: samples it at each tick, and sends its records on.
+
+use super::clock::{Clock, Tick};
+use super::message::{AddTables, Feed};
+use super::outbox::Outbox;
+use super::supervisor::{Failure, Opening, Supervisor};
+use super::writer::Writer;
+use crate::config::PlannedSource;
+use crate::overhead::SourceOverhead;
+use crate::source::{Context as SourceContext, Sink};
+use actix::{
+    Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Context, Handler,
+    Message, MessageResult, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture,
+};
+use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::record::BufferPool;
+use nodemon_formats::{Gap, GapCause, Schema};
+use std::future::ready;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A source with an interval up to this gathers several samples in a record; a slower one sends
+/// each at once.
+pub const GATHER_UP_TO_NS: u64 = 100_000_000;
+/// How much time the samples in one record may span.
+pub const FLUSH_EVERY_NS: u64 = 250_000_000;
+/// Records are sent before they grow beyond this.
+const FLUSH_SIZE_BYTES: usize = 1 << 20;
+/// Records of one table that may be under way. What waits is bounded in bytes by the queue; this
+/// bounds how many.
+const POOL_BUFFERS: usize = 64;
+
+/// What a source needs around it on its thread.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Says when.
+    pub clock: Rc<Clock>,
+    /// Takes records.
+    pub outbox: Rc<Outbox>,
+    /// Numbers tables.
+    pub writer: Addr<Writer>,
+    /// What the source may know.
+    pub context: SourceContext,
+}
+
+/// The actor of one source.
+pub struct SourceActor {
+    plan: PlannedSource,
+    around: Surroundings,
+    supervisor: Supervisor,
+    sink: Sink,
+    /// One for each table; `None` for tables that are not kept. Empty until the first opening.
+    feeds: Vec<Option<Arc<Feed>>>,
+    overhead: Arc<SourceOverhead>,
+    ticks: Option<SpawnHandle>,
+    /// Until when every deadline has its sample or its gap, `CLOCK_BOOTTIME` ns.
+    accounted_ns: u64,
+    /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
+    flushed: i64,
+    has_failed: bool,
+}
+
+impl SourceActor {
+    /// A source that does nothing until it is told to [`Open`].
+    pub fn new(plan: PlannedSource, around: Surroundings) -> SourceActor {
+        let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
+        SourceActor {
+            supervisor: Supervisor::new(plan.descriptor, around.context.clone()),
+            sink: Sink::new(&schemas),
+            feeds: Vec::new(),
+            overhead: around.context.overhead.source(plan.descriptor.name),
+            ticks: None,
+            accounted_ns: boottime_ns(),
+            flushed: 0,
+            has_failed: false,
+            plan,
+            around,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.plan.descriptor.name
+    }
+
+    fn interval_ns(&self) -> u64 {
+        self.plan.interval.as_nanos() as u64
+    }
+
+    /// Makes the tables known under the numbers that the writer gave them.
+    fn connect(&mut self, numbers: &[u32]) {
+        let mut numbers = numbers.iter().copied();
+        let feed = |(schema, kept): &(Schema, bool)| {
+            let number = if *kept { numbers.next() } else { None };
+            number.map(|number| {
+                Arc::new(Feed {
+                    table: schema.name.clone(),
+                    number,
+                    interval_ns: schema.interval_ns,
+                    pool: BufferPool::new(POOL_BUFFERS, 2 * FLUSH_SIZE_BYTES),
+                    overhead: self.overhead.clone(),
+                })
+            })
+        };
+        self.feeds = self.plan.tables.iter().map(feed).collect();
+    }
+
+    fn begin(&mut self, ctx: &mut Context<SourceActor>) {
+        self.flush();
+        self.ticks = Some(ctx.add_stream(self.around.clock.ticks(self.interval_ns())));
+    }
+
+    fn sample(&mut self, tick: Tick, ctx: &mut Context<SourceActor>) {
+        let start_ns = boottime_ns();
+        self.overhead.late_ticks.add(tick.missed);
+        if let Err(failure) = self.supervisor.sample(&mut self.sink) {
+            return self.fail(&failure, ctx);
+        }
+        if tick.missed > 0 {
+            self.gap(tick.cause, start_ns, tick.missed, "");
+        }
+        self.sampled(start_ns);
+        if self.is_flush_due(tick.deadline_ns) {
+            self.flush();
+        }
+    }
+
+    /// Accounts for a sample that began at `start_ns`.
+    fn sampled(&mut self, start_ns: u64) {
+        let took_ns = boottime_ns().saturating_sub(start_ns);
+        self.overhead.samples.add(1);
+        self.overhead.sampling_ns.add(took_ns);
+        self.overhead.last_ns.set(took_ns);
+        self.accounted_ns = start_ns;
+    }
+
+    /// Stops sampling, and tries again when it is time.
+    fn fail(&mut self, failure: &Failure, ctx: &mut Context<SourceActor>) {
+        self.overhead.errors.add(1);
+        self.has_failed = true;
+        if let Some(ticks) = self.ticks.take() {
+            ctx.cancel_future(ticks);
+        }
+        tracing::warn!(
+            "source {} failed: {}; it is opened anew in {} s",
+            self.name(),
+            failure.error,
+            failure.retry_in.as_secs()
+        );
+        self.flush();
+        self.failed_until(boottime_ns(), &failure.error);
+        ctx.run_later(failure.retry_in, |_, ctx| ctx.notify(Open));
+    }
+
+    /// Accounts for every deadline until `to_ns` as missed because of a failure.
+    fn failed_until(&mut self, to_ns: u64, error: &str) {
+        let lost = self.deadlines_until(to_ns);
+        self.gap(GapCause::SourceFailed, to_ns, lost, error);
+    }
+
+    /// Records that no table has anything from what is accounted for until `to_ns`, which is
+    /// accounted for then.
+    fn gap(&mut self, cause: GapCause, to_ns: u64, lost: u64, detail: &str) {
+        for (schema, _) in self.plan.tables.iter().filter(|(_, kept)| *kept) {
+            self.around.outbox.gap(Gap {
+                table: schema.name.clone(),
+                cause,
+                from_ns: self.accounted_ns,
+                to_ns,
+                lost,
+                detail: detail.to_owned(),
+            });
+        }
+        self.accounted_ns = to_ns;
+    }
+
+    /// How many deadlines there were from what is accounted for until `to_ns`.
+    fn deadlines_until(&self, to_ns: u64) -> u64 {
+        let number = |time_ns| {
+            let wall_ns = self.around.clock.wall_ns(time_ns);
+            wall_ns.div_euclid(self.interval_ns().cast_signed())
+        };
+        number(to_ns).saturating_sub(number(self.accounted_ns)).max(0).cast_unsigned()
+    }
+
+    /// Whether the sample of `deadline_ns` is the last one of its record. Sources of one thread
+    /// come to the same answer at the same tick, so that their records travel together.
+    fn is_flush_due(&mut self, deadline_ns: u64) -> bool {
+        if self.interval_ns() > GATHER_UP_TO_NS {
+            return true;
+        }
+        let wall_ns = self.around.clock.wall_ns(deadline_ns);
+        let stretch = wall_ns.div_euclid(FLUSH_EVERY_NS.cast_signed());
+        let is_new = std::mem::replace(&mut self.flushed, stretch) != stretch;
+        is_new || self.sink.tables().iter().any(|table| table.size_bytes() >= FLUSH_SIZE_BYTES)
+    }
+
+    /// Sends what was sampled so far.
+    fn flush(&mut self) {
+        for (feed, builder) in self.feeds.iter().zip(self.sink.tables()) {
+            match feed {
+                Some(feed) => self.around.outbox.put(feed, builder),
+                None => builder.clear(),
+            }
+        }
+    }
+}
+
+impl Actor for SourceActor {
+    type Context = Context<SourceActor>;
+}
+
+impl StreamHandler<Tick> for SourceActor {
+    fn handle(&mut self, tick: Tick, ctx: &mut Context<SourceActor>) {
+        self.sample(tick, ctx);
+    }
+
+    /// Ticks end when they are cancelled, which is no reason to stop.
+    fn finished(&mut self, _: &mut Context<SourceActor>) {}
+}
+
+/// Tells a source to open itself and to begin.
+#[derive(Message)]
+#[rtype(result = "Opening")]
+pub struct Open;
+
+impl Handler<Open> for SourceActor {
+    type Result = ResponseActFuture<SourceActor, Opening>;
+
+    fn handle(&mut self, _: Open, ctx: &mut Context<SourceActor>) -> Self::Result {
+        let start_ns = boottime_ns();
+        let opening = self.supervisor.open(&mut self.sink);
+        match &opening {
+            Opening::Unavailable(_) => return answer(self, opening),
+            Opening::Failed(failure) => {
+                self.fail(failure, ctx);
+                return answer(self, opening);
+            }
+            Opening::Ready(_) => {}
+        }
+        if self.has_failed {
+            self.has_failed = false;
+            tracing::info!("source {} works again", self.name());
+            self.failed_until(start_ns, "");
+        }
+        self.sampled(start_ns);
+        if !self.feeds.is_empty() {
+            self.begin(ctx);
+            return answer(self, opening);
+        }
+        let kept = self.plan.tables.iter().filter(|(_, kept)| *kept);
+        let tables = kept.map(|(schema, _)| schema.clone()).collect();
+        let numbers = self.around.writer.send(AddTables(tables)).into_actor(self);
+        Box::pin(numbers.map(|numbers, actor, ctx| {
+            // The writer outlives every source; when it does not, there is nobody to record for.
+            actor.connect(&numbers.unwrap_or_default());
+            actor.begin(ctx);
+            opening
+        }))
+    }
+}
+
+fn answer(
+    actor: &SourceActor,
+    opening: Opening,
+) -> Pin<Box<dyn ActorFuture<SourceActor, Output = Opening>>> {
+    Box::pin(ready(opening).into_actor(actor))
+}
+
+/// Tells a source to send what it has and to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Finish;
+
+impl Handler<Finish> for SourceActor {
+    type Result = MessageResult<Finish>;
+
+    fn handle(&mut self, _: Finish, ctx: &mut Context<SourceActor>) -> Self::Result {
+        self.flush();
+        if self.has_failed {
+            self.failed_until(boottime_ns(), "stopped before it worked again");
+        }
+        ctx.stop();
+        MessageResult(())
+    }
+}

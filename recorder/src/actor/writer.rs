@@ -1,0 +1,218 @@
+//! The writer: takes records in, and commits them to disk. It has a thread of its own, and all
+//! work on the disk is done there.
+//!
+//! # When it commits
+//!
+//! No sample may wait for more than a second, and a commit costs the same whether it holds one
+//! record or hundreds. So a batch that comes a second after the last commit is committed at once:
+//! with sources at 1 s that is right after they were sampled, and the writer wakes for it anyway.
+//! Sources that are faster send up to four batches a second; those are committed as soon as the
+//! oldest sample would grow older than a second before the next batch comes. A timer stands behind
+//! that, should no batch come at all.
+
+use super::message::{AddTables, Batch, Close, Closed, SetRingSize};
+use crate::overhead::Overhead;
+use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
+use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::writer::{Commit, RecordingWriter, WriteError, WriterStats};
+use nodemon_formats::{Gap, GapCause};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A batch this long after the last commit is committed at once: a second, less what the wakes of
+/// sources may scatter.
+const COMMIT_EVERY_NS: u64 = 900_000_000;
+/// Samples this old are committed with the batch at hand: a second, less the time to the next
+/// batch of a fast source.
+const COMMIT_AGE_NS: u64 = 1_000_000_000 - super::source::FLUSH_EVERY_NS;
+/// Samples this old are committed even without a batch.
+const COMMIT_LATEST_NS: u64 = 1_000_000_000;
+/// Messages that may wait. What they hold is bounded in bytes by the queue; this bounds the rest.
+const MAILBOX: usize = 256;
+
+/// The writer actor.
+pub struct Writer {
+    /// `None` once it is closed.
+    recording: Option<RecordingWriter>,
+    overhead: Arc<Overhead>,
+    /// Time of the oldest sample that is not durable, `CLOCK_BOOTTIME` ns.
+    oldest_ns: Option<u64>,
+    last_commit_ns: u64,
+    latest: Option<SpawnHandle>,
+    disk: Disk,
+    totals: WriterStats,
+    /// Samples of records that were malformed.
+    refused_samples: u64,
+}
+
+/// How the disk did in the last commit.
+enum Disk {
+    Works,
+    /// Since when it refuses, `CLOCK_BOOTTIME` ns.
+    Refuses {
+        since_ns: u64,
+    },
+}
+
+impl Writer {
+    /// A writer to `recording`.
+    pub fn new(recording: RecordingWriter, overhead: Arc<Overhead>) -> Writer {
+        Writer {
+            recording: Some(recording),
+            overhead,
+            oldest_ns: None,
+            last_commit_ns: 0,
+            latest: None,
+            disk: Disk::Works,
+            totals: WriterStats::default(),
+            refused_samples: 0,
+        }
+    }
+
+    fn take_in(&mut self, batch: Batch) {
+        let Some(recording) = &mut self.recording else { return };
+        for gap in batch.gaps {
+            recording.gap(gap);
+            self.oldest_ns.get_or_insert_with(boottime_ns);
+        }
+        for sent in batch.records {
+            let contents = sent.contents;
+            if let Err(error) = recording.push(&sent.buffer) {
+                tracing::error!("a record of table {} was refused: {error}", sent.feed.table);
+                self.refused_samples += contents.samples;
+                recording.gap(Gap {
+                    table: sent.feed.table.clone(),
+                    cause: GapCause::SourceFailed,
+                    from_ns: contents.first_ns.saturating_sub(sent.feed.interval_ns),
+                    to_ns: contents.last_ns + sent.feed.interval_ns,
+                    lost: contents.samples,
+                    detail: error.to_string(),
+                });
+                continue;
+            }
+            let oldest_ns = self.oldest_ns.unwrap_or(contents.first_ns);
+            self.oldest_ns = Some(oldest_ns.min(contents.first_ns));
+        }
+    }
+
+    fn commit_if_due(&mut self, ctx: &mut Context<Writer>) {
+        let now_ns = boottime_ns();
+        let Some(oldest_ns) = self.oldest_ns else { return };
+        let since_ns = now_ns.saturating_sub(self.last_commit_ns);
+        let age_ns = now_ns.saturating_sub(oldest_ns);
+        if since_ns >= COMMIT_EVERY_NS || age_ns >= COMMIT_AGE_NS {
+            self.commit(ctx);
+        } else if self.latest.is_none() {
+            let wait = Duration::from_nanos(COMMIT_LATEST_NS - age_ns);
+            self.latest = Some(ctx.run_later(wait, |writer, ctx| {
+                writer.latest = None;
+                writer.commit(ctx);
+            }));
+        }
+    }
+
+    fn commit(&mut self, ctx: &mut Context<Writer>) {
+        if let Some(latest) = self.latest.take() {
+            ctx.cancel_future(latest);
+        }
+        self.oldest_ns = None;
+        let Some(recording) = &mut self.recording else { return };
+        let start_ns = boottime_ns();
+        self.last_commit_ns = start_ns;
+        let result = recording.commit();
+        self.totals = recording.stats();
+        self.tell(&result, start_ns);
+    }
+
+    /// Counts a commit that began at `start_ns`, and says when the disk begins or ceases to refuse.
+    fn tell(&mut self, result: &Result<Commit, WriteError>, start_ns: u64) {
+        let took_ns = boottime_ns().saturating_sub(start_ns);
+        let (counts, totals) = (&self.overhead.writer, &self.totals);
+        counts.commits.add(1);
+        counts.commit_ns.add(took_ns);
+        counts.commit_max_ns.raise(took_ns);
+        counts.written_bytes.set(totals.bytes);
+        counts.blocks.set(totals.blocks);
+        counts.samples_in.set(totals.samples_in);
+        counts.samples_stored.set(totals.samples_stored);
+        counts.samples_lost.set(totals.samples_lost + self.refused_samples);
+        counts.evicted_segments.set(totals.evicted);
+        match (result, &self.disk) {
+            (Ok(_), Disk::Works) => {}
+            (Ok(_), Disk::Refuses { since_ns }) => {
+                let seconds = start_ns.saturating_sub(*since_ns) / 1_000_000_000;
+                tracing::warn!("the disk takes data again, after {seconds} s; they are a gap");
+                self.disk = Disk::Works;
+            }
+            (Err(error), disk) => {
+                counts.failed_commits.add(1);
+                if matches!(disk, Disk::Works) {
+                    tracing::error!(
+                        "{error}; writing pauses until it works again, and what comes in between \
+                         will be a gap"
+                    );
+                    self.disk = Disk::Refuses { since_ns: start_ns };
+                }
+            }
+        }
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Writer>;
+
+    fn started(&mut self, ctx: &mut Context<Writer>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Batch> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, batch: Batch, ctx: &mut Context<Writer>) {
+        self.take_in(batch);
+        self.commit_if_due(ctx);
+    }
+}
+
+impl Handler<AddTables> for Writer {
+    type Result = MessageResult<AddTables>;
+
+    fn handle(&mut self, message: AddTables, _: &mut Context<Writer>) -> Self::Result {
+        let Some(recording) = &mut self.recording else { return MessageResult(Vec::new()) };
+        MessageResult(message.0.into_iter().map(|table| recording.add_table(table)).collect())
+    }
+}
+
+impl Handler<SetRingSize> for Writer {
+    type Result = Result<(), WriteError>;
+
+    fn handle(&mut self, message: SetRingSize, _: &mut Context<Writer>) -> Self::Result {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        recording.set_ring_size(message.size_bytes)
+    }
+}
+
+impl Handler<Close> for Writer {
+    type Result = MessageResult<Close>;
+
+    fn handle(&mut self, _: Close, _: &mut Context<Writer>) -> Self::Result {
+        let last = match self.recording.take() {
+            Some(recording) => {
+                let start_ns = boottime_ns();
+                self.totals = recording.stats();
+                let result = recording.close();
+                if let Ok(commit) = &result {
+                    self.totals.samples_stored += commit.rows;
+                    self.totals.blocks += u64::from(commit.blocks);
+                    self.totals.bytes += commit.bytes;
+                    self.totals.evicted += u64::from(commit.evicted);
+                }
+                self.tell(&result, start_ns);
+                result
+            }
+            None => Ok(Commit::default()),
+        };
+        MessageResult(Closed { last, totals: self.totals })
+    }
+}

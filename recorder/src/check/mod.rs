@@ -1,0 +1,156 @@
+//! `check`: what this host can record, what it cannot, why, and what to do about it.
+
+mod host;
+mod place;
+mod sources;
+
+use crate::config::{Catalogue, Config};
+use crate::source::Context;
+use std::fmt;
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Yes,
+    /// Some of it.
+    Partly,
+    /// Not at all.
+    No,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Verdict::Yes => "yes",
+            Verdict::Partly => "partly",
+            Verdict::No => "no",
+        }
+    }
+}
+
+/// One line of the answer, and what there is to say about it.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was looked at.
+    pub subject: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What it is, in a phrase.
+    pub what: String,
+    /// Why it is not better, and what to do; a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What was found.
+pub struct Report {
+    title: String,
+    host: Vec<Finding>,
+    place: Vec<Finding>,
+    sources: Vec<Finding>,
+}
+
+impl Report {
+    /// Looks at this host, as `config` would have it recorded.
+    pub fn of(config: &Config, catalogue: &Catalogue) -> Report {
+        let context = Context { recording: config.directory.clone(), ..Context::default() };
+        Report {
+            title: host::title(),
+            host: host::findings(&context),
+            place: place::findings(config),
+            sources: sources::findings(config, catalogue, &context),
+        }
+    }
+
+    /// Whether there is something to record, and somewhere to put it.
+    pub fn can_record(&self) -> bool {
+        self.place.iter().all(|finding| finding.verdict != Verdict::No)
+            && self.sources.iter().any(|finding| finding.verdict != Verdict::No)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        let all = || self.host.iter().chain(&self.place).chain(&self.sources);
+        let width = all().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
+        for (heading, findings) in
+            [("This host", &self.host), ("The recording", &self.place), ("Sources", &self.sources)]
+        {
+            writeln!(f, "\n{heading}")?;
+            for Finding { subject, verdict, what, notes } in findings {
+                writeln!(f, "  {subject:width$}  {:6}  {what}", verdict.word())?;
+                for note in notes {
+                    writeln!(f, "  {:width$}          {note}", "")?;
+                }
+            }
+        }
+        let count =
+            |verdict| self.sources.iter().filter(|finding| finding.verdict == verdict).count();
+        let (yes, partly, no) = (count(Verdict::Yes), count(Verdict::Partly), count(Verdict::No));
+        writeln!(f, "\n{yes} sources can be recorded, {partly} partly, {no} not.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Report, Verdict};
+    use crate::config::{Catalogue, Config, Places, Settings};
+    use crate::source::SOURCES;
+    use std::path::Path;
+
+    fn report(directory: &Path) -> Report {
+        let catalogue = Catalogue::new(SOURCES);
+        let settings = Settings {
+            directory: Some(directory.to_owned()),
+            ring_size_bytes: Some(64 << 20),
+            ..Settings::default()
+        };
+        let config = Config::resolve(&[settings], &catalogue, &Places::of_this_process()).unwrap();
+        Report::of(&config, &catalogue)
+    }
+
+    #[test]
+    fn this_host_can_be_recorded_and_every_source_is_accounted_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let report = report(&dir.path().join("not/there/yet"));
+        assert!(report.can_record(), "{report}");
+        assert_eq!(report.sources.len(), SOURCES.len());
+        let stat = report.sources.iter().find(|finding| finding.subject == "stat").unwrap();
+        assert_eq!(stat.verdict, Verdict::Yes, "{stat:?}");
+        for finding in &report.sources {
+            let explained = finding.verdict == Verdict::Yes || !finding.notes.is_empty();
+            assert!(explained, "why is {} not fully recorded?", finding.subject);
+        }
+        assert!(!dir.path().join("not").exists(), "check creates nothing");
+    }
+
+    #[test]
+    fn the_columns_of_the_answer_line_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = report(dir.path()).to_string();
+        let verdicts = ["yes", "partly", "no"];
+        let mut places: Vec<usize> = text
+            .lines()
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+            .map(|line| {
+                let word = line.split_whitespace().find(|word| verdicts.contains(word));
+                let word = word.unwrap_or_else(|| panic!("no verdict in {line}"));
+                line.find(&format!(" {word} ")).unwrap()
+            })
+            .collect();
+        assert!(places.len() > SOURCES.len());
+        places.dedup();
+        assert_eq!(places.len(), 1, "verdicts stand in columns {places:?} of\n{text}");
+    }
+
+    #[test]
+    fn without_a_place_to_write_to_nothing_can_be_recorded() {
+        let report = report(Path::new("/proc/nodemon"));
+        assert!(!report.can_record(), "{report}");
+        let told = report.to_string();
+        assert!(told.contains("/proc/nodemon") && told.contains("--dir"), "{told}");
+    }
+}

@@ -1,0 +1,274 @@
+//! The command line.
+
+use crate::config::{
+    Catalogue, ConfigError, Settings, SourceSettings, parse_duration, parse_interval, parse_size,
+};
+use clap::{Args, Parser, Subcommand};
+use nodemon_formats::writer::TierOptions;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it did what it was asked to
+  1  it failed: the disk, the directory, the kernel (check: nothing can be recorded)
+  2  the command line or the configuration is wrong
+  3  another recorder writes to the directory";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder run                                  # everything, at its default cadence
+  nodemon-recorder run --ring-size 8GiB --cpu 0         # on one CPU, in at most 8 GiB
+  nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
+  nodemon-recorder run --only stat,softirqs --interval 1ms
+  nodemon-recorder run --without process --source diskstats=100ms
+
+Signals:
+  SIGTERM, SIGINT  write what is left and end, within a second
+  SIGHUP           read the configuration again: cadences, sources, ring size";
+
+/// Records what happens on this node into a ring on disk.
+#[derive(Debug, Parser)]
+#[command(name = "nodemon-recorder", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record until told to stop
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+    Run(Run),
+    /// Say what this host can record, what it cannot, why, and what to do about it
+    #[command(after_help = EXIT_CODES)]
+    Check(How),
+    /// Print the default configuration, with every key explained
+    #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
+    Config,
+    /// List every table and column with its unit and source
+    Tables(Tables),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// How to record.
+    #[command(flatten)]
+    pub how: How,
+    /// Stop after this long: 10s, 5m
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Say more (-v: what sources start and stop; -vv: everything)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say warnings and errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// How to record.
+#[derive(Debug, Args)]
+pub struct How {
+    /// Configuration to read instead of the default one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the recording
+    #[arg(long, value_name = "DIR", env = "NODEMON_DIR")]
+    pub dir: Option<PathBuf>,
+    /// The most that the recording may take on disk: 8GiB, 500MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub ring_size: Option<u64>,
+    /// The most that may wait in memory for a slow disk: 8MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub queue_size: Option<u64>,
+    /// A coarser copy that lasts longer, within the ring: 1m=64MiB (may be repeated)
+    #[arg(long = "tier", value_name = "STEP=SIZE", value_parser = parse_tier)]
+    pub tiers: Vec<TierOptions>,
+    /// The CPU on which the whole recorder runs
+    #[arg(long, value_name = "N")]
+    pub cpu: Option<usize>,
+    /// Cadence of every source: 1s, 10ms
+    #[arg(long, value_name = "DURATION", value_parser = parse_interval)]
+    pub interval: Option<Duration>,
+    /// Record these sources or tables and no others: stat,disk
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Do not record these sources or tables: process,interrupt
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Switch a source on or off, or set its cadence: sensor, sensor=off, process=10s (may be
+    /// repeated)
+    #[arg(long = "source", value_name = "NAME[=DURATION|on|off]")]
+    pub sources: Vec<SourceFlag>,
+}
+
+/// `tables`.
+#[derive(Debug, Args)]
+pub struct Tables {
+    /// As the document docs/tables.md, which does not depend on this machine
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// What `--source` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFlag {
+    name: String,
+    settings: SourceSettings,
+}
+
+impl FromStr for SourceFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SourceFlag, String> {
+        let (name, value) = text.split_once('=').unwrap_or((text, "on"));
+        let (enabled, interval) = match value {
+            "on" => (true, None),
+            "off" => (false, None),
+            value => (true, Some(parse_interval(value).map_err(|error| error.to_string())?)),
+        };
+        let settings = SourceSettings { enabled: Some(enabled), interval };
+        Ok(SourceFlag { name: name.to_owned(), settings })
+    }
+}
+
+fn parse_tier(text: &str) -> Result<TierOptions, String> {
+    let (step, size) = text.split_once('=').ok_or("write STEP=SIZE, as in 1m=64MiB")?;
+    let step = parse_interval(step).map_err(|error| error.to_string())?;
+    let size_bytes = parse_size(size).map_err(|error| error.to_string())?;
+    Ok(TierOptions { step_ns: step.as_nanos() as u64, size_bytes })
+}
+
+impl How {
+    /// What the flags say.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] for a source or table that there is not.
+    pub fn settings(&self, catalogue: &Catalogue) -> Result<Settings, ConfigError> {
+        let flag = |flag| move |what| ConfigError::Flag { flag, what };
+        for name in &self.only {
+            catalogue.check_source_or_table(name).map_err(flag("--only"))?;
+        }
+        for name in &self.without {
+            catalogue.check_source_or_table(name).map_err(flag("--without"))?;
+        }
+        for source in &self.sources {
+            catalogue.check_source(&source.name).map_err(flag("--source"))?;
+        }
+        let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings));
+        Ok(Settings {
+            directory: self.dir.clone(),
+            ring_size_bytes: self.ring_size,
+            queue_size_bytes: self.queue_size,
+            tiers: (!self.tiers.is_empty()).then(|| self.tiers.clone()),
+            cpu: self.cpu,
+            interval: self.interval,
+            only: (!self.only.is_empty()).then(|| self.only.clone()),
+            without: self.without.clone(),
+            sources: sources.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Cli, Command, How};
+    use crate::config::{Catalogue, Config, Places};
+    use crate::source::SOURCES;
+    use clap::{CommandFactory, Parser};
+    use std::time::Duration;
+
+    fn how(arguments: &[&str]) -> How {
+        let all = ["nodemon-recorder", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Run(run) => run.how,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn config(arguments: &[&str]) -> Result<Config, String> {
+        let catalogue = Catalogue::new(SOURCES);
+        let settings = how(arguments).settings(&catalogue).map_err(|error| error.to_string())?;
+        Config::resolve(&[settings], &catalogue, &Places::of_this_process())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_choose_sources_tables_and_cadences() {
+        let chosen = config(&[
+            "--dir",
+            "/tmp/x",
+            "--only",
+            "cpu,diskstats",
+            "--source",
+            "softirqs=20ms",
+            "--interval",
+            "5s",
+        ])
+        .unwrap();
+        let what: Vec<_> = chosen
+            .sources
+            .iter()
+            .map(|source| {
+                let kept = source.tables.iter().filter(|(_, kept)| *kept);
+                let names: Vec<_> = kept.map(|(table, _)| table.name.as_str()).collect();
+                (source.descriptor.name, source.interval, names.join(","))
+            })
+            .collect();
+        assert_eq!(
+            what,
+            [
+                ("stat", Duration::from_secs(5), "cpu".to_owned()),
+                ("softirqs", Duration::from_millis(20), "softirq".to_owned()),
+                ("diskstats", Duration::from_secs(5), "disk".to_owned()),
+            ]
+        );
+        let off = config(&["--dir", "/tmp/x", "--source", "stat=off"]).unwrap();
+        assert!(off.sources.iter().all(|source| source.descriptor.name != "stat"));
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_with_the_flag_and_the_nearest_one() {
+        for (arguments, told) in [
+            (
+                ["--only", "stats"],
+                "--only: there is no source or table `stats`; did you mean `stat`?",
+            ),
+            (
+                ["--without", "proces"],
+                "--without: there is no source or table `proces`; did you mean `process`?",
+            ),
+            (["--source", "disk"], "--source: `disk` is a table; its source is `diskstats`"),
+            (
+                ["--ring-size", "1MiB"],
+                "a ring of 1MiB is too small: a recording takes at least 4MiB",
+            ),
+        ] {
+            assert_eq!(config(&arguments).err().as_deref(), Some(told), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_refused_by_the_command_line() {
+        for arguments in [
+            ["--interval", "1us"],
+            ["--source", "stat=2 apples"],
+            ["--tier", "1m"],
+            ["--ring-size", "lots"],
+        ] {
+            let all = ["nodemon-recorder", "run"].iter().chain(&arguments);
+            assert!(Cli::try_parse_from(all).is_err(), "{arguments:?}");
+        }
+    }
+}

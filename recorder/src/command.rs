@@ -1,0 +1,131 @@
+//! Does what the command line asks for, and says how it went.
+
+use crate::check;
+use crate::cli::{Cli, Command, How, Run, Tables};
+use crate::config::{Catalogue, ConfigError, Places, document};
+use crate::control::{self, Origin, RunError};
+use crate::privilege;
+use crate::source::SOURCES;
+use crate::tables;
+use nodemon_formats::writer::WriteError;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use tracing::level_filters::LevelFilter;
+
+/// It failed.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong; clap ends with the same.
+const WRONG: u8 = 2;
+/// Another recorder writes to the directory.
+const LOCKED: u8 = 3;
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(
+        "cannot stay on CPU {cpu}: {why}; `cpu` and --cpu take the number of a CPU of this machine"
+    )]
+    Cpu { cpu: usize, why: rustix::io::Errno },
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] io::Error),
+    /// `check` has said it already.
+    #[error("nothing can be recorded here")]
+    Nothing,
+}
+
+impl CommandError {
+    fn code(&self) -> u8 {
+        match self {
+            CommandError::Config(_) | CommandError::Cpu { .. } => WRONG,
+            CommandError::Run(RunError::Write(WriteError::Locked { .. })) => LOCKED,
+            _ => FAILED,
+        }
+    }
+
+    /// What to do next, where the error does not say it.
+    fn advice(&self) -> &'static str {
+        match self {
+            CommandError::Run(RunError::Write(WriteError::Locked { .. })) => {
+                "; stop it, or record into another directory with --dir"
+            }
+            CommandError::Run(RunError::Write(WriteError::Disk { .. })) => {
+                "; --dir records into another directory"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// Does what `cli` says.
+pub fn perform(cli: &Cli) -> ExitCode {
+    let done = match &cli.command {
+        Command::Run(options) => run(options),
+        Command::Check(how) => check(how),
+        Command::Config => print(&document(&Catalogue::new(SOURCES))),
+        Command::Tables(options) => print_tables(options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the answer has had enough of it.
+        Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("nodemon-recorder: {error}{}", error.advice());
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(options: &Run) -> Result<(), CommandError> {
+    log_to_stderr(options);
+    privilege::keep_files_private();
+    let origin = origin(&options.how)?;
+    let config = origin.read()?;
+    if let Some(cpu) = config.cpu {
+        privilege::stay_on(cpu).map_err(|why| CommandError::Cpu { cpu, why })?;
+    }
+    Ok(control::run(config, origin, options.duration)?)
+}
+
+fn check(how: &How) -> Result<(), CommandError> {
+    let report = check::Report::of(&origin(how)?.read()?, &Catalogue::new(SOURCES));
+    print(&report.to_string())?;
+    if report.can_record() { Ok(()) } else { Err(CommandError::Nothing) }
+}
+
+fn print_tables(options: &Tables) -> Result<(), CommandError> {
+    print(&if options.markdown { tables::markdown(SOURCES) } else { tables::list(SOURCES) })
+}
+
+fn origin(how: &How) -> Result<Origin, CommandError> {
+    let catalogue = Catalogue::new(SOURCES);
+    let flags = how.settings(&catalogue)?;
+    let places = Places::of_this_process();
+    Ok(Origin { flags, file: how.config.clone(), catalogue, places })
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+fn log_to_stderr(options: &Run) {
+    let level = match (options.quiet, options.verbose) {
+        (true, _) => LevelFilter::WARN,
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,182 @@
+//! How to record: what is built in, what `nodemon.toml` says, what the flags say; the later counts
+//! more.
+
+mod catalogue;
+mod document;
+mod duration;
+mod file;
+mod nearest;
+mod place;
+mod section;
+mod settings;
+mod size;
+
+pub use catalogue::{Catalogue, Entry};
+pub use document::document;
+pub use duration::{exact_duration, parse_duration, parse_interval};
+pub use file::read as read_file;
+pub use place::Places;
+pub use settings::{Settings, SourceSettings};
+pub use size::{exact_size, parse_size, rough_size};
+
+use crate::source::Descriptor;
+use nodemon_formats::Schema;
+use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The ring unless somebody says otherwise: about a week of every default source at 1 s on a small
+/// node. It is never more than a tenth of the file system, so that a recorder that was just tried
+/// out does not fill a small disk.
+pub const DEFAULT_RING_BYTES: u64 = 1 << 30;
+/// What part of the file system the default ring may take: one in this many bytes.
+const DEFAULT_RING_PART: u64 = 10;
+/// The most that may wait for the writer unless somebody says otherwise.
+pub const DEFAULT_QUEUE_BYTES: u64 = 8 << 20;
+
+/// How to record, in full.
+pub struct Config {
+    /// The directory of the recording.
+    pub directory: PathBuf,
+    /// The most that the recording may take on disk, bytes.
+    pub ring_size_bytes: u64,
+    /// The most that may be between sources and writer, bytes.
+    pub queue_size_bytes: u64,
+    /// Rollup tiers, where somebody says which.
+    pub tiers: Option<Vec<TierOptions>>,
+    /// The CPU on which everything runs, if one was chosen.
+    pub cpu: Option<usize>,
+    /// The sources that run.
+    pub sources: Vec<PlannedSource>,
+}
+
+/// A source that is to run.
+#[derive(Clone)]
+pub struct PlannedSource {
+    /// Which.
+    pub descriptor: &'static Descriptor,
+    /// Its cadence.
+    pub interval: Duration,
+    /// Its tables, with their interval, and whether each is kept.
+    pub tables: Vec<(Schema, bool)>,
+}
+
+impl PartialEq for PlannedSource {
+    fn eq(&self, other: &PlannedSource) -> bool {
+        std::ptr::eq(self.descriptor, other.descriptor)
+            && self.interval == other.interval
+            && self.tables == other.tables
+    }
+}
+
+impl Config {
+    /// Puts the layers together, the one that counts most first.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no directory to record into, or the ring is too small.
+    pub fn resolve(
+        layers: &[Settings],
+        catalogue: &Catalogue,
+        places: &Places,
+    ) -> Result<Config, ConfigError> {
+        let directory = layers.iter().find_map(|layer| layer.directory.clone());
+        let directory = directory.or_else(|| places.recording()).ok_or(ConfigError::NoDirectory)?;
+        let ring_size_bytes = layers.iter().find_map(|layer| layer.ring_size_bytes);
+        if let Some(size_bytes) = ring_size_bytes
+            && size_bytes < LEAST_RING_BYTES
+        {
+            return Err(ConfigError::SmallRing { size_bytes });
+        }
+        let queue_size_bytes = layers.iter().find_map(|layer| layer.queue_size_bytes);
+        Ok(Config {
+            ring_size_bytes: ring_size_bytes.unwrap_or_else(|| default_ring_bytes(&directory)),
+            directory,
+            queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
+            tiers: layers.iter().find_map(|layer| layer.tiers.clone()),
+            cpu: layers.iter().find_map(|layer| layer.cpu),
+            sources: catalogue.entries.iter().filter_map(|entry| planned(layers, entry)).collect(),
+        })
+    }
+}
+
+fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
+    let Entry { descriptor, tables } = entry;
+    let source = descriptor.name;
+    let names = entry.table_names();
+    let runs = layers.iter().find_map(|layer| layer.runs(source, &names));
+    let kept = |table: &str| {
+        layers.iter().find_map(|layer| layer.keeps(source, table, &names)) != Some(false)
+    };
+    if !runs.unwrap_or(descriptor.default_on) || !names.iter().any(|table| kept(table)) {
+        return None;
+    }
+    let interval = layers.iter().find_map(|layer| layer.interval(source));
+    let interval = interval.unwrap_or(descriptor.default_interval);
+    let table = |table: &Schema| {
+        let interval_ns = match table.kind {
+            nodemon_formats::TableKind::Sample => interval.as_nanos() as u64,
+            nodemon_formats::TableKind::Event => 0,
+        };
+        (Schema { interval_ns, ..table.clone() }, kept(&table.name))
+    };
+    Some(PlannedSource { descriptor, interval, tables: tables.iter().map(table).collect() })
+}
+
+/// The ring for somebody who did not say: [`DEFAULT_RING_BYTES`], or a tenth of the file system
+/// where that is less.
+fn default_ring_bytes(directory: &Path) -> u64 {
+    let existing = directory.ancestors().find(|path| path.exists());
+    let size_bytes = existing
+        .and_then(|path| rustix::fs::statvfs(path).ok())
+        .map_or(u64::MAX, |fs| fs.f_blocks.saturating_mul(fs.f_frsize));
+    DEFAULT_RING_BYTES.min(size_bytes / DEFAULT_RING_PART).max(LEAST_RING_BYTES)
+}
+
+/// Why there is no usable configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// Something in the file is wrong.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    At {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// A flag says something that cannot be.
+    #[error("{flag}: {what}")]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// There is no home, and no directory was named.
+    #[error(
+        "there is no directory to record into: HOME is not set; name one with --dir or `directory` \
+         in the configuration"
+    )]
+    NoDirectory,
+    /// The ring is too small for a recording.
+    #[error(
+        "a ring of {} is too small: a recording takes at least {}",
+        exact_size(*size_bytes),
+        exact_size(LEAST_RING_BYTES)
+    )]
+    SmallRing {
+        /// What was asked for.
+        size_bytes: u64,
+    },
+}

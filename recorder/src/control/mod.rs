@@ -1,0 +1,199 @@
+//! Runs the recorder: starts the threads, listens to signals, and ends in order.
+
+mod lanes;
+mod reload;
+mod signals;
+
+use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Writer};
+use crate::config::{Config, PlannedSource, exact_duration, rough_size};
+use crate::overhead::Overhead;
+use crate::source::Context;
+use actix::{Actor, Addr, Arbiter, System};
+use lanes::Lanes;
+use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::writer::{RecordingWriter, WriteError, WriterOptions};
+pub use reload::Origin;
+use signals::{Signals, Told};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Sources have this long to send what they have when the recorder ends.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// Why the recorder did not run, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The recording cannot be opened, or the last commit failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The kernel refuses something that the recorder cannot do without.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// A part of the recorder broke down.
+    #[error("{0}; what was recorded until then is kept")]
+    Broken(String),
+    /// The writer did not answer.
+    #[error("the writer did not answer when it was told to close the recording")]
+    NoAnswer,
+}
+
+/// Records as `config` says until a signal comes, or `duration` is over.
+///
+/// # Errors
+/// [`RunError`].
+pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result<(), RunError> {
+    let mut options = WriterOptions::new(config.ring_size_bytes);
+    if let Some(tiers) = &config.tiers {
+        options.tiers.clone_from(tiers);
+    }
+    let recording = RecordingWriter::open(&config.directory, options)?;
+    if let Err(error) = crate::privilege::drop_capabilities(&config.directory) {
+        tracing::warn!("cannot drop the capabilities that are not needed: {error}");
+    }
+    System::new().block_on(record(recording, config, origin, duration))
+}
+
+/// A recorder that runs.
+struct Recorder {
+    config: Config,
+    lanes: Lanes,
+    writer: Addr<Writer>,
+    overhead: Arc<Overhead>,
+    began: Instant,
+}
+
+async fn record(
+    recording: RecordingWriter,
+    config: Config,
+    origin: Origin,
+    duration: Option<Duration>,
+) -> Result<(), RunError> {
+    let system = |doing| move |source| RunError::System { doing, source };
+    // Before anything is started, so that no signal ends the process half way.
+    let mut signals = Signals::listen().map_err(system("listen to signals"))?;
+    let (alert, mut alerts) = Alert::new();
+    let context = Context { recording: config.directory.clone(), ..Context::default() };
+    let overhead = context.overhead.clone();
+    let arbiter = Arbiter::try_new().map_err(system("start the writer's thread"))?;
+    let counted = overhead.clone();
+    let writer = Writer::start_in_arbiter(&arbiter.handle(), move |_| {
+        // Only what `top -H` shows suffers without it.
+        let _ = rustix::thread::set_name(c"nodemon-writer");
+        Writer::new(recording, counted)
+    });
+    let lanes = Lanes::new(LaneOptions {
+        writer: writer.clone(),
+        alert,
+        context,
+        offset_ns: ClockOffset::now().offset_ns,
+        queue_size_bytes: config.queue_size_bytes,
+    });
+    let mut recorder = Recorder { config, lanes, writer, overhead, began: Instant::now() };
+    recorder.start().await?;
+
+    let deadline = duration.map(|duration| tokio::time::Instant::now() + duration);
+    let broken = loop {
+        let told = tokio::select! {
+            told = signals.next() => told,
+            () = sleep_until(deadline) => Told::End,
+            broken = alerts.recv() => break broken,
+        };
+        match told {
+            Told::End => break None,
+            Told::Reload => recorder.reload(&origin).await,
+        }
+    };
+    // Whoever is impatient may interrupt what follows.
+    let ended = tokio::select! {
+        ended = recorder.end() => ended,
+        () = signals.end() => Err(RunError::NoAnswer),
+    };
+    match broken {
+        Some(what) => ended.and(Err(RunError::Broken(what))),
+        None => ended,
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Recorder {
+    async fn start(&mut self) -> Result<(), RunError> {
+        let (mut running, mut off, mut limited) = (0, Vec::new(), Vec::new());
+        for plan in self.config.sources.clone() {
+            match self.start_source(&plan).await? {
+                Opening::Ready(limits) => {
+                    running += 1;
+                    if !limits.is_empty() {
+                        limited.push(plan.descriptor.name);
+                    }
+                }
+                // It is tried again.
+                Opening::Failed(_) => running += 1,
+                Opening::Unavailable(_) => off.push(plan.descriptor.name),
+            }
+        }
+        let directory = self.config.directory.display();
+        let ring = rough_size(self.config.ring_size_bytes);
+        tracing::info!("recording {running} sources into {directory}, in at most {ring}");
+        if !off.is_empty() {
+            let off = off.join(", ");
+            tracing::info!("not on this machine: {off} (nodemon-recorder check says why)");
+        }
+        if !limited.is_empty() {
+            let limited = limited.join(", ");
+            tracing::info!("not all of: {limited} (nodemon-recorder check says what would help)");
+        }
+        Ok(())
+    }
+
+    async fn start_source(&mut self, plan: &PlannedSource) -> Result<Opening, RunError> {
+        let opening = self.lanes.start(plan).await?;
+        let name = plan.descriptor.name;
+        match &opening {
+            Opening::Ready(limits) => {
+                tracing::debug!("source {name} runs every {}", exact_duration(plan.interval));
+                for limit in limits {
+                    tracing::debug!("source {name} is limited: {limit}");
+                }
+            }
+            Opening::Unavailable(why) => tracing::debug!("source {name} is off: {why}"),
+            // The source says so itself, as it does each time that it fails.
+            Opening::Failed(_) => {}
+        }
+        Ok(opening)
+    }
+
+    /// Ends in order: sources first, then the writer, so that nothing that was sampled is lost.
+    async fn end(&mut self) -> Result<(), RunError> {
+        if tokio::time::timeout(DRAIN_TIMEOUT, self.lanes.drain()).await.is_err() {
+            tracing::warn!("a source hangs; what it sampled last is lost");
+        }
+        let Closed { last, totals } =
+            self.writer.send(Close).await.map_err(|_| RunError::NoAnswer)?;
+        let lost = totals.samples_lost + self.dropped_samples();
+        tracing::info!(
+            "recorded {} samples in {}, {} written, {lost} lost into gaps",
+            totals.samples_stored,
+            exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
+            rough_size(totals.bytes),
+        );
+        last?;
+        Ok(())
+    }
+
+    fn dropped_samples(&self) -> u64 {
+        let mut dropped = 0;
+        self.overhead.each_source(|source| dropped += source.dropped.get());
+        dropped
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading the configuration again.
+
+use super::Recorder;
+use crate::actor::SetRingSize;
+use crate::config::{Catalogue, Config, ConfigError, Places, Settings, read_file, rough_size};
+use std::path::PathBuf;
+
+/// Where the configuration comes from.
+pub struct Origin {
+    /// What the flags say; they count more than the file.
+    pub flags: Settings,
+    /// The file that a flag names.
+    pub file: Option<PathBuf>,
+    /// What there is to record.
+    pub catalogue: Catalogue,
+    /// Where things are unless somebody says otherwise.
+    pub places: Places,
+}
+
+impl Origin {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        let default = || self.places.config().filter(|path| path.exists());
+        let file = match self.file.clone().or_else(default) {
+            Some(path) => read_file(&path, &self.catalogue)?,
+            None => Settings::default(),
+        };
+        Config::resolve(&[self.flags.clone(), file], &self.catalogue, &self.places)
+    }
+}
+
+impl Recorder {
+    /// Reads the configuration again and does what changed. One that has an error is refused as a
+    /// whole.
+    pub(super) async fn reload(&mut self, origin: &Origin) {
+        let new = match origin.read() {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!("{error}; the recorder goes on as before");
+                return;
+            }
+        };
+        self.note_what_stays(&new);
+        let resized = new.ring_size_bytes != self.config.ring_size_bytes
+            && self.set_ring_size(new.ring_size_bytes).await;
+        let mut changed = 0;
+        for old in &self.config.sources {
+            if !new.sources.contains(old) {
+                self.lanes.end(old).await;
+                changed += 1;
+            }
+        }
+        for plan in &new.sources {
+            if !self.config.sources.contains(plan) {
+                changed += 1;
+                if let Err(error) = self.start_source(plan).await {
+                    tracing::error!("source {}: {error}", plan.descriptor.name);
+                }
+            }
+        }
+        if resized {
+            self.config.ring_size_bytes = new.ring_size_bytes;
+        }
+        self.config.sources = new.sources;
+        tracing::info!("configuration read: {changed} sources changed");
+    }
+
+    async fn set_ring_size(&self, size_bytes: u64) -> bool {
+        match self.writer.send(SetRingSize { size_bytes }).await {
+            Ok(Ok(())) => {
+                tracing::info!("the ring takes at most {} now", rough_size(size_bytes));
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::error!("{error}; the ring stays as it is");
+                false
+            }
+            Err(error) => {
+                tracing::error!("the writer does not answer: {error}");
+                false
+            }
+        }
+    }
+
+    /// Says what needs a restart.
+    fn note_what_stays(&self, new: &Config) {
+        let old = &self.config;
+        let tiers = |config: &Config| {
+            let tiers = config.tiers.as_ref();
+            tiers.map(|tiers| tiers.iter().map(|tier| (tier.step_ns, tier.size_bytes)).collect())
+        };
+        let (old_tiers, new_tiers): (Option<Vec<_>>, Option<Vec<_>>) = (tiers(old), tiers(new));
+        for (key, differs) in [
+            ("directory", old.directory != new.directory),
+            ("queue_size", old.queue_size_bytes != new.queue_size_bytes),
+            ("cpu", old.cpu != new.cpu),
+            ("tiers", old_tiers != new_tiers),
+        ] {
+            if differs {
+                tracing::warn!(
+                    "`{key}` has changed, which takes effect when the recorder restarts"
+                );
+            }
+        }
+    }
+}

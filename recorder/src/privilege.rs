@@ -1,0 +1,85 @@
+//! What the process may do, where it runs, and who may read what it writes.
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{geteuid, umask};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, CpuSet, capabilities, clear_ambient_capability_set,
+    sched_setaffinity, set_capabilities, set_no_new_privs,
+};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Capabilities that sources use as long as they run:
+///
+/// - `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`: `/proc/PID/io` and links of other users'
+///   processes, files that only root may read, mount points below private directories.
+/// - `CAP_NET_ADMIN`: taskstats, which netlink gives to nobody else.
+const SOURCES_NEED: CapabilitySet =
+    CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::NET_ADMIN);
+
+/// Makes every file that is created from now on the recorder's own: 0600, directories 0700.
+pub fn keep_files_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Keeps the process, and every thread that it will start, on one CPU.
+///
+/// # Errors
+/// When there is no such CPU, or the process may not run there.
+pub fn stay_on(cpu: usize) -> Result<(), Errno> {
+    if cpu >= CpuSet::MAX_CPU {
+        return Err(Errno::INVAL);
+    }
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set)
+}
+
+/// Drops every capability that is not needed from here on, for this thread and those that it will
+/// start, for good. `directory` is that of the recording.
+///
+/// # Errors
+/// When the kernel refuses; then the process has what it had.
+pub fn drop_capabilities(directory: &Path) -> Result<(), Errno> {
+    // A directory that belongs to somebody else can be written to with this alone.
+    let is_own = std::fs::metadata(directory).is_ok_and(|meta| meta.uid() == geteuid().as_raw());
+    let others = if is_own { CapabilitySet::empty() } else { CapabilitySet::DAC_OVERRIDE };
+    let have = capabilities(None)?;
+    let keep = have.permitted & (SOURCES_NEED | others);
+    clear_ambient_capability_set()?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: keep & have.effective,
+            permitted: keep,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    set_no_new_privs(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{SOURCES_NEED, drop_capabilities};
+    use rustix::thread::{CapabilitySet, capabilities, no_new_privs};
+
+    #[test]
+    fn what_no_source_needs_is_gone_for_good_and_nothing_is_gained() {
+        // Capabilities belong to a thread, so this one has its own.
+        let dir = tempfile::tempdir().unwrap();
+        let (before, after, locked) = std::thread::spawn(move || {
+            let before = capabilities(None).unwrap();
+            drop_capabilities(dir.path()).unwrap();
+            (before, capabilities(None).unwrap(), no_new_privs().unwrap())
+        })
+        .join()
+        .unwrap();
+        assert_eq!(after.permitted, before.permitted & SOURCES_NEED);
+        assert_eq!(after.effective, before.effective & SOURCES_NEED);
+        assert_eq!(after.inheritable, CapabilitySet::empty());
+        assert!(locked, "a program that it might execute gains nothing either");
+    }
+}
