@@ -1,13 +1,190 @@
-//! `export`.
+//! `export`: whole tables as files, one each, and the gaps as one more.
 
-use crate::cli::ExportArgs;
+mod gaps;
+mod interrupt;
+mod progress;
+mod tables;
+mod watched;
+
+use crate::answer::answer;
+use crate::cli::{ExportArgs, ExportFormat};
+use crate::columnar::parquet::ParquetSink;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::listing::{show_count, show_many, show_size};
+use crate::output::Output;
+use crate::question::Question;
+use crate::rows::{Header, Sink};
+use crate::sink::csv::{CsvEncoder, CsvSink};
+use crate::time::{Span, show_duration, show_instant};
+use interrupt::Interrupt;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use tables::Source;
+use watched::Watched;
 
 /// Runs `export`.
 ///
 /// # Errors
-/// When the recording cannot be read or the output cannot be written.
-pub fn run(_context: &Context, _args: &ExportArgs) -> Result<Outcome, QueryError> {
-    Err(QueryError::Usage("export is not built yet".into()))
+/// When the recording cannot be read, there is no data, files are there already, or one cannot be
+/// written.
+pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> {
+    let begin = Instant::now();
+    context.warn_of_problems();
+    let span = context.anchors.span(&args.span)?;
+    context.note_anchor(&span);
+    let sources = tables::choose(context, args, &span)?;
+    make_directory(&args.output)?;
+    let names = sources.iter().map(|source| source.schema.name.as_str());
+    let paths: Vec<PathBuf> = names.chain([gaps::NAME]).map(|name| path_of(args, name)).collect();
+    if !args.force {
+        refuse_to_replace(&paths)?;
+    }
+    let mut job = Job {
+        context,
+        format: args.format,
+        interrupt: Interrupt::on_signals()
+            .map_err(|source| QueryError::Write { to: args.output.clone(), source })?,
+        progress: Progress::new(&sources, &span),
+        total: Total::default(),
+        outcome: Outcome::Complete,
+    };
+    for (source, path) in sources.iter().zip(&paths) {
+        job.table(source, &span, path)?;
+    }
+    if let Some(path) = paths.last() {
+        job.gaps(&sources, &span, path)?;
+    }
+    job.progress.finish();
+    let total = job.total;
+    context.note(&format!(
+        "wrote {} to {}: {}, {} in {}",
+        show_many(total.files, "file"),
+        args.output.display(),
+        show_many(total.rows, "row"),
+        show_size(total.bytes),
+        show_duration(i64::try_from(begin.elapsed().as_nanos()).unwrap_or(i64::MAX)),
+    ));
+    Ok(job.outcome)
+}
+
+/// What has been written.
+#[derive(Default)]
+struct Total {
+    files: u64,
+    rows: u64,
+    bytes: u64,
+}
+
+/// An export under way.
+struct Job<'a> {
+    context: &'a Context,
+    format: ExportFormat,
+    interrupt: Interrupt,
+    progress: Progress,
+    total: Total,
+    outcome: Outcome,
+}
+
+impl Job<'_> {
+    /// Writes the file of one table.
+    fn table(&mut self, source: &Source, span: &Span, path: &Path) -> Result<(), QueryError> {
+        let question = Question { from: span.from, to: span.to, ..Question::default() };
+        let plan = question.plan(&source.schema, self.context.recording.host())?;
+        self.progress.begin(source);
+        let mut sink = Watched {
+            sink: self.sink(&plan.header, path)?,
+            progress: &self.progress,
+            interrupt: &self.interrupt,
+        };
+        let mut warn = self.context.warner();
+        let answer = answer(&self.context.recording, &plan, &mut sink, &mut warn)
+            .and_then(|answer| sink.finish().map(|()| answer))
+            .map_err(|error| explain(error, &self.total))?;
+        self.outcome = self.outcome.and(answer.outcome);
+        if let Some(until) = answer.coarse_until {
+            self.progress.above(|| {
+                self.context.note(&format!(
+                    "up to {} the ring has forgotten the samples of {}; a coarser tier is written",
+                    show_instant(until, &self.context.anchors.zone),
+                    source.schema.name
+                ));
+            });
+        }
+        self.progress.end(source);
+        self.count(path, answer.rows);
+        Ok(())
+    }
+
+    /// Writes the file of the gaps.
+    fn gaps(&mut self, sources: &[Source], span: &Span, path: &Path) -> Result<(), QueryError> {
+        let recording = &self.context.recording;
+        let (header, batch) = gaps::table(recording, sources, span)?;
+        let mut sink = self.sink(&Arc::new(header), path)?;
+        sink.rows(&batch).and_then(|()| sink.finish()).map_err(|e| explain(e, &self.total))?;
+        self.count(path, batch.len() as u64);
+        Ok(())
+    }
+
+    fn sink(&self, header: &Arc<Header>, path: &Path) -> Result<Box<dyn Sink>, QueryError> {
+        let output = Output::file(path)?;
+        Ok(match self.format {
+            ExportFormat::Parquet => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                Box::new(ParquetSink::new(output, header, threads)?)
+            }
+            ExportFormat::Csv => {
+                Box::new(CsvSink::of(CsvEncoder::new(header.clone()).without_gaps(), output))
+            }
+        })
+    }
+
+    fn count(&mut self, path: &Path, rows: u64) {
+        self.total.files += 1;
+        self.total.rows += rows;
+        self.total.bytes += path.metadata().map_or(0, |file| file.len());
+    }
+}
+
+/// Adds to an error of the disk what was written before it.
+fn explain(error: QueryError, total: &Total) -> QueryError {
+    match error {
+        QueryError::Write { to, source } => {
+            let text = format!(
+                "{source} ({} with {} were written before)",
+                show_many(total.files, "file"),
+                show_size(total.bytes)
+            );
+            QueryError::Write { to, source: std::io::Error::new(source.kind(), text) }
+        }
+        error => error,
+    }
+}
+
+fn path_of(args: &ExportArgs, name: &str) -> PathBuf {
+    let extension = match args.format {
+        ExportFormat::Parquet => "parquet",
+        ExportFormat::Csv => "csv",
+    };
+    args.output.join(format!("{name}.{extension}"))
+}
+
+fn make_directory(path: &Path) -> Result<(), QueryError> {
+    std::fs::create_dir_all(path)
+        .map_err(|source| QueryError::Write { to: path.to_owned(), source })
+}
+
+fn refuse_to_replace(paths: &[PathBuf]) -> Result<(), QueryError> {
+    let there: Vec<String> =
+        paths.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    match &there[..] {
+        [] => Ok(()),
+        [one] => Err(QueryError::Usage(format!("{one} is there already; --force replaces it"))),
+        [first, ..] => Err(QueryError::Usage(format!(
+            "{first} and {} are there already; --force replaces them",
+            show_count(there.len() as u64 - 1) + " more"
+        ))),
+    }
 }

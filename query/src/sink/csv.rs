@@ -2,7 +2,8 @@
 //!
 //! The first column is the time, the last is `gap`, which is empty in rows. A gap is a line with
 //! its start as the time, no values, and its end and its cause in the last column. Where gaps have a
-//! file of their own there is neither. An absent value is empty, an empty string is `""`, bytes are hexadecimal.
+//! file of their own there is neither. An absent value is empty, an empty string is `""`, bytes are
+//! hexadecimal.
 
 use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;

@@ -1,0 +1,63 @@
+//! The gaps as a table of their own.
+
+use super::tables::Source;
+use crate::error::QueryError;
+use crate::rows::{Batch, BatchColumn, Field, Header, Role};
+use crate::time::Span;
+use nodemon_formats::reader::Recording;
+use nodemon_formats::schema::unit;
+use nodemon_formats::{Column, ColumnType, Schema, Semantics};
+
+/// The name of the table and of its file.
+pub const NAME: &str = "gaps";
+
+/// The gaps of the tables in the span: a row each, the time being the start.
+///
+/// # Errors
+/// When the recording cannot be read.
+pub fn table(
+    recording: &Recording,
+    sources: &[Source],
+    span: &Span,
+) -> Result<(Header, Batch), QueryError> {
+    let is_of_source =
+        |name: &str| name.is_empty() || sources.iter().any(|source| source.schema.name == name);
+    let mut batch = Batch::default();
+    let mut words: [Vec<u64>; 5] = Default::default();
+    for gap in recording.gaps(None, span.from, span.to)? {
+        if !is_of_source(&gap.gap.table) {
+            continue;
+        }
+        batch.times.push(gap.from);
+        let mut text = |text: &str| u64::from(batch.strings.intern(text.as_bytes()));
+        let row = [
+            text(&gap.gap.table),
+            gap.to.cast_unsigned(),
+            text(gap.gap.cause.phrase()),
+            gap.gap.lost,
+            text(&gap.gap.detail),
+        ];
+        words.iter_mut().zip(row).for_each(|(column, word)| column.push(word));
+    }
+    let column = |words| BatchColumn { words, present: None };
+    batch.columns = words.into_iter().map(column).collect();
+    let schema = Schema::event(NAME, "nodemon-recorder", "Time without data, and why");
+    let mut header = Header::of(&schema, recording.host());
+    header.fields = fields();
+    Ok((header, batch))
+}
+
+fn fields() -> Vec<Field> {
+    let state = |name, kind, unit, doc| Column::new(name, kind, Semantics::State, unit, doc);
+    let table = "the table that has no data; empty when it is every table";
+    let lost = "samples or events that are lost; 0 when that cannot be known";
+    let columns = [
+        state("table", ColumnType::String, unit::NONE, table),
+        state("until_ns", ColumnType::I64, unit::NS, "wall time of the end, since the epoch"),
+        state("cause", ColumnType::String, unit::NONE, "why there is no data"),
+        state("lost", ColumnType::U64, unit::COUNT, lost),
+        state("detail", ColumnType::String, unit::NONE, "more than the cause says"),
+    ];
+    let role = |c| if c == 0 { Role::Key } else { Role::Value };
+    columns.iter().enumerate().map(|(c, column)| Field::of(column, role(c))).collect()
+}
