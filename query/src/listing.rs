@@ -34,7 +34,8 @@ impl Listing {
             let mut line = String::new();
             for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
                 let fill = " ".repeat(width - cell.chars().count());
-                let (before, after) = if *right { (fill, String::new()) } else { (String::new(), fill) };
+                let (before, after) =
+                    if *right { (fill, String::new()) } else { (String::new(), fill) };
                 line.push_str(&format!("{before}{cell}{after}  "));
             }
             match color && number == 0 {

@@ -11,9 +11,9 @@ mod samples;
 mod sketch;
 mod steps;
 mod tally;
-mod tier;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use crate::error::{Outcome, QueryError};
 use crate::question::Plan;

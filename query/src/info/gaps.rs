@@ -24,11 +24,12 @@ pub fn in_short(gaps: &[WallGap]) -> String {
         }
     }
     let told = |(phrase, count, total): &(&str, u64, i64)| {
-        format!("{phrase} {count} times, {}", show_duration(*total))
+        format!("{count} x {phrase}, {}", show_duration(*total))
     };
     let causes: Vec<String> = causes.iter().map(told).collect();
     let lost: u64 = gaps.iter().map(|gap| gap.gap.lost).sum();
-    let lost = if lost == 0 { String::new() } else { format!("; {} lost", show_many(lost, "sample")) };
+    let lost =
+        if lost == 0 { String::new() } else { format!("; {} lost", show_many(lost, "sample")) };
     format!("{} ({}{lost})", gaps.len(), causes.join("; "))
 }
 

@@ -99,12 +99,9 @@ fn span(context: &Context, first: i64, last: i64) -> String {
 
 fn states(segments: &[&SegmentSummary]) -> String {
     let mut parts = Vec::new();
-    for state in [
-        SegmentState::Active,
-        SegmentState::Sealed,
-        SegmentState::Crashed,
-        SegmentState::Salvaged,
-    ] {
+    for state in
+        [SegmentState::Active, SegmentState::Sealed, SegmentState::Crashed, SegmentState::Salvaged]
+    {
         let count = segments.iter().filter(|segment| segment.state == state).count();
         if count > 0 {
             parts.push(format!("{count} {}", name_of(state)));
@@ -151,7 +148,11 @@ fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listing.row([
             name,
-            if segment.tier_ns == 0 { "".into() } else { show_duration(segment.tier_ns.cast_signed()) },
+            if segment.tier_ns == 0 {
+                "".into()
+            } else {
+                show_duration(segment.tier_ns.cast_signed())
+            },
             name_of(segment.state).into(),
             show_size(segment.size_bytes),
             show_count(segment.blocks),

@@ -31,11 +31,12 @@ pub fn of(args: &RangeArgs) -> Result<Format, QueryError> {
     Ok(format)
 }
 
-/// How tables look here.
-pub fn look(context: &Context, args: &RangeArgs) -> Look {
+/// How the table of `schema` looks here, which is one of `several`.
+pub fn look(context: &Context, args: &RangeArgs, schema: &Schema, several: bool) -> Look {
     let is_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let size = terminal_size::terminal_size().filter(|_| is_terminal);
     Look {
+        title: several.then(|| format!("== {}: {}", schema.name, schema.doc)),
         zone: context.anchors.zone.clone(),
         color: context.color && args.output.is_none(),
         height: size.map(|(_, Height(height))| usize::from(height)),
@@ -65,19 +66,4 @@ pub fn sink(
         }
         Format::Arrow => Box::new(ArrowSink::new(output, header.clone())?),
     })
-}
-
-/// Writes the title of one table of several.
-///
-/// # Errors
-/// When the output cannot be written.
-pub fn title(
-    schema: &Schema,
-    is_later: bool,
-    context: &Context,
-    output: &mut Output,
-) -> Result<(), QueryError> {
-    let (bold, plain) = if context.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-    let blank = if is_later { "\n" } else { "" };
-    output.put(format!("{blank}{bold}== {}{plain}: {}\n", schema.name, schema.doc).as_bytes())
 }

@@ -34,11 +34,8 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
-        if schemas.len() > 1 && format == Format::Table {
-            format::title(schema, !answers.is_empty(), context, &mut output)?;
-        }
-        let look = format::look(context, args);
         let several = schemas.len() > 1;
+        let look = format::look(context, args, schema, several);
         let mut sink = format::sink(format, &plan.header, output.another()?, look, several)?;
         let answer = answer(&context.recording, &plan, sink.as_mut(), &mut warn)?;
         sink.finish()?;

@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 /// How a table looks.
 #[derive(Clone, Debug)]
 pub struct Look {
+    /// What stands above it, where it is one of several.
+    pub title: Option<String>,
     /// The zone of its times.
     pub zone: TimeZone,
     /// Whether it is coloured.

@@ -44,7 +44,11 @@ fn all(context: &Context) -> Result<String, QueryError> {
         listing.row([
             schema.name.clone(),
             cadence(schema),
-            if schema.kind == TableKind::Event { String::new() } else { table.instances.to_string() },
+            if schema.kind == TableKind::Event {
+                String::new()
+            } else {
+                table.instances.to_string()
+            },
             schema.values.len().to_string(),
             show_count(table.rows),
             show_size(table.size_bytes),

@@ -45,7 +45,9 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
             0 => "all whole".to_owned(),
             _ => show_many(problems, "problem"),
         };
-        output.put(format!("{read}: {verdict}; {}\n", show_many(gaps.len() as u64, "gap")).as_bytes())?;
+        output.put(
+            format!("{read}: {verdict}; {}\n", show_many(gaps.len() as u64, "gap")).as_bytes(),
+        )?;
     }
     Ok(if problems == 0 { Outcome::Complete } else { Outcome::Damaged })
 }

@@ -172,7 +172,10 @@ fn damage_is_told_and_the_rest_is_answered() {
     let table = Table::steady();
     let mut items = table.chunks(&plan);
     let rows = items.len();
-    items.insert(1, ScanItem::Problem(ReadError::Damaged { path: "s".into(), what: "block 7".into() }));
+    items.insert(
+        1,
+        ScanItem::Problem(ReadError::Damaged { path: "s".into(), what: "block 7".into() }),
+    );
     let mut told = Vec::new();
     let mut lines = Lines { kinds: Vec::new(), lines: Vec::new() };
     let items = items.into_iter().map(Ok::<_, ReadError>);

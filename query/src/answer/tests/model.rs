@@ -31,7 +31,8 @@ impl<'a> Model<'a> {
                 let growth = values[0].and_then(|value| {
                     let (old, at) = before[instance].replace((value, time))?;
                     let ns = time - at;
-                    (value >= old && ns > 0 && ns <= plan.longest_pair_ns).then(|| (value - old, ns))
+                    (value >= old && ns > 0 && ns <= plan.longest_pair_ns)
+                        .then(|| (value - old, ns))
                 });
                 rows.push(Sampled { wall: table.wall(n), instance, values, growth });
             }
@@ -82,9 +83,8 @@ impl<'a> Model<'a> {
         for row in &self.rows {
             groups.entry((step.of(row.wall), row.instance)).or_default().push(row);
         }
-        let used = |row: &&Sampled| {
-            self.plan.slots.iter().any(|slot| row.values[slot.column].is_some())
-        };
+        let used =
+            |row: &&Sampled| self.plan.slots.iter().any(|slot| row.values[slot.column].is_some());
         let with_values = groups.iter().filter(|(_, rows)| rows.iter().any(used));
         let text = |((number, instance), rows): (&(i64, usize), &Vec<&Sampled>)| {
             let cells: Vec<String> =

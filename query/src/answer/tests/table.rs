@@ -51,7 +51,8 @@ impl Table {
     }
 
     fn spans(&self) -> Vec<std::ops::Range<usize>> {
-        let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut % (self.times.len() + 1)).collect();
+        let mut cuts: Vec<usize> =
+            self.cuts.iter().map(|cut| cut % (self.times.len() + 1)).collect();
         cuts.extend([0, self.times.len()]);
         cuts.sort_unstable();
         cuts.dedup();
@@ -150,7 +151,11 @@ fn rolled_up(chunk: &Chunk) -> Option<Summary> {
                 last,
                 min: *words.iter().min()?,
                 max: *words.iter().max()?,
-                sum: if column.name == "level" { words.iter().sum::<u64>() as f64 } else { f64::NAN },
+                sum: if column.name == "level" {
+                    words.iter().sum::<u64>() as f64
+                } else {
+                    f64::NAN
+                },
             },
             _ => ColumnRollup::NOTHING,
         });

@@ -72,8 +72,12 @@ impl TableSink {
                 Held::Gap(_) => None,
             })
             .collect();
+        if let Some(title) = self.look.title.take_if(|_| !held.is_empty()) {
+            let (bold, plain) = if self.look.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            self.text.push_str(&format!("{bold}{title}{plain}\n"));
+        }
         let layout = Layout::new(&self.header, &batches, &self.look);
-        if layout.hidden > 0 {
+        if layout.hidden > 0 && !held.is_empty() {
             self.note(&format!(
                 "{} more columns do not fit; -c NAME,... chooses, -f csv has them all",
                 layout.hidden
