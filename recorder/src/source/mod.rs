@@ -8,17 +8,21 @@ mod cgroup;
 mod descriptors;
 mod diskstats;
 mod filesystem;
+mod infiniband;
 mod interrupts;
 mod keyed;
 mod loadavg;
 mod meminfo;
 mod netdev;
 mod netstat;
+mod numa;
 mod pressure;
 mod process;
+mod sensor;
 mod sockstat;
 mod softirqs;
 mod stat;
+mod sysfs;
 #[cfg(test)]
 mod trial;
 mod vmstat;
@@ -191,4 +195,20 @@ pub static SOURCES: &[&Descriptor] = &[
     &pressure::SOURCE,
     &process::SOURCE,
     &cgroup::SOURCE,
+    &numa::SOURCE,
+    &infiniband::SOURCE,
+    &sensor::hwmon::SOURCE,
+    &sensor::frequency::SOURCE,
+    &sensor::energy::SOURCE,
 ];
+
+/// What the tables of a source are on any kernel, where they are not the same on every one: those
+/// columns that are described. Whatever else a kernel has bears its own names.
+pub fn described(source: &Descriptor) -> Option<Vec<Schema>> {
+    match source.name {
+        name if name == meminfo::SOURCE.name => Some(meminfo::described()),
+        name if name == vmstat::SOURCE.name => Some(vmstat::described()),
+        name if name == netstat::SOURCE.name => Some(netstat::described()),
+        _ => None,
+    }
+}

@@ -134,8 +134,11 @@ impl Source for Processes {
                 true
             }
         });
+        if let Some(error) = failure {
+            return Err(error);
+        }
         table.end_sample();
-        failure.map_or(Ok(()), Err)
+        Ok(())
     }
 
     fn limits(&self) -> Vec<String> {
