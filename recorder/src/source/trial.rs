@@ -103,11 +103,16 @@ fn taken_out(schema: &Schema, builder: &mut RecordBuilder) -> Table {
     Table { schema: schema.clone(), time_ns, rows: (0..record.rows()).map(row).collect() }
 }
 
-/// Samples the source on this machine until 50 samples in a row, archived five times, allocate
-/// nothing: buffers may grow to their working size first, and never again.
+/// [`assert_steady_state_allocates_nothing_in`] this machine.
 pub fn assert_steady_state_allocates_nothing(descriptor: &Descriptor) {
+    assert_steady_state_allocates_nothing_in(&Context::default(), descriptor);
+}
+
+/// Samples the source within `context` until 50 samples in a row, archived five times, allocate
+/// nothing: buffers may grow to their working size first, and never again.
+pub fn assert_steady_state_allocates_nothing_in(context: &Context, descriptor: &Descriptor) {
     let tables = (descriptor.tables)();
-    let mut source = match (descriptor.open)(&Context::default()) {
+    let mut source = match (descriptor.open)(context) {
         Ok(source) => source,
         Err(SourceError::Unavailable { .. }) => return,
         Err(error) => panic!("{error}"),

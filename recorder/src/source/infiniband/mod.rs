@@ -169,7 +169,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::{COUNTERS, SOURCE, bits_per_second};
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample};
+    use crate::source::trial::{assert_steady_state_allocates_nothing_in, context, sample};
     use crate::source::{Context, SourceError};
     use nodemon_formats::Value;
     use tempfile::TempDir;
@@ -250,6 +250,7 @@ mod tests {
 
     #[test]
     fn sampling_allocates_nothing_in_the_steady_state() {
-        assert_steady_state_allocates_nothing(&SOURCE);
+        let (_dir, context) = device();
+        assert_steady_state_allocates_nothing_in(&context, &SOURCE);
     }
 }

@@ -154,7 +154,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::SOURCE;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample, sample_of};
+    use crate::source::trial::{
+        assert_steady_state_allocates_nothing_in, context, sample, sample_of,
+    };
     use crate::source::{Source, SourceError};
 
     const RAPL: [(&str, &str); 12] = [
@@ -213,6 +215,7 @@ mod tests {
 
     #[test]
     fn sampling_allocates_nothing_in_the_steady_state() {
-        assert_steady_state_allocates_nothing(&SOURCE);
+        let (_dir, context) = context(&RAPL);
+        assert_steady_state_allocates_nothing_in(&context, &SOURCE);
     }
 }

@@ -115,7 +115,7 @@ mod tests {
 
     use super::SOURCE;
     use crate::source::SourceError;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample_of};
+    use crate::source::trial::{assert_steady_state_allocates_nothing_in, context, sample_of};
     use nodemon_formats::Value;
 
     #[test]
@@ -147,6 +147,8 @@ mod tests {
 
     #[test]
     fn sampling_allocates_nothing_in_the_steady_state() {
-        assert_steady_state_allocates_nothing(&SOURCE);
+        let (_dir, context) =
+            context(&[("devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "2400000\n")]);
+        assert_steady_state_allocates_nothing_in(&context, &SOURCE);
     }
 }

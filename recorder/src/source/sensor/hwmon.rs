@@ -167,7 +167,7 @@ mod tests {
 
     use super::SOURCE;
     use crate::source::SourceError;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample_of};
+    use crate::source::trial::{assert_steady_state_allocates_nothing_in, context, sample_of};
     use nodemon_formats::Value;
 
     #[test]
@@ -246,6 +246,10 @@ mod tests {
 
     #[test]
     fn sampling_allocates_nothing_in_the_steady_state() {
-        assert_steady_state_allocates_nothing(&SOURCE);
+        let (_dir, context) = context(&[
+            ("class/hwmon/hwmon0/name", "k10temp\n"),
+            ("class/hwmon/hwmon0/temp1_input", "45125\n"),
+        ]);
+        assert_steady_state_allocates_nothing_in(&context, &SOURCE);
     }
 }
