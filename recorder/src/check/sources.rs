@@ -20,7 +20,7 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
         Opening::Unavailable(why) => (Verdict::No, vec![why]),
         Opening::Failed(failure) => (Verdict::No, vec![failure.error]),
     };
-    let plan = config.sources.iter().find(|plan| std::ptr::eq(plan.descriptor, descriptor));
+    let plan = config.sources.iter().find(|plan| plan.descriptor.name == descriptor.name);
     let cadence = match plan {
         Some(plan) => format!("every {}", exact_duration(plan.interval)),
         None => {

@@ -63,7 +63,7 @@ pub struct PlannedSource {
 
 impl PartialEq for PlannedSource {
     fn eq(&self, other: &PlannedSource) -> bool {
-        std::ptr::eq(self.descriptor, other.descriptor)
+        self.descriptor.name == other.descriptor.name
             && self.interval == other.interval
             && self.tables == other.tables
     }

@@ -18,6 +18,7 @@ mod netstat;
 mod numa;
 mod pressure;
 mod process;
+mod recorder;
 mod sensor;
 mod sockstat;
 mod softirqs;
@@ -200,6 +201,7 @@ pub static SOURCES: &[&Descriptor] = &[
     &sensor::hwmon::SOURCE,
     &sensor::frequency::SOURCE,
     &sensor::energy::SOURCE,
+    &recorder::SOURCE,
 ];
 
 /// What the tables of a source are on any kernel, where they are not the same on every one: those

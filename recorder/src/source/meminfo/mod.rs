@@ -25,9 +25,18 @@ static FIELDS: LazyLock<Vec<Field>> =
     LazyLock::new(|| fields::fields(&std::fs::read("/proc/meminfo").unwrap_or_default()));
 
 fn tables() -> Vec<Schema> {
+    vec![schema(&FIELDS)]
+}
+
+/// The tables with the columns that are described, whatever the kernel has.
+pub fn described() -> Vec<Schema> {
+    vec![schema(&fields::fields(b""))]
+}
+
+fn schema(fields: &[Field]) -> Schema {
     let doc = "What memory is used for. Fields that the kernel does not have are absent; the \
                figures of one read are not taken at one instant.";
-    vec![with_fields(Schema::sample("memory", "/proc/meminfo", doc), &FIELDS)]
+    with_fields(Schema::sample("memory", "/proc/meminfo", doc), fields)
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {

@@ -30,6 +30,11 @@ pub fn fields(pair_files: &[&[u8]], snmp6: &[u8]) -> Vec<Field> {
     fields
 }
 
+/// The fields that are described here, whatever the kernel has.
+pub fn described() -> Vec<Field> {
+    DOCS.iter().map(|(name, _)| field(name)).collect()
+}
+
 fn field(name: &str) -> Field {
     use ColumnType::{I64, U64};
     use Semantics::{Counter, Gauge, State};

@@ -34,6 +34,11 @@ fn tables() -> Vec<Schema> {
     vec![schema(&FIELDS)]
 }
 
+/// The tables with the columns that are described, whatever the kernel has.
+pub fn described() -> Vec<Schema> {
+    vec![schema(&fields::described())]
+}
+
 fn schema(fields: &[Field]) -> Schema {
     let doc = "What IP, ICMP, TCP, UDP and MPTCP count since the network namespace was made. The \
                columns are those of the kernel that was recorded; each names the counter as \

@@ -17,6 +17,11 @@ pub fn fields(text: &[u8]) -> Vec<Field> {
     fields
 }
 
+/// The fields that are described here, whatever the kernel has.
+pub fn described() -> Vec<Field> {
+    DOCS.iter().map(|(name, _)| field(name.as_bytes())).collect()
+}
+
 fn field(kernel: &[u8]) -> Field {
     let name = String::from_utf8_lossy(kernel);
     let semantics = if is_level(&name) { Semantics::Gauge } else { Semantics::Counter };

@@ -28,6 +28,11 @@ fn tables() -> Vec<Schema> {
     vec![schema(&FIELDS)]
 }
 
+/// The tables with the columns that are described, whatever the kernel has.
+pub fn described() -> Vec<Schema> {
+    vec![schema(&fields::described())]
+}
+
 fn schema(fields: &[Field]) -> Schema {
     let doc = "What the memory management does, in the kernel's own names: levels, and events \
                since boot. The columns are those of the kernel that was recorded.";
