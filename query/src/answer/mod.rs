@@ -6,7 +6,10 @@
 
 mod emitter;
 mod growth;
+mod history;
 mod instances;
+mod keys;
+mod lane;
 mod samples;
 mod sketch;
 mod steps;

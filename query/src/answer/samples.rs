@@ -1,13 +1,15 @@
 //! Rows as they were sampled.
 
 use super::emitter::Emitter;
-use super::growth::Previous;
+use super::history::History;
 use super::instances::{Instances, Wanted};
+use super::keys::key_word;
+use super::lane::Lane;
 use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
 use nodemon_formats::interner::Interner;
-use nodemon_formats::reader::{Cells, Chunk, Presence, Words};
+use nodemon_formats::reader::{Chunk, Presence};
 use nodemon_formats::{ColumnType, Value};
 use std::ops::Range;
 
@@ -19,8 +21,7 @@ pub struct Samples<'a> {
     plan: &'a Plan,
     instances: Instances<'a>,
     wanted: Vec<Wanted>,
-    /// The sample before, for each number of an instance and each slot.
-    previous: Vec<Previous>,
+    history: History<'a>,
     batch: Batch,
     /// Number in the batch of each string of the chunk, or [`UNSEEN`].
     strings: Vec<u32>,
@@ -39,7 +40,7 @@ impl<'a> Samples<'a> {
             plan,
             instances: Instances::new(plan),
             wanted: Vec::new(),
-            previous: Vec::new(),
+            history: History::new(plan),
             batch,
             strings: Vec::new(),
             keys: vec![Vec::new(); plan.keys.len()],
@@ -54,16 +55,12 @@ impl<'a> Samples<'a> {
         let Some(&last) = chunk.times.last() else { return Ok(()) };
         let begin = chunk.times.partition_point(|time| *time < self.plan.from);
         let end = chunk.times.partition_point(|time| *time < self.plan.to);
-        let (width, previous) = (self.plan.slots.len(), &mut self.previous);
-        let born = |number: usize| {
-            previous.resize(previous.len().max((number + 1) * width), Previous::default());
-            previous[number * width..(number + 1) * width].fill(Previous::default());
-        };
+        let born = |number| self.history.born(number);
         self.instances.number(&chunk.instances, last, &mut self.wanted, born);
         if self.wanted.is_empty() {
             return Ok(());
         }
-        self.remember(chunk, begin);
+        self.history.remember(chunk, begin, &self.wanted);
         self.batch.strings.clear();
         self.strings.clear();
         self.strings.resize(chunk.strings.ends.len(), UNSEEN);
@@ -83,20 +80,6 @@ impl<'a> Samples<'a> {
     /// [`Instances::refused_keys`]
     pub fn refused_keys(&self) -> Vec<String> {
         self.instances.refused_keys()
-    }
-
-    /// Looks at the last value of each counter before row `begin`, from which the first rate in
-    /// the range is told.
-    fn remember(&mut self, chunk: &Chunk, begin: usize) {
-        for (s, slot) in self.plan.slots.iter().enumerate().filter(|(_, slot)| slot.rate) {
-            for wanted in &self.wanted {
-                let cells = chunk.cells(s, wanted.index);
-                if let Some(row) = (0..begin).rev().find(|row| cells.present.at(*row)) {
-                    let previous = &mut self.previous[wanted.number * self.plan.slots.len() + s];
-                    previous.advance(slot.kind, cells.words.at(row), chunk.boot_times[row], 0);
-                }
-            }
-        }
     }
 
     fn spell_keys(&mut self) {
@@ -134,7 +117,7 @@ impl<'a> Samples<'a> {
                 let cells = chunk.cells(s, wanted.index);
                 let mut lane = Lane { column, stride: instances, offset };
                 if slot.rate {
-                    let previous = &mut self.previous[wanted.number * self.plan.slots.len() + s];
+                    let previous = self.history.of(wanted.number, s);
                     let longest = self.plan.longest_pair_ns;
                     lane.rates(
                         slot.kind,
@@ -213,78 +196,6 @@ impl<'a> Samples<'a> {
             }
         }
     }
-}
-
-/// Every `stride`-th row of a column, from `offset` on: the rows of one instance.
-struct Lane<'a> {
-    column: &'a mut BatchColumn,
-    stride: usize,
-    offset: usize,
-}
-
-impl Lane<'_> {
-    fn values(&mut self, cells: &Cells, range: Range<usize>) {
-        let rows = self.column.words.chunks_exact_mut(self.stride);
-        match &cells.words {
-            Words::Constant(word) => rows.for_each(|row| row[self.offset] = *word),
-            Words::Each(words) if self.stride == 1 => {
-                self.column.words.copy_from_slice(&words[range.clone()]);
-            }
-            Words::Each(words) => {
-                rows.zip(&words[range.clone()]).for_each(|(row, word)| row[self.offset] = *word);
-            }
-        }
-        if cells.present != Presence::All {
-            for (sample, row) in range.enumerate() {
-                if !cells.present.at(row) {
-                    self.clear(sample);
-                }
-            }
-        }
-    }
-
-    fn rates(
-        &mut self,
-        kind: ColumnType,
-        cells: &Cells,
-        boot_times: &[u64],
-        range: Range<usize>,
-        previous: &mut Previous,
-        longest_ns: u64,
-    ) {
-        for (sample, row) in range.enumerate() {
-            let growth = match cells.present.at(row) {
-                true => previous.advance(kind, cells.words.at(row), boot_times[row], longest_ns),
-                false => None,
-            };
-            match growth {
-                Some(growth) => {
-                    let at = sample * self.stride + self.offset;
-                    self.column.words[at] = growth.per_s().to_bits();
-                }
-                None => self.clear(sample),
-            }
-        }
-    }
-
-    fn clear(&mut self, sample: usize) {
-        let rows = self.column.words.len();
-        let present = self.column.present.get_or_insert_with(|| Bitmap::filled(rows, true));
-        present.set(sample * self.stride + self.offset, false);
-    }
-}
-
-/// The word of a key in a batch whose strings are `strings`; `None` where it is absent.
-pub fn key_word(key: &Value, strings: &mut Interner) -> Option<u64> {
-    Some(match key {
-        Value::U64(value) => *value,
-        Value::I64(value) => value.cast_unsigned(),
-        Value::F64(value) => value.to_bits(),
-        Value::Bool(value) => u64::from(*value),
-        Value::String(value) => strings.intern(value.as_bytes()).into(),
-        Value::Bytes(value) => strings.intern(value).into(),
-        Value::Absent => return None,
-    })
 }
 
 /// The number in the batch of string `word` of the chunk.

@@ -12,7 +12,7 @@ impl Bitmap {
     pub fn filled(len: usize, value: bool) -> Bitmap {
         let mut words = vec![if value { u64::MAX } else { 0 }; len.div_ceil(64)];
         if value
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
             && let Some(last) = words.last_mut()
         {
             *last = (1 << (len % 64)) - 1;
@@ -68,7 +68,7 @@ impl Bitmap {
 
     /// Adds a bit at the end.
     pub fn push(&mut self, value: bool) {
-        if self.len % 64 == 0 {
+        if self.len.is_multiple_of(64) {
             self.words.push(0);
         }
         self.len += 1;

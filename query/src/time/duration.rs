@@ -35,7 +35,11 @@ pub fn show_duration(ns: i64) -> String {
 
 fn tenths(ns: u64, unit_ns: u64) -> String {
     let value = ns as f64 / unit_ns as f64;
-    if ns % unit_ns == 0 && value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    if ns.is_multiple_of(unit_ns) && value >= 10.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
 }
 
 fn in_two_units(seconds: u64) -> String {

@@ -50,7 +50,10 @@ impl FromStr for TimeSpec {
     }
 }
 
-const WORDS: [(&str, fn(Span) -> TimeSpec); 3] =
+/// A word, and what it makes of the length that follows it.
+type Word = (&'static str, fn(Span) -> TimeSpec);
+
+const WORDS: [Word; 3] =
     [("now", TimeSpec::Now), ("start", TimeSpec::Start), ("end", TimeSpec::End)];
 
 /// What follows `word`, where `text` is that word or that word and a signed length of time.

@@ -56,7 +56,7 @@ fn a_recording_that_may_not_be_read_says_whose_it_is_to_ask() {
         command = Command::new(program);
         command.arg("--dir").arg(&recorded.dir).arg("info").uid(65534).gid(65534);
     } else {
-        std::fs::set_permissions(&recorded.dir, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&recorded.dir, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     let output = command.output().unwrap();
     std::fs::set_permissions(&recorded.dir, std::fs::Permissions::from_mode(0o700)).unwrap();
