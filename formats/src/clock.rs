@@ -22,7 +22,19 @@ pub struct ClockOffset {
     pub offset_ns: i64,
 }
 
+/// The wall clock is taken to have moved when its offset to the boot clock changes by more than
+/// this: reading two clocks one after the other is less exact than that on a busy machine.
+const STEP_NS: u64 = 200_000;
+
 impl ClockOffset {
+    /// The clocks as they are `now`: with the offset known so far unless the wall clock moved, so
+    /// that the same row does not get another wall time by the jitter of reading two clocks.
+    #[must_use]
+    pub fn renewed(self, now: ClockOffset) -> ClockOffset {
+        let moved = now.offset_ns.abs_diff(self.offset_ns) > STEP_NS;
+        ClockOffset { offset_ns: if moved { now.offset_ns } else { self.offset_ns }, ..now }
+    }
+
     /// Reads both clocks. The wall clock is read between two reads of the other, and the closest
     /// of a few tries is taken, so that being scheduled away in between does not look like a step.
     pub fn now() -> ClockOffset {

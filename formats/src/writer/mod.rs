@@ -89,6 +89,7 @@ pub struct WriterStats {
 pub struct RecordingWriter {
     options: WriterOptions,
     _lock: Lock,
+    clock: ClockOffset,
     raw: RingWriter,
     tiers: Vec<Tier>,
 }
@@ -113,11 +114,12 @@ impl RecordingWriter {
             tiers.push(Tier::open(&dir, &options, *tier)?);
         }
         let mut raw = RingWriter::open(dir, options.clone(), options.raw_size_bytes(), 0)?;
-        let now_ns = ClockOffset::now().from_ns;
-        if let Some(gap) = since_last_run::gap(raw.newest(), &options.boot_id, now_ns) {
-            raw.gap(gap);
+        let mut clock = ClockOffset::now();
+        if let Some(last) = since_last_run::look(raw.newest(), &options.boot_id, clock.from_ns) {
+            raw.gap(last.gap);
+            clock = last.clock.unwrap_or(clock);
         }
-        Ok(RecordingWriter { options, _lock: lock, raw, tiers })
+        Ok(RecordingWriter { options, _lock: lock, clock, raw, tiers })
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.
@@ -158,13 +160,14 @@ impl RecordingWriter {
 
     fn commit_and(&mut self, close: bool) -> Result<Commit, WriteError> {
         let tiers = &mut self.tiers;
-        let offset_ns = self.raw.clock_offset_ns();
+        self.clock = self.clock.renewed(ClockOffset::now());
+        let clock = self.clock;
         let mut sealed = |number: u32, rows: &Rows| {
-            tiers.iter_mut().for_each(|tier| tier.add(number, rows, offset_ns));
+            tiers.iter_mut().for_each(|tier| tier.add(number, rows, clock.offset_ns));
         };
-        let mut commit = self.raw.commit(close, &mut sealed)?;
+        let mut commit = self.raw.commit(close, clock, &mut sealed)?;
         for tier in &mut self.tiers {
-            commit.add(tier.commit(close)?);
+            commit.add(tier.commit(close, clock)?);
         }
         Ok(commit)
     }

@@ -15,10 +15,6 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::Path;
 
-/// The wall clock is taken to have moved when its offset to the boot clock changes by more than
-/// this: reading two clocks one after the other is less exact than that on a busy machine.
-const CLOCK_STEP_NS: u64 = 200_000;
-
 /// What a commit may take on disk beyond its chunks: pages of the trees, headers of redb's regions.
 const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
 
@@ -36,7 +32,6 @@ pub struct RingWriter {
     segment: Option<Segment>,
     tables: Vec<Table>,
     gaps: Vec<Gap>,
-    clock: ClockOffset,
     stats: WriterStats,
     disk_error: Option<String>,
     encoder: Encoder,
@@ -52,6 +47,8 @@ struct Segment {
     next_gap: u64,
     next_journal: u64,
     next_clock: u64,
+    /// The newest offset of the clocks that it has.
+    offset_ns: i64,
     /// Journal entries that still hold records of no block, oldest first.
     journal: VecDeque<LiveEntry>,
     is_full: bool,
@@ -87,7 +84,6 @@ impl RingWriter {
             segment: None,
             tables: Vec::new(),
             gaps: Vec::new(),
-            clock: ClockOffset::now(),
             stats: WriterStats::default(),
             disk_error: None,
             encoder: Encoder::default(),
@@ -95,11 +91,6 @@ impl RingWriter {
             batch: Batch::default(),
             block: Vec::new(),
         })
-    }
-
-    /// From boot time to wall time, as it was at the last commit, ns.
-    pub fn clock_offset_ns(&self) -> i64 {
-        self.clock.offset_ns
     }
 
     /// The newest segment that an earlier run left.
@@ -146,9 +137,10 @@ impl RingWriter {
     pub fn commit(
         &mut self,
         close: bool,
+        clock: ClockOffset,
         sealed: &mut dyn FnMut(u32, &Rows),
     ) -> Result<Commit, WriteError> {
-        let result = self.try_commit(close, sealed);
+        let result = self.try_commit(close, clock, sealed);
         if let Err(error) = &result {
             self.fail(error.to_string());
         }
@@ -163,13 +155,14 @@ impl RingWriter {
     fn try_commit(
         &mut self,
         close: bool,
+        clock: ClockOffset,
         sealed: &mut dyn FnMut(u32, &Rows),
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
-        self.open_segment(&mut commit)?;
+        self.open_segment(clock, &mut commit)?;
         self.batch.clear();
         let Some(segment) = &mut self.segment else { return Ok(commit) };
-        segment.note_clock(&mut self.clock, &mut self.batch);
+        segment.note_clock(clock, &mut self.batch);
         let seal_all = close || segment.is_full;
         let path = segment.writer.path().to_owned();
         for (number, table) in self.tables.iter_mut().enumerate() {
@@ -223,7 +216,7 @@ impl RingWriter {
     }
 
     /// Opens a segment where there is none.
-    fn open_segment(&mut self, commit: &mut Commit) -> Result<(), WriteError> {
+    fn open_segment(&mut self, clock: ClockOffset, commit: &mut Commit) -> Result<(), WriteError> {
         if self.segment.is_some() {
             return Ok(());
         }
@@ -238,9 +231,8 @@ impl RingWriter {
             boot_id: self.options.boot_id.clone(),
             recorder_version: self.options.recorder_version.clone(),
             tier_ns: self.tier_ns,
-            created: ClockOffset::now(),
+            created: clock,
         };
-        self.clock = description.created;
         let writer = SegmentWriter::create(&dir, &description)
             .map_err(|error| disk_error("create a segment in", &dir, error))?;
         self.segment = Some(Segment {
@@ -249,6 +241,7 @@ impl RingWriter {
             next_gap: 0,
             next_journal: 0,
             next_clock: 0,
+            offset_ns: clock.offset_ns,
             journal: VecDeque::new(),
             is_full: false,
             is_used: false,
@@ -315,14 +308,14 @@ impl RingWriter {
 }
 
 impl Segment {
-    fn note_clock(&mut self, clock: &mut ClockOffset, batch: &mut Batch) {
-        let now = ClockOffset::now();
-        if now.offset_ns.abs_diff(clock.offset_ns) > CLOCK_STEP_NS {
-            *clock = now;
-            if let Ok(archive) = put_clock(&now) {
-                batch.put(ChunkKind::Clock, self.next_clock, &archive);
-                self.next_clock += 1;
-            }
+    /// Records the offset of the clocks where it is not the one that the segment knows.
+    fn note_clock(&mut self, clock: ClockOffset, batch: &mut Batch) {
+        if clock.offset_ns != self.offset_ns
+            && let Ok(archive) = put_clock(&clock)
+        {
+            batch.put(ChunkKind::Clock, self.next_clock, &archive);
+            self.next_clock += 1;
+            self.offset_ns = clock.offset_ns;
         }
     }
 

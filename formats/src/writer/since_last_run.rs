@@ -1,18 +1,26 @@
-//! The gap between the last run of a recorder and this one.
+//! What the last run of a recorder left for this one: since when there is a gap, and the clocks.
 
 use crate::block::Decompressor;
+use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::record::RecordView;
 use crate::segment::SegmentReader;
 use std::path::Path;
 
-/// The gap between the end of the newest segment and now. Without a readable segment there is
-/// nothing to tell.
-pub fn gap(newest: Option<&Path>, boot_id: &str, now_ns: u64) -> Option<Gap> {
+/// What an earlier run left.
+pub struct LastRun {
+    /// The gap since it ended.
+    pub gap: Gap,
+    /// The clocks as it knew them last, if it was in this boot.
+    pub clock: Option<ClockOffset>,
+}
+
+/// Looks at the newest segment. Without a readable one there is nothing to tell.
+pub fn look(newest: Option<&Path>, boot_id: &str, now_ns: u64) -> Option<LastRun> {
     let segment = SegmentReader::open(newest?).ok()?;
     let same_boot = segment.description().boot_id == boot_id;
     let last_ns = last_row(&segment).unwrap_or(segment.description().created.from_ns);
-    Some(Gap {
+    let gap = Gap {
         table: String::new(),
         cause: if same_boot { GapCause::NotRunning } else { GapCause::Rebooted },
         // The clock of another boot has nothing to do with this one's: the reader lets the gap
@@ -21,7 +29,9 @@ pub fn gap(newest: Option<&Path>, boot_id: &str, now_ns: u64) -> Option<Gap> {
         to_ns: now_ns,
         lost: 0,
         detail: String::new(),
-    })
+    };
+    let clock = segment.clocks().last().copied().filter(|_| same_boot);
+    Some(LastRun { gap, clock })
 }
 
 /// The newest time that any table of the segment has.

@@ -8,6 +8,7 @@
 use super::ring_writer::RingWriter;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
+use crate::clock::ClockOffset;
 use crate::record::RecordBuilder;
 use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
 use rkyv::util::AlignedVec;
@@ -162,7 +163,7 @@ impl Tier {
     ///
     /// # Errors
     /// [`WriteError::Disk`].
-    pub fn commit(&mut self, close: bool) -> Result<Commit, WriteError> {
+    pub fn commit(&mut self, close: bool, clock: ClockOffset) -> Result<Commit, WriteError> {
         if close {
             for table in self.tables.iter_mut().flatten() {
                 table.end_step();
@@ -174,7 +175,7 @@ impl Tier {
             }
         }
         if close || self.writer.is_waiting() {
-            self.writer.commit(close, &mut |_, _| ())
+            self.writer.commit(close, clock, &mut |_, _| ())
         } else {
             Ok(Commit::default())
         }
