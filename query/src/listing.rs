@@ -47,6 +47,11 @@ impl Listing {
     }
 }
 
+/// The first sentence of a text.
+pub fn first_sentence(text: &str) -> &str {
+    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
+}
+
 /// A size: `512 B`, `12.3 MiB`.
 pub fn show_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

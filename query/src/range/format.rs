@@ -5,6 +5,7 @@ use crate::columnar::arrow::ArrowSink;
 use crate::columnar::parquet::ParquetSink;
 use crate::context::Context;
 use crate::error::QueryError;
+use crate::listing::first_sentence;
 use crate::output::Output;
 use crate::rows::{Header, Sink};
 use crate::sink::Look;
@@ -36,7 +37,7 @@ pub fn look(context: &Context, args: &RangeArgs, schema: &Schema, several: bool)
     let is_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let size = terminal_size::terminal_size().filter(|_| is_terminal);
     Look {
-        title: several.then(|| format!("== {}: {}", schema.name, schema.doc)),
+        title: several.then(|| format!("== {}: {}", schema.name, first_sentence(&schema.doc))),
         zone: context.anchors.zone.clone(),
         color: context.color && args.output.is_none(),
         height: size.map(|(_, Height(height))| usize::from(height)),

@@ -5,7 +5,7 @@ pub mod measure;
 use crate::cli::TablesArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{Listing, show_count, show_many, show_size};
+use crate::listing::{Listing, first_sentence, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::time::{show_duration, show_precise};
 pub use measure::Measured;
@@ -54,7 +54,7 @@ fn all(context: &Context) -> Result<String, QueryError> {
             show_size(table.size_bytes),
             table.bytes_a_value().map_or(String::new(), |bytes| format!("{bytes:.2}")),
             table.span.map_or(String::new(), |(first, last)| show_duration(last - first)),
-            schema.doc.clone(),
+            first_sentence(&schema.doc).to_owned(),
         ]);
     }
     Ok(listing.text(context.color))

@@ -12,7 +12,7 @@ pub struct Layout {
     pub digits: usize,
     /// The columns that are shown.
     pub columns: Vec<Laid>,
-    /// How many are not, because the terminal is too narrow.
+    /// How many are not, because the terminal is too narrow. Those without a value go first.
     pub hidden: usize,
 }
 
@@ -33,6 +33,9 @@ pub struct Laid {
 /// Text wider than this does not make its column wider; it pushes its own line aside.
 const WIDEST_TEXT: usize = 32;
 
+/// The same for keys, which tell rows apart.
+const WIDEST_KEY: usize = 80;
+
 /// Numbers that come later may be larger than those that were seen.
 const LEAST_NUMBER: usize = 5;
 
@@ -45,18 +48,21 @@ impl Layout {
         let digits = digits(header);
         let mut columns: Vec<Laid> =
             (0..header.fields.len()).map(|index| lay(header, index, batches, look)).collect();
-        let mut hidden = 0;
+        let all = columns.len();
         if let Some(room) = look.width {
-            let mut used = time_width(digits);
-            let fits = |column: &Laid| {
-                used += GUTTER + column.width;
-                used <= room || header.fields[column.index].role == Role::Key
+            let is_key = |column: &Laid| header.fields[column.index].role == Role::Key;
+            let width = |columns: &[Laid]| -> usize {
+                columns.iter().map(|column| GUTTER + column.width).sum()
             };
-            let count = columns.iter().map(fits).take_while(|fits| *fits).count();
-            let keys = header.fields.iter().filter(|field| field.role == Role::Key).count();
-            hidden = columns.len() - count.max(keys + 1).min(columns.len());
-            columns.truncate(columns.len() - hidden);
+            if time_width(digits) + width(&columns) > room {
+                columns.retain(|column| is_key(column) || has_values(column.index, batches));
+            }
+            let least = columns.iter().filter(|column| is_key(column)).count() + 1;
+            while columns.len() > least && time_width(digits) + width(&columns) > room {
+                columns.pop();
+            }
         }
+        let hidden = all - columns.len();
         Layout { digits, columns, hidden }
     }
 }
@@ -78,11 +84,16 @@ fn digits(header: &Header) -> usize {
     }
 }
 
+fn has_values(index: usize, batches: &[Batch]) -> bool {
+    batches.iter().any(|batch| (0..batch.len()).any(|row| batch.columns[index].is_present(row)))
+}
+
 fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
     let field = &header.fields[index];
     let (show, unit) = show(field, index, batches, look);
     let label = label(header, index);
     let mut width = label.chars().count().max(unit.chars().count());
+    let widest = if field.role == Role::Key { WIDEST_KEY } else { WIDEST_TEXT };
     let mut text = String::new();
     for batch in batches {
         for row in 0..batch.len() {
@@ -90,7 +101,7 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
             write_cell(show, field.kind, batch, index, row, &mut text);
             let length = text.chars().count();
             let is_text = matches!(show, Show::Text | Show::Hexadecimal);
-            width = width.max(if is_text { length.min(WIDEST_TEXT) } else { length });
+            width = width.max(if is_text { length.min(widest) } else { length });
         }
     }
     if field.role == Role::Value && matches!(show, Show::Scaled(_) | Show::Integer) {
@@ -111,7 +122,7 @@ fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &
         ColumnType::String => return (Show::Text, ""),
         ColumnType::Bytes => return (Show::Hexadecimal, ""),
         ColumnType::Bool => return (Show::Truth, ""),
-        _ if field.role == Role::Key => return (Show::Integer, ""),
+        _ if field.role == Role::Key && field.unit.is_empty() => return (Show::Integer, ""),
         _ => {}
     }
     if look.exact && field.kind != ColumnType::F64 {
