@@ -136,7 +136,7 @@ impl RecordBuilder {
         self.body.cells.truncate(cells);
         self.body.absent.truncate(cells.div_ceil(64));
         if let Some(last) = self.body.absent.last_mut()
-            && cells % 64 != 0
+            && !cells.is_multiple_of(64)
         {
             *last &= (1 << (cells % 64)) - 1;
         }

@@ -49,5 +49,5 @@ macro_rules! archived {
 
 archived!(SegmentDescription, put_description, take_description);
 archived!(Schema, put_schema, take_schema);
-archived!(Gap, put_gap, take_gap);
+archived!(Vec<Gap>, put_gaps, take_gaps);
 archived!(ClockOffset, put_clock, take_clock);

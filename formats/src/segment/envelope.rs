@@ -34,16 +34,16 @@ pub enum ChunkKind {
     Block = 3,
     /// Records that are not in a block yet.
     Journal = 4,
-    /// A gap.
-    Gap = 5,
+    /// The gaps that one commit brought.
+    Gaps = 5,
     /// A clock offset.
     Clock = 6,
 }
 
 impl ChunkKind {
     fn of(byte: u8) -> Option<ChunkKind> {
-        use ChunkKind::{Block, Clock, Description, Gap, Journal, Schema};
-        [Description, Schema, Block, Journal, Gap, Clock].into_iter().find(|k| *k as u8 == byte)
+        use ChunkKind::{Block, Clock, Description, Gaps, Journal, Schema};
+        [Description, Schema, Block, Journal, Gaps, Clock].into_iter().find(|k| *k as u8 == byte)
     }
 }
 

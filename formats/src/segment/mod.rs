@@ -21,7 +21,7 @@ mod salvage;
 mod write;
 
 pub use describe::SegmentDescription;
-pub(crate) use describe::{put_clock, put_gap};
+pub(crate) use describe::{put_clock, put_gaps};
 pub use envelope::{ChunkKind, EnvelopeError};
 pub use index::IndexEntry;
 pub use journal::JournalReader;

@@ -1,6 +1,6 @@
 //! Reads a segment, in whatever state it is.
 
-use super::describe::{take_clock, take_description, take_gap, take_schema};
+use super::describe::{take_clock, take_description, take_gaps, take_schema};
 use super::envelope::{ChunkKind, Envelope, EnvelopeError, chunk_key};
 use super::guard::{Guarded, guarded};
 use super::index::IndexEntry;
@@ -371,13 +371,18 @@ impl SegmentView {
     /// The gaps that were recorded in this segment.
     ///
     /// # Errors
-    /// When one is damaged.
+    /// When some are damaged.
     pub fn gaps(&self) -> Result<Vec<Gap>, SegmentError> {
+        let kind = ChunkKind::Gaps;
+        let mut decompressor = Decompressor::default();
+        let mut archive = Vec::new();
         let mut gaps = Vec::new();
-        for id in self.ids(ChunkKind::Gap)? {
-            let archive = self.whole(ChunkKind::Gap, id)?;
-            let kind = ChunkKind::Gap;
-            gaps.push(take_gap(&archive).map_err(|why| SegmentError::Chunk { kind, id, why })?);
+        for id in self.ids(kind)? {
+            let frame = self.whole(kind, id)?;
+            let damaged = |why| SegmentError::Block { id, why };
+            decompressor.open(&frame, "gaps", &mut archive).map_err(damaged)?;
+            let damaged = |why| SegmentError::Chunk { kind, id, why };
+            gaps.extend(take_gaps(&archive).map_err(damaged)?);
         }
         Ok(gaps)
     }

@@ -9,7 +9,7 @@ use crate::gap::{Gap, GapCause};
 use crate::ring::Ring;
 use crate::schema::Schema;
 use crate::segment::{
-    Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter, put_clock, put_gap,
+    Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter, put_clock, put_gaps,
 };
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -44,7 +44,7 @@ pub struct RingWriter {
 struct Segment {
     writer: SegmentWriter,
     next_block: u64,
-    next_gap: u64,
+    next_gaps: u64,
     next_journal: u64,
     next_clock: u64,
     /// The newest offset of the clocks that it has.
@@ -190,8 +190,11 @@ impl RingWriter {
             .put_journal(&self.tables, &mut self.compressor, &mut self.block, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         segment.drop_covered(&self.tables, &mut self.batch);
-        let gaps = segment.put_gaps(&self.gaps, &self.tables, &self.disk_error, &mut self.batch);
-        gaps.map_err(|error| disk_error("write", &path, error))?;
+        let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
+        let gaps = self.gaps.iter().cloned().chain(of_disk).collect();
+        segment
+            .put_gaps(gaps, &mut self.compressor, &mut self.batch)
+            .map_err(|error| disk_error("write", &path, error))?;
         if !self.batch.is_empty() {
             commit.evicted += make_room(
                 &mut self.ring,
@@ -238,7 +241,7 @@ impl RingWriter {
         self.segment = Some(Segment {
             writer,
             next_block: 0,
-            next_gap: 0,
+            next_gaps: 0,
             next_journal: 0,
             next_clock: 0,
             offset_ns: clock.offset_ns,
@@ -376,28 +379,35 @@ impl Segment {
     /// Adds the gaps that wait, and one for each table that a failing disk cost samples.
     fn put_gaps(
         &mut self,
-        gaps: &[Gap],
-        tables: &[Table],
-        disk_error: &Option<String>,
+        gaps: Vec<Gap>,
+        compressor: &mut Compressor,
         batch: &mut Batch,
-    ) -> Result<(), rkyv::rancor::Error> {
-        let lost = tables.iter().filter_map(|table| {
-            let (lost, from_ns) = table.lost?;
-            Some(Gap {
-                table: table.schema.name.clone(),
-                cause: GapCause::Disk,
-                from_ns,
-                to_ns: table.last_lost_ns,
-                lost,
-                detail: disk_error.clone().unwrap_or_default(),
-            })
-        });
-        for gap in gaps.iter().cloned().chain(lost) {
-            batch.put(ChunkKind::Gap, self.next_gap, &put_gap(&gap)?);
-            self.next_gap += 1;
+    ) -> Result<(), String> {
+        if gaps.is_empty() {
+            return Ok(());
         }
+        let archive = put_gaps(&gaps).map_err(|error| error.to_string())?;
+        let mut frame = Vec::new();
+        compressor.frame(&[&archive], &mut frame).map_err(|error| error.to_string())?;
+        batch.put(ChunkKind::Gaps, self.next_gaps, &frame);
+        self.next_gaps += 1;
         Ok(())
     }
+}
+
+/// The gap of each table that a failing disk cost samples.
+fn gaps_of_disk(tables: &[Table], error: &Option<String>) -> impl Iterator<Item = Gap> {
+    tables.iter().filter_map(move |table| {
+        let (lost, from_ns) = table.lost?;
+        Some(Gap {
+            table: table.schema.name.clone(),
+            cause: GapCause::Disk,
+            from_ns,
+            to_ns: table.last_lost_ns,
+            lost,
+            detail: error.clone().unwrap_or_default(),
+        })
+    })
 }
 
 /// Deletes old segments until what a commit needs fits. A ring in which only the active segment is
