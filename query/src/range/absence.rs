@@ -41,9 +41,22 @@ pub fn explain(
         let what = format!("no row of {name} in {asked} passes -w {}", filters.join(", "));
         return Ok(QueryError::NoData { what, there });
     }
-    let there = match context.recording.table(name)? {
+    let mut there = match context.recording.table(name)? {
         Some(table) => format!("{name} spans {}", between(table.span.0, table.span.1)),
-        None => format!("{name} has no rows at all"),
+        None => format!("{name} has no rows as they were sent"),
     };
+    if let Some(first) = start_of_tiers(context)? {
+        there.push_str(&format!("; tiers reach back to {}", show_precise(first, zone)));
+    }
     Ok(QueryError::NoData { what: format!("{name} has no rows in {asked}"), there })
+}
+
+/// Wall time of the first row of a tier, where the ring does not reach back as far.
+fn start_of_tiers(context: &Context) -> Result<Option<i64>, QueryError> {
+    let segments = context.recording.segments()?;
+    let first = |of_tier: bool| {
+        let spans = segments.iter().filter(|segment| (segment.tier_ns > 0) == of_tier);
+        spans.filter_map(|segment| Some(segment.span?.0)).min()
+    };
+    Ok(first(true).filter(|tier| first(false).is_none_or(|ring| *tier < ring)))
 }

@@ -6,5 +6,6 @@ mod answers;
 mod errors;
 mod export;
 mod pages;
+mod rings;
 mod shows;
 mod support;

@@ -103,7 +103,7 @@ pub fn record() -> Recorded {
 }
 
 /// A boot time whose wall time is 50 ms behind a full ten seconds.
-fn first_boot_time() -> u64 {
+pub fn first_boot_time() -> u64 {
     let offset = ClockOffset::now().offset_ns;
     let ten = 10 * SECOND_NS.cast_signed();
     (ten - offset.rem_euclid(ten)).cast_unsigned() + SECOND_NS / 20

@@ -1,0 +1,110 @@
+//! The ticks of the span, read a window at a time as they are looked at.
+
+use super::frame::Frame;
+use super::gather::{Warn, Window, gather};
+use crate::error::{Outcome, QueryError};
+use crate::question::Step;
+use nodemon_formats::reader::Recording;
+use std::ops::RangeInclusive;
+
+/// Ticks that are read at once: few enough to be there at once, enough to read each block once.
+const WINDOW_TICKS: i64 = 64;
+
+/// Every tick of a span.
+pub struct Reel<'a> {
+    recording: &'a Recording,
+    step: Step,
+    ticks: RangeInclusive<i64>,
+    /// Number of the first tick of `frames`.
+    first: i64,
+    frames: Vec<Frame>,
+    outcome: Outcome,
+}
+
+/// Which way time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// As it went.
+    Forward,
+    /// Against it.
+    Back,
+}
+
+impl<'a> Reel<'a> {
+    /// The ticks that touch `[from, to)`.
+    pub fn new(recording: &'a Recording, step: Step, from: i64, to: i64) -> Reel<'a> {
+        let ticks = step.of(from)..=step.of(to.saturating_sub(1));
+        Reel { recording, step, ticks, first: 0, frames: Vec::new(), outcome: Outcome::Complete }
+    }
+
+    /// Numbers of the ticks.
+    pub fn ticks(&self) -> RangeInclusive<i64> {
+        self.ticks.clone()
+    }
+
+    /// The length of a tick.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Whether damaged data was left out of what has been read.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// What was recorded of a tick.
+    ///
+    /// # Errors
+    /// When the recording cannot be read.
+    pub fn frame(&mut self, tick: i64, warn: Warn<'_>) -> Result<&Frame, QueryError> {
+        let at = |first: i64| usize::try_from(tick - first).unwrap_or(usize::MAX);
+        if at(self.first) >= self.frames.len() {
+            let first = tick.div_euclid(WINDOW_TICKS) * WINDOW_TICKS;
+            let window = Window { step: self.step, first, count: WINDOW_TICKS as usize };
+            let (frames, outcome) = gather(self.recording, window, warn)?;
+            self.outcome = self.outcome.and(outcome);
+            (self.first, self.frames) = (first, frames);
+        }
+        Ok(&self.frames[at(self.first)])
+    }
+
+    /// The next tick that is worth a look. Of time without data that is the first tick only.
+    ///
+    /// # Errors
+    /// When the recording cannot be read.
+    pub fn next(
+        &mut self,
+        tick: i64,
+        direction: Direction,
+        warn: Warn<'_>,
+    ) -> Result<Option<i64>, QueryError> {
+        let was_empty = self.frame(tick, warn)?.is_empty();
+        let mut next = tick;
+        loop {
+            next = match direction {
+                Direction::Forward => next + 1,
+                Direction::Back => next - 1,
+            };
+            if !self.ticks.contains(&next) {
+                return Ok(None);
+            }
+            let step = self.step;
+            let frame = self.frame(next, warn)?;
+            if !frame.is_empty() || !was_empty {
+                return Ok(Some(next));
+            }
+            // A night without a recorder is not looked through tick by tick.
+            let gaps = frame.gaps.iter().filter(|gap| gap.table.is_empty());
+            match direction {
+                Direction::Forward => {
+                    let end = gaps.map(|gap| gap.missing.to).max().unwrap_or(frame.to);
+                    next = next.max(step.of(end) - 1);
+                }
+                Direction::Back => {
+                    let start = gaps.map(|gap| gap.missing.from).min().unwrap_or(frame.from);
+                    next = next.min(step.of(start) + 1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! When and where, what is missing, and what happened.
+
+use super::{BAD, FAINT, NAME, PLAIN, View, WARN};
+use crate::replay::frame::{Frame, TableGap};
+use crate::time::{Stamp, show_duration, show_instant};
+use ratatui::text::{Line, Span};
+
+/// The first line, and one for each gap that touches the tick.
+pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
+    let step = frame.to - frame.from;
+    let stamp = Stamp::of(frame.from, &view.zone);
+    let mut spans = vec![
+        Span::styled(format!("{} {}", stamp.text(digits(step)), stamp.zone()), NAME),
+        Span::styled(format!(" + {}  ", show_duration(step)), FAINT),
+        Span::styled(view.host.clone(), NAME),
+    ];
+    if let Some(load) = frame.load.first() {
+        let averages = load.averages.iter().flatten().map(|load| format!(" {load:.2}"));
+        spans.push(Span::styled(format!("  load{}", averages.collect::<String>()), PLAIN));
+        if let Some(tasks) = load.tasks {
+            spans.push(Span::styled(format!("  {tasks:.0} tasks"), PLAIN));
+        }
+    }
+    let mut lines = vec![Line::from(spans)];
+    lines.extend(frame.gaps.iter().take(3).map(|gap| of_gap(gap, view)));
+    if frame.gaps.len() > 3 {
+        lines.push(Line::styled(format!("gaps: {} more", frame.gaps.len() - 3), BAD));
+    }
+    lines
+}
+
+/// Digits of the fraction of a second that tell ticks apart.
+fn digits(step: i64) -> usize {
+    match step {
+        step if step % 1_000_000_000 == 0 => 0,
+        step if step % 1_000_000 == 0 => 3,
+        step if step % 1_000 == 0 => 6,
+        _ => 9,
+    }
+}
+
+fn of_gap(gap: &TableGap, view: &View) -> Line<'static> {
+    let whose = if gap.table.is_empty() { "everything" } else { &gap.table };
+    let missing = &gap.missing;
+    let until = show_instant(missing.to, &view.zone);
+    let length = show_duration(missing.to - missing.from);
+    Line::styled(format!("gap: {whose}, {length} until {until}: {}", missing.why()), BAD)
+}
+
+/// What happened in the tick: up to `most` lines.
+pub fn events(frame: &Frame, view: &View, most: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for event in frame.events.iter().take(most) {
+        let clock = Stamp::of(event.time, &view.zone).clock(6);
+        let mut text = format!("{clock} {} ", event.text);
+        if let Some((cut, _)) = text.char_indices().nth(view.width.saturating_sub(12)) {
+            text.truncate(cut);
+        }
+        let name = Span::styled(format!("{:<11} ", event.table.to_uppercase()), NAME);
+        lines.push(Line::from(vec![name, Span::styled(text, WARN)]));
+    }
+    if frame.events.len() > most {
+        lines.push(Line::styled(format!("{} more events", frame.events.len() - most), WARN));
+    }
+    lines
+}
