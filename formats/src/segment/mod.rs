@@ -12,21 +12,25 @@
 
 mod describe;
 mod envelope;
+mod error;
 mod guard;
 mod index;
 mod journal;
 mod overlay;
 mod read;
 mod salvage;
+mod view;
 mod write;
 
 pub use describe::SegmentDescription;
 pub(crate) use describe::{put_clock, put_gaps};
 pub use envelope::{ChunkKind, EnvelopeError};
+pub use error::SegmentError;
 pub use index::IndexEntry;
 pub use journal::JournalReader;
 pub(crate) use journal::put_record;
-pub use read::{Access, SegmentError, SegmentReader, SegmentView};
+pub use read::{Access, SegmentReader};
+pub use view::SegmentView;
 pub use write::{Batch, SegmentWriter};
 
 use redb::TableDefinition;

@@ -5,7 +5,8 @@ use super::envelope::{ChunkKind, Envelope, chunk_key, pieces_of};
 use super::index::IndexEntry;
 use super::{CACHE_BYTES, CHUNKS, INDEX, SegmentDescription, file_name};
 use crate::schema::Schema;
-use redb::{Builder, ConcurrencyMode, Database};
+use redb::backends::FileBackend;
+use redb::{Builder, ConcurrencyMode, Database, StorageBackend};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -88,13 +89,26 @@ impl SegmentWriter {
     /// # Errors
     /// What the disk or redb says.
     pub fn create(dir: &Path, description: &SegmentDescription) -> Result<Self, redb::Error> {
+        SegmentWriter::create_over(dir, description, FileBackend::new)
+    }
+
+    /// The same, over what `backend` makes of the file.
+    ///
+    /// # Errors
+    /// As [`SegmentWriter::create`].
+    pub fn create_over<B: StorageBackend>(
+        dir: &Path,
+        description: &SegmentDescription,
+        backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
+    ) -> Result<Self, redb::Error> {
         let path = dir.join(file_name(description.number));
         let temporary = path.with_extension("redb.tmp");
-        let written = Self::create_at(&temporary, description).and_then(|(database, file)| {
-            std::fs::rename(&temporary, &path)?;
-            File::open(dir)?.sync_all()?;
-            Ok(SegmentWriter { database, path, file })
-        });
+        let written =
+            Self::create_at(&temporary, description, backend).and_then(|(database, file)| {
+                std::fs::rename(&temporary, &path)?;
+                File::open(dir)?.sync_all()?;
+                Ok(SegmentWriter { database, path, file })
+            });
         if written.is_err() {
             // Nothing of it is worth keeping; a leftover is removed at the next start.
             let _ = std::fs::remove_file(&temporary);
@@ -102,9 +116,10 @@ impl SegmentWriter {
         written
     }
 
-    fn create_at(
+    fn create_at<B: StorageBackend>(
         path: &Path,
         description: &SegmentDescription,
+        backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
     ) -> Result<(Database, File), redb::Error> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true).mode(0o600);
@@ -113,7 +128,7 @@ impl SegmentWriter {
         let database = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-            .create_file(file)?;
+            .create_with_backend(backend(file)?)?;
         let mut batch = Batch::default();
         let archive = put_description(description).map_err(|_| out_of_memory())?;
         batch.put(ChunkKind::Description, 0, &archive);

@@ -1,5 +1,6 @@
 //! Turns records into blocks, blocks into segments, segments into a ring.
 
+mod active_segment;
 mod options;
 mod ring_writer;
 mod since_last_run;
@@ -92,6 +93,8 @@ pub struct RecordingWriter {
     clock: ClockOffset,
     raw: RingWriter,
     tiers: Vec<Tier>,
+    /// What each number stands for.
+    schemas: Vec<Schema>,
 }
 
 impl RecordingWriter {
@@ -119,11 +122,22 @@ impl RecordingWriter {
             raw.gap(last.gap);
             clock = last.clock.unwrap_or(clock);
         }
-        Ok(RecordingWriter { options, _lock: lock, clock, raw, tiers })
+        Ok(RecordingWriter { options, _lock: lock, clock, raw, tiers, schemas: Vec::new() })
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.
+    ///
+    /// A segment has one table of a name. So a table that is known under the same name, with
+    /// another interval or other columns, ends the segment; an error of the disk becomes a gap, as
+    /// with any commit.
     pub fn add_table(&mut self, schema: Schema) -> u32 {
+        if let Some(number) = self.schemas.iter().rposition(|known| known.name == schema.name) {
+            if self.schemas.get(number) == Some(&schema) {
+                return number as u32;
+            }
+            let _ = self.commit_and(true);
+        }
+        self.schemas.push(schema.clone());
         self.tiers.iter_mut().for_each(|tier| tier.add_table(&schema));
         self.raw.add_table(schema)
     }

@@ -1,5 +1,6 @@
 //! Writes tables into the ring of one directory: blocks, journal, commits, rotation.
 
+use super::active_segment::Segment;
 use super::options::segment_size_bytes;
 use super::table::Table;
 use super::{Commit, WriteError, WriterOptions, WriterStats};
@@ -8,10 +9,7 @@ use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::ring::Ring;
 use crate::schema::Schema;
-use crate::segment::{
-    Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter, put_clock, put_gaps,
-};
-use std::collections::VecDeque;
+use crate::segment::{Batch, SegmentDescription, SegmentWriter};
 use std::fmt::Display;
 use std::path::Path;
 
@@ -38,30 +36,6 @@ pub struct RingWriter {
     compressor: Compressor,
     batch: Batch,
     block: Vec<u8>,
-}
-
-/// The segment under construction.
-struct Segment {
-    writer: SegmentWriter,
-    next_block: u64,
-    next_gaps: u64,
-    next_journal: u64,
-    next_clock: u64,
-    /// The newest offset of the clocks that it has.
-    offset_ns: i64,
-    /// Journal entries that still hold records of no block, oldest first.
-    journal: VecDeque<LiveEntry>,
-    is_full: bool,
-    /// Whether anything but the description was ever committed.
-    is_used: bool,
-}
-
-/// A journal entry.
-struct LiveEntry {
-    id: u64,
-    pieces: u8,
-    /// For each table in it, the number of its last record.
-    tables: Vec<(u32, u64)>,
 }
 
 impl RingWriter {
@@ -238,17 +212,7 @@ impl RingWriter {
         };
         let writer = SegmentWriter::create(&dir, &description)
             .map_err(|error| disk_error("create a segment in", &dir, error))?;
-        self.segment = Some(Segment {
-            writer,
-            next_block: 0,
-            next_gaps: 0,
-            next_journal: 0,
-            next_clock: 0,
-            offset_ns: clock.offset_ns,
-            journal: VecDeque::new(),
-            is_full: false,
-            is_used: false,
-        });
+        self.segment = Some(Segment::new(writer, clock));
         Ok(())
     }
 
@@ -307,91 +271,6 @@ impl RingWriter {
     /// Changes what the directory may take on disk, from the next commit on.
     pub fn set_bound(&mut self, bound_bytes: u64) {
         self.bound_bytes = bound_bytes;
-    }
-}
-
-impl Segment {
-    /// Records the offset of the clocks where it is not the one that the segment knows.
-    fn note_clock(&mut self, clock: ClockOffset, batch: &mut Batch) {
-        if clock.offset_ns != self.offset_ns
-            && let Ok(archive) = put_clock(&clock)
-        {
-            batch.put(ChunkKind::Clock, self.next_clock, &archive);
-            self.next_clock += 1;
-            self.offset_ns = clock.offset_ns;
-        }
-    }
-
-    fn put_block(&mut self, number: u32, table: &Table, block: &[u8], batch: &mut Batch) {
-        let id = self.next_block;
-        self.next_block += 1;
-        let pieces = batch.put(ChunkKind::Block, id, block);
-        let times = &table.rows.times;
-        batch.index(IndexEntry {
-            table: number,
-            id,
-            first_ns: times.first().copied().unwrap_or(0),
-            last_ns: times.last().copied().unwrap_or(0),
-            records: table.records,
-            rows: times.len() as u32,
-            size_bytes: block.len() as u32,
-            pieces,
-        });
-    }
-
-    /// Adds a journal entry with what came since the last commit and is in no block.
-    fn put_journal(
-        &mut self,
-        tables: &[Table],
-        compressor: &mut Compressor,
-        scratch: &mut Vec<u8>,
-        batch: &mut Batch,
-    ) -> Result<(), crate::block::BlockError> {
-        let with_records =
-            || tables.iter().enumerate().filter(|(_, table)| !table.journal.is_empty());
-        let sections: Vec<&[u8]> = with_records().map(|(_, table)| &table.journal[..]).collect();
-        if sections.is_empty() {
-            return Ok(());
-        }
-        scratch.clear();
-        compressor.frame(&sections, scratch)?;
-        let id = self.next_journal;
-        self.next_journal += 1;
-        let pieces = batch.put(ChunkKind::Journal, id, scratch);
-        let tables = with_records().map(|(number, table)| (number as u32, table.records)).collect();
-        self.journal.push_back(LiveEntry { id, pieces, tables });
-        Ok(())
-    }
-
-    /// Takes journal entries away whose records are all in blocks.
-    fn drop_covered(&mut self, tables: &[Table], batch: &mut Batch) {
-        let is_covered =
-            |(number, last): &(u32, u64)| *last <= tables[*number as usize].sealed_records;
-        self.journal.retain(|entry| {
-            let covered = entry.tables.iter().all(is_covered);
-            if covered {
-                batch.remove_journal(entry.id, entry.pieces);
-            }
-            !covered
-        });
-    }
-
-    /// Adds the gaps that wait, and one for each table that a failing disk cost samples.
-    fn put_gaps(
-        &mut self,
-        gaps: Vec<Gap>,
-        compressor: &mut Compressor,
-        batch: &mut Batch,
-    ) -> Result<(), String> {
-        if gaps.is_empty() {
-            return Ok(());
-        }
-        let archive = put_gaps(&gaps).map_err(|error| error.to_string())?;
-        let mut frame = Vec::new();
-        compressor.frame(&[&archive], &mut frame).map_err(|error| error.to_string())?;
-        batch.put(ChunkKind::Gaps, self.next_gaps, &frame);
-        self.next_gaps += 1;
-        Ok(())
     }
 }
 

@@ -1,0 +1,53 @@
+//! Why a segment, or a part of it, cannot be read.
+
+use super::envelope::{ChunkKind, EnvelopeError};
+use crate::block::BlockError;
+use std::io;
+
+/// Why a segment, or a part of it, cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The file cannot be opened or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// redb cannot make sense of the file, and no chunk could be found in it either.
+    #[error("{0}")]
+    Database(String),
+    /// A chunk is damaged.
+    #[error("{kind:?} {id}: {why}")]
+    Chunk {
+        /// What it held.
+        kind: ChunkKind,
+        /// Its number.
+        id: u64,
+        /// What is wrong.
+        why: EnvelopeError,
+    },
+    /// A chunk is not there.
+    #[error("{kind:?} {id} is missing")]
+    Missing {
+        /// What it held.
+        kind: ChunkKind,
+        /// Its number.
+        id: u64,
+    },
+    /// A block is damaged inside.
+    #[error("block {id}: {why}")]
+    Block {
+        /// Its number.
+        id: u64,
+        /// What is wrong.
+        why: BlockError,
+    },
+    /// A newer nodemon wrote it.
+    #[error("it has format version {0}")]
+    Newer(u32),
+}
+
+/// An error of redb's as one of a segment.
+pub fn redb_error(error: impl Into<redb::Error>) -> SegmentError {
+    match error.into() {
+        redb::Error::Io(error) => SegmentError::Io(error),
+        error => SegmentError::Database(error.to_string()),
+    }
+}
