@@ -180,8 +180,9 @@ impl Processes {
     /// Takes up the processes that are new. Those that are gone are noticed when they are read.
     fn notice(&mut self, now_ns: u64) -> Result<(), SourceError> {
         let Processes { pids, tools, tracked, .. } = self;
-        let Some(pids) = pids.changed(now_ns)? else { return Ok(()) };
-        let mut at = 0;
+        let pids = pids.look(now_ns)?;
+        let Some(&first) = pids.first() else { return Ok(()) };
+        let mut at = tracked.partition_point(|process| process.pid < first);
         for &pid in pids {
             while tracked.get(at).is_some_and(|process| process.pid < pid) {
                 at += 1;

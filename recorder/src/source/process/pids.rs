@@ -1,9 +1,12 @@
 //! Which processes there are.
 //!
-//! Listing procfs costs the kernel 1.6 µs a process once a second. The pid that was given out last
-//! stands at the end of `/proc/loadavg` and costs 1 µs in all, so the list is read again only when
-//! that pid has moved. That a process ended is seen when it is read.
+//! Listing procfs costs the kernel 1.6 µs a process once a second. But pids are given out in
+//! ascending order, and the one that was given out last stands at the end of `/proc/loadavg`, which
+//! costs 1 µs in all: what is new since the last sample is between the two, and asking a pid for
+//! its clock tells in 0.2 µs whether it is a process. So procfs is listed seldom. That a process
+//! ended is seen when it is read.
 
+use super::cpu_clock;
 use crate::parse::{leading_u64, rsplit_once};
 use crate::procfile::{ProcFile, Rendering};
 use crate::source::SourceError;
@@ -12,34 +15,39 @@ use rustix::fs::{Mode, OFlags, RawDir, SeekFrom, seek};
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
-/// The list is read every so often in any case: a checkpoint that is restored chooses its pids
+/// Procfs is listed every so often in any case: a checkpoint that is restored chooses its pids
 /// (`clone3` with `set_tid`), which moves nothing.
 const LIST_EVERY_NS: u64 = 10_000_000_000;
-/// A pid is given out a moment before its process can be seen, so the list is read again for this
-/// long after the last pid has moved.
+/// A pid is given out a moment before its process can be seen, so each is looked at for this long.
 const SETTLE_NS: u64 = 1_500_000_000;
+/// It is also listed when more pids than these were given out since everything had settled, and
+/// more than there are processes.
+const FEW_PIDS: u32 = 256;
 /// Bytes that directory entries are read into: about 1,000 processes at once.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// The processes that were there when it was last asked.
+/// Finds the processes that are new.
 #[derive(Debug)]
 pub struct Pids {
     root: PathBuf,
     directory: OwnedFd,
     buffer: Vec<MaybeUninit<u8>>,
-    pids: Vec<u32>,
+    found: Vec<u32>,
     limit: usize,
     left_out: usize,
     loadavg: Option<ProcFile>,
-    last_pid: u64,
-    moved_ns: u64,
+    /// Every process up to this pid could be seen when it was looked at.
+    settled: u32,
+    /// The pid that was the last at some time.
+    settling: Option<(u32, u64)>,
     list_at_ns: u64,
+    listed: usize,
 }
 
 impl Pids {
     /// The processes of the procfs at `root`, the `limit` lowest pids of them. `same_namespace`
-    /// says whether its pids are those of this process's pid namespace: only then is the last pid
-    /// in `loadavg`, which is the reader's, one of them.
+    /// says whether its pids are those of this process's pid namespace: only then are clocks and
+    /// the last pid in `loadavg`, which are the reader's, those of its processes.
     ///
     /// # Errors
     /// [`SourceError::Read`] when the directory cannot be opened.
@@ -52,13 +60,14 @@ impl Pids {
             root: root.to_owned(),
             directory,
             buffer: vec![MaybeUninit::uninit(); BUFFER_BYTES],
-            pids: Vec::new(),
+            found: Vec::new(),
             limit,
             left_out: 0,
             loadavg: loadavg.ok().filter(|_| same_namespace),
-            last_pid: 0,
-            moved_ns: 0,
+            settled: 0,
+            settling: None,
             list_at_ns: 0,
+            listed: 0,
         })
     }
 
@@ -67,32 +76,61 @@ impl Pids {
         self.left_out
     }
 
-    /// The pids there are, ascending, or `None` when there cannot be a new one since the last call.
+    /// Pids of processes, ascending: all that are new since the last call are among them.
     ///
     /// # Errors
     /// [`SourceError::Read`] when the directory cannot be read.
-    pub fn changed(&mut self, now_ns: u64) -> Result<Option<&[u32]>, SourceError> {
-        let last_pid = self.last_pid();
-        if last_pid.is_none_or(|last_pid| last_pid != self.last_pid) {
-            self.moved_ns = now_ns;
-            self.last_pid = last_pid.unwrap_or(0);
+    pub fn look(&mut self, now_ns: u64) -> Result<&[u32], SourceError> {
+        self.found.clear();
+        let last = self.last_pid();
+        match last {
+            Some(last) if now_ns < self.list_at_ns && self.is_near(last) => {
+                let new = self.settled.saturating_add(1)..=last;
+                self.found.extend(new.filter(|&pid| cpu_clock::cpu_ns(pid).is_some()));
+            }
+            _ => {
+                self.list()?;
+                self.listed = self.found.len();
+                self.list_at_ns = now_ns + LIST_EVERY_NS;
+            }
         }
-        if now_ns >= self.moved_ns.saturating_add(SETTLE_NS) && now_ns < self.list_at_ns {
-            return Ok(None);
+        if let Some(last) = last {
+            self.settle(last, now_ns);
         }
-        self.list()?;
-        self.list_at_ns = now_ns + LIST_EVERY_NS;
-        Ok(Some(&self.pids))
+        Ok(&self.found)
     }
 
-    fn last_pid(&mut self) -> Option<u64> {
+    /// Whether so few pids were given out that looking at each is cheaper than a list. When they
+    /// have started again from below, that is not so.
+    fn is_near(&self, last: u32) -> bool {
+        let few = self.listed.max(FEW_PIDS as usize);
+        last.checked_sub(self.settled).is_some_and(|given| given as usize <= few)
+    }
+
+    fn settle(&mut self, last: u32, now_ns: u64) {
+        if last < self.settled {
+            // They start again from below. What was not to be seen yet is found by another list.
+            self.settled = last;
+            self.settling = None;
+            self.list_at_ns = now_ns + SETTLE_NS;
+        }
+        match self.settling {
+            Some((pid, since_ns)) if now_ns >= since_ns.saturating_add(SETTLE_NS) => {
+                self.settled = pid;
+                self.settling = (last != pid).then_some((last, now_ns));
+            }
+            None if last != self.settled => self.settling = Some((last, now_ns)),
+            _ => {}
+        }
+    }
+
+    fn last_pid(&mut self) -> Option<u32> {
         let text = self.loadavg.as_mut()?.read().ok()?;
         let (_, last_pid) = rsplit_once(text.trim_ascii_end(), b' ')?;
-        leading_u64(last_pid).map(|(pid, _)| pid)
+        leading_u64(last_pid).and_then(|(pid, _)| u32::try_from(pid).ok())
     }
 
     fn list(&mut self) -> Result<(), SourceError> {
-        self.pids.clear();
         self.left_out = 0;
         let failed = |error| SourceError::read(&self.root, error);
         seek(&self.directory, SeekFrom::Start(0)).map_err(failed)?;
@@ -103,15 +141,15 @@ impl Pids {
             if let Some((pid, [])) = leading_u64(name)
                 && let Ok(pid) = u32::try_from(pid)
             {
-                if self.pids.len() < self.limit {
-                    self.pids.push(pid);
+                if self.found.len() < self.limit {
+                    self.found.push(pid);
                 } else {
                     self.left_out += 1;
                 }
             }
         }
         // procfs gives them in this order; a directory that a test made does not.
-        self.pids.sort_unstable();
+        self.found.sort_unstable();
         Ok(())
     }
 }
@@ -120,54 +158,85 @@ impl Pids {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::{LIST_EVERY_NS, Pids};
+    use super::{LIST_EVERY_NS, Pids, SETTLE_NS};
     use std::path::Path;
-    use std::process::Command;
+    use std::process::{Child, Command};
+
+    fn sleeping() -> Child {
+        Command::new("sleep").arg("100").spawn().unwrap()
+    }
+
+    fn ended(mut child: Child) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 
     #[test]
-    fn a_new_process_is_listed_and_a_quiet_machine_is_not_listed_again() {
+    fn a_directory_is_listed_in_order_and_what_is_no_process_is_passed_over() {
         let dir = tempfile::tempdir().unwrap();
-        let loadavg = |last: u32| {
-            let text = format!("0.00 0.00 0.00 1/90 {last}\n");
-            std::fs::write(dir.path().join("loadavg"), text).unwrap();
-        };
-        let second = 1_000_000_000;
         for name in ["1", "42", "7", "self", "4x", "sys", "99999999999"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        loadavg(42);
-        let mut pids = Pids::open(dir.path(), 100, true).unwrap();
-        let mut listed = |now_ns| pids.changed(now_ns).unwrap().map(<[u32]>::to_vec);
-        assert_eq!(listed(100 * second), Some(vec![1, 7, 42]));
-        assert_eq!(listed(101 * second), Some(vec![1, 7, 42]), "42 might not have been visible");
-        assert_eq!(listed(102 * second), None);
-        std::fs::create_dir(dir.path().join("43")).unwrap();
-        assert_eq!(listed(103 * second), None, "no pid was given out");
-        loadavg(43);
-        assert_eq!(listed(104 * second), Some(vec![1, 7, 42, 43]));
-        assert_eq!(listed(105 * second), Some(vec![1, 7, 42, 43]));
-        assert_eq!(listed(106 * second), None);
+        let mut pids = Pids::open(dir.path(), 100, false).unwrap();
+        assert_eq!(pids.look(0).unwrap(), [1, 7, 42]);
         std::fs::create_dir(dir.path().join("5")).unwrap();
-        let later = 105 * second + LIST_EVERY_NS;
-        assert_eq!(listed(later), Some(vec![1, 5, 7, 42, 43]), "a chosen pid is found in the end");
+        assert_eq!(pids.look(1).unwrap(), [1, 5, 7, 42], "without clocks it is listed every time");
     }
 
     #[test]
     fn of_too_many_processes_the_lowest_are_kept_and_the_rest_is_counted() {
         let mut pids = Pids::open(Path::new("/proc"), 2, true).unwrap();
-        assert_eq!(pids.changed(0).unwrap(), Some(&[1, 2][..]));
+        assert_eq!(pids.look(0).unwrap(), [1, 2]);
         assert!(pids.left_out() > 0);
     }
 
     #[test]
-    fn a_real_process_is_found_by_the_pid_that_moved() {
+    fn a_new_process_is_found_without_a_list_and_is_looked_at_until_it_has_settled() {
         let mut pids = Pids::open(Path::new("/proc"), 100_000, true).unwrap();
-        assert!(pids.changed(0).unwrap().unwrap().contains(&std::process::id()));
-        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
-        let listed = pids.changed(1_000_000_000_000).unwrap();
-        let found = listed.is_some_and(|pids| pids.contains(&child.id()));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(found, "a process was started and the list was not read");
+        assert!(pids.look(0).unwrap().contains(&std::process::id()));
+        // From here on nothing but the last pid may lead to a process.
+        let now_ns = 3 * SETTLE_NS;
+        assert!(now_ns < LIST_EVERY_NS);
+        pids.look(now_ns - 1).unwrap();
+        let child = sleeping();
+        for time_ns in [now_ns, now_ns + 1, now_ns + SETTLE_NS] {
+            let found = pids.look(time_ns).unwrap();
+            assert!(found.contains(&child.id()), "{} is not in {found:?}", child.id());
+            assert!(!found.contains(&std::process::id()), "procfs was listed");
+        }
+        pids.look(now_ns + 2 * SETTLE_NS).unwrap();
+        let found = pids.look(now_ns + 3 * SETTLE_NS).unwrap();
+        assert!(!found.contains(&child.id()), "it has settled, and is in {found:?}");
+        ended(child);
+    }
+
+    #[test]
+    fn threads_are_no_processes() {
+        let mut pids = Pids::open(Path::new("/proc"), 100_000, true).unwrap();
+        pids.look(0).unwrap();
+        let (started, wait) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            started.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            stopped.recv().unwrap_err();
+        });
+        let thread_id = wait.recv().unwrap().cast_unsigned();
+        assert!(!pids.look(1).unwrap().contains(&thread_id));
+        drop(stop);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn when_pids_start_again_from_below_procfs_is_listed() {
+        let mut pids = Pids::open(Path::new("/proc"), 100_000, true).unwrap();
+        pids.look(0).unwrap();
+        pids.settled = u32::MAX;
+        let child = sleeping();
+        assert!(pids.look(1).unwrap().contains(&std::process::id()));
+        ended(child);
+        let child = sleeping();
+        assert!(pids.look(2).unwrap().contains(&child.id()), "and then it goes on as before");
+        assert!(pids.settled < u32::MAX);
+        ended(child);
     }
 }

@@ -3,6 +3,7 @@
 use super::super::{SOURCE, table};
 use super::{Recorder, Row};
 use crate::allocations;
+use crate::source::trial::Table;
 use crate::source::{Context, Sink};
 use nodemon_formats::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -195,6 +196,69 @@ fn threads_of_the_kernel_are_there_and_have_no_memory() {
     assert_eq!(row.u64("rss_bytes"), 0);
     assert_eq!(row.value("rss_anon_bytes"), Value::Absent);
     assert_eq!(row.u64("uid"), 0);
+}
+
+/// What only the process itself changes, and a process of one thread only while it runs.
+const OWN: [&str; 20] = [
+    "command",
+    "ppid",
+    "uid",
+    "cpu_ns",
+    "user_ns",
+    "system_ns",
+    "run_delay_ns",
+    "voluntary_switches",
+    "involuntary_switches",
+    "minor_faults",
+    "major_faults",
+    "threads",
+    "vsize_bytes",
+    "read_bytes",
+    "write_bytes",
+    "cancelled_write_bytes",
+    "read_chars",
+    "write_chars",
+    "read_calls",
+    "write_calls",
+];
+
+#[test]
+fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood_still() {
+    // One process wakes often, and the others of this machine do what they do.
+    let napping = "while :; do sleep 0.01; done";
+    let mut child = Command::new("sh").args(["-c", napping]).spawn().unwrap();
+    let mut recorder = Recorder::open(&Context::default());
+    let mut compared = 0;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(600) {
+        let remembered = recorder.sample();
+        let fresh = Recorder::open(&Context::default()).sample();
+        let again = recorder.sample();
+        for (keys, _) in &fresh.rows {
+            let keys = [keys[0].to_string(), keys[1].to_string()];
+            let keys = [keys[0].as_str(), keys[1].as_str()];
+            let there = |table: &Table| table.keys().contains(&keys.join(" "));
+            if !there(&remembered) || !there(&again) {
+                continue;
+            }
+            let asleep = |table: &Table| table.value(&keys, "state") == Value::String("S".into());
+            let cpu_ns = |table: &Table| table.u64(&keys, "cpu_ns");
+            let alone = fresh.u64(&keys, "threads") == 1;
+            let stood_still =
+                cpu_ns(&remembered) == cpu_ns(&fresh) && cpu_ns(&fresh) == cpu_ns(&again);
+            if !alone || !stood_still || !asleep(&remembered) || !asleep(&fresh) {
+                continue;
+            }
+            for column in OWN {
+                let (ours, theirs) = (remembered.value(&keys, column), fresh.value(&keys, column));
+                assert_eq!(ours, theirs, "{column} of {keys:?}");
+            }
+            compared += 1;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(compared > 100, "only {compared} rows could be compared");
 }
 
 #[test]
