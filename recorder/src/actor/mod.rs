@@ -17,6 +17,10 @@ mod outbox;
 mod schedule;
 mod source;
 mod supervisor;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trial;
 mod writer;
 
 pub use alert::Alert;

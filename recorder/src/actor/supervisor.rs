@@ -125,3 +125,73 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::trial::{MOODY, context, set_mood};
+    use super::{Opening, Supervisor};
+    use crate::source::Sink;
+    use std::time::Duration;
+
+    fn sink() -> Sink {
+        Sink::new(&(MOODY.tables)())
+    }
+
+    #[test]
+    fn a_sample_that_fails_or_panics_half_way_is_taken_back_and_the_source_let_go_of() {
+        for (mood, told) in [("fail", "a bad mood"), ("panic", "it panicked: the mood is panic")] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut supervisor = Supervisor::new(&MOODY, context(dir.path(), "good"));
+            let mut sink = sink();
+            assert!(matches!(supervisor.open(&mut sink), Opening::Ready(_)));
+            supervisor.sample(&mut sink).unwrap();
+            set_mood(dir.path(), mood);
+            let failure = supervisor.sample(&mut sink).unwrap_err();
+            assert!(failure.error.contains(told), "{mood}: {failure:?}");
+            assert_eq!(failure.retry_in, Duration::from_secs(1));
+            let table = sink.table(0);
+            assert!(!table.is_open());
+            assert_eq!((table.samples(), table.rows()), (2, 4), "{mood}: the good ones stay");
+
+            let Opening::Failed(failure) = supervisor.open(&mut sink) else { panic!("{mood}") };
+            assert_eq!(failure.retry_in, Duration::from_secs(2), "{mood}: it backs off");
+            assert_eq!(sink.table(0).samples(), 2, "{mood}: opening took its half sample back");
+            set_mood(dir.path(), "good");
+            assert!(matches!(supervisor.open(&mut sink), Opening::Ready(_)));
+            assert_eq!(sink.table(0).samples(), 3, "{mood}: opening took a sample");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_at_the_start_stays_off_and_what_goes_away_later_may_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let context = context(dir.path(), "gone");
+        let mut supervisor = Supervisor::new(&MOODY, context.clone());
+        let Opening::Unavailable(why) = supervisor.open(&mut sink()) else { panic!("it is gone") };
+        assert_eq!(why, "mood is not there: it is gone");
+
+        set_mood(dir.path(), "good");
+        let mut supervisor = Supervisor::new(&MOODY, context);
+        assert!(matches!(supervisor.open(&mut sink()), Opening::Ready(_)));
+        set_mood(dir.path(), "gone");
+        assert!(matches!(supervisor.open(&mut sink()), Opening::Failed(_)));
+    }
+
+    #[test]
+    fn a_panic_while_opening_is_a_failure_like_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut supervisor = Supervisor::new(&MOODY, context(dir.path(), "panic on open"));
+        let Opening::Failed(failure) = supervisor.open(&mut sink()) else { panic!("it panicked") };
+        assert_eq!(failure.error, "it panicked: the mood is bad");
+    }
+
+    #[test]
+    fn what_a_source_lacks_is_asked_after_its_first_sample_has_shown_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut supervisor = Supervisor::new(&MOODY, context(dir.path(), "good"));
+        let Opening::Ready(limits) = supervisor.open(&mut sink()) else { panic!("it is good") };
+        assert_eq!(limits, ["limited after 1 samples"]);
+    }
+}

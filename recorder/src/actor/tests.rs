@@ -1,0 +1,243 @@
+//! Real actors on real threads, writing a real recording.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::trial::{MOODY, STEADY, context, set_mood};
+use super::{Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, StartSource, Writer};
+use crate::config::{PlannedSource, exact_duration};
+use crate::overhead::{Overhead, SourceOverhead};
+use crate::source::Descriptor;
+use actix::{Actor, Addr, Arbiter, System};
+use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::reader::{Recording, WallGap};
+use nodemon_formats::writer::{RecordingWriter, WriterOptions};
+use nodemon_formats::{GapCause, Schema};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// A lane and a writer.
+struct Trial {
+    dir: TempDir,
+    lane: Addr<Lane>,
+    writer: Addr<Writer>,
+    writer_thread: Arbiter,
+    overhead: Arc<Overhead>,
+    began_wall_ns: i64,
+}
+
+impl Trial {
+    /// Runs `test` on a lane whose queue holds `queue_size_bytes`.
+    fn run<F: Future<Output = ()>>(queue_size_bytes: u64, test: impl FnOnce(Trial) -> F) {
+        System::new().block_on(async move { test(Trial::start(queue_size_bytes)).await });
+    }
+
+    fn start(queue_size_bytes: u64) -> Trial {
+        let dir = tempfile::tempdir().unwrap();
+        let context = context(dir.path(), "good");
+        let overhead = context.overhead.clone();
+        let options = WriterOptions::new(64 << 20);
+        let recording = RecordingWriter::open(&dir.path().join("recording"), options).unwrap();
+        let writer_thread = Arbiter::new();
+        let counted = overhead.clone();
+        let writer = Writer::start_in_arbiter(&writer_thread.handle(), move |_| {
+            Writer::new(recording, counted)
+        });
+        let lane = Lane::start_thread(
+            c"lane",
+            LaneOptions {
+                writer: writer.clone(),
+                alert: Alert::new().0,
+                context,
+                offset_ns: ClockOffset::now().offset_ns,
+                queue_size_bytes,
+            },
+        );
+        let began_wall_ns = wall_ns();
+        Trial { dir, lane: lane.unwrap(), writer, writer_thread, overhead, began_wall_ns }
+    }
+
+    async fn start_source(&self, descriptor: &'static Descriptor, interval: Duration) -> Opening {
+        let interval_ns = interval.as_nanos() as u64;
+        let table = |schema: Schema| (Schema { interval_ns, ..schema }, true);
+        let tables = (descriptor.tables)().into_iter().map(table).collect();
+        self.lane.send(StartSource(PlannedSource { descriptor, interval, tables })).await.unwrap()
+    }
+
+    fn counts(&self, descriptor: &Descriptor) -> Arc<SourceOverhead> {
+        self.overhead.source(descriptor.name)
+    }
+
+    /// Waits until `descriptor` has taken `more` samples more.
+    async fn wait_for_samples(&self, descriptor: &Descriptor, more: u64) {
+        let counts = self.counts(descriptor);
+        let enough = counts.samples.get() + more;
+        wait_until(&format!("{more} more samples"), || counts.samples.get() >= enough).await;
+    }
+
+    /// Ends everything and opens what was recorded.
+    async fn end(self) -> Ended {
+        self.lane.send(Drain).await.unwrap();
+        let closed = self.writer.send(Close).await.unwrap();
+        closed.last.unwrap();
+        self.writer_thread.stop();
+        let recording = Recording::open(&self.recording()).unwrap();
+        Ended {
+            recording,
+            overhead: self.overhead,
+            began_wall_ns: self.began_wall_ns,
+            _dir: self.dir,
+        }
+    }
+
+    fn recording(&self) -> PathBuf {
+        self.dir.path().join("recording")
+    }
+}
+
+struct Ended {
+    recording: Recording,
+    overhead: Arc<Overhead>,
+    began_wall_ns: i64,
+    _dir: TempDir,
+}
+
+impl Ended {
+    fn stored(&self, table: &str) -> u64 {
+        self.recording.table(table).unwrap().map_or(0, |table| table.rows)
+    }
+
+    fn gaps(&self, table: &str, cause: GapCause) -> Vec<WallGap> {
+        let gaps = self.recording.gaps(Some(table), self.began_wall_ns, i64::MAX).unwrap();
+        gaps.into_iter().filter(|gap| gap.gap.cause == cause).collect()
+    }
+
+    fn lost(&self, table: &str, cause: GapCause) -> u64 {
+        self.gaps(table, cause).iter().map(|gap| gap.gap.lost).sum()
+    }
+}
+
+async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn wall_ns() -> i64 {
+    let now = ClockOffset::now();
+    now.from_ns.cast_signed() + now.offset_ns
+}
+
+#[test]
+fn a_source_that_fails_is_opened_anew_alone_and_the_time_between_is_a_gap_with_the_reason() {
+    Trial::run(1 << 20, |trial| async move {
+        trial.start_source(&STEADY, INTERVAL).await;
+        assert!(matches!(trial.start_source(&MOODY, INTERVAL).await, Opening::Ready(_)));
+        trial.wait_for_samples(&MOODY, 20).await;
+        set_mood(trial.dir.path(), "panic");
+        let counts = trial.counts(&MOODY);
+        wait_until("the panic", || counts.errors.get() == 1).await;
+        let steady_before = trial.counts(&STEADY).samples.get();
+        set_mood(trial.dir.path(), "good");
+        trial.wait_for_samples(&MOODY, 20).await;
+        let steady_meanwhile = trial.counts(&STEADY).samples.get() - steady_before;
+        let ended = trial.end().await;
+
+        let gaps = ended.gaps("moody", GapCause::SourceFailed);
+        let told = |gap: &WallGap| gap.gap.detail.contains("the mood is panic");
+        assert!(gaps.iter().any(told), "no gap says why: {gaps:?}");
+        let first = gaps.iter().map(|gap| gap.from).min().unwrap();
+        let last = gaps.iter().map(|gap| gap.to).max().unwrap();
+        let seconds = (last - first) as f64 / 1e9;
+        assert!((1.0..5.0).contains(&seconds), "it was opened anew after {seconds} s");
+        let (lost, due) = (ended.lost("moody", GapCause::SourceFailed), (seconds * 100.0) as u64);
+        assert!(lost.abs_diff(due) <= 2, "{lost} deadlines counted, {due} were due: {gaps:?}");
+
+        assert!(steady_meanwhile >= 90, "the other took only {steady_meanwhile} samples meanwhile");
+        assert!(ended.gaps("steady", GapCause::SourceFailed).is_empty(), "the other has no gap");
+    });
+}
+
+#[test]
+fn a_source_that_dawdles_misses_ticks_and_every_one_of_them_is_counted() {
+    Trial::run(1 << 20, |trial| async move {
+        set_mood(trial.dir.path(), "dawdle");
+        trial.start_source(&MOODY, INTERVAL).await;
+        trial.wait_for_samples(&MOODY, 30).await;
+        let counts = trial.counts(&MOODY);
+        let ended = trial.end().await;
+        let lost = ended.lost("moody", GapCause::Late);
+        let samples = counts.samples.get();
+        assert_eq!(ended.stored("moody"), samples, "what was sampled is stored");
+        assert_eq!(lost, counts.late_ticks.get(), "what was missed is in gaps");
+        // 35 ms of every 40 at a cadence of 10 ms.
+        assert!(lost >= 2 * (samples - 2), "{lost} of {samples} samples were late");
+    });
+}
+
+#[test]
+fn a_writer_that_stands_still_costs_samples_that_are_counted_and_nobody_waits_for_it() {
+    // Room for some records, not for all that come while the writer stands still.
+    Trial::run(10_000, |trial| async move {
+        trial.start_source(&STEADY, INTERVAL).await;
+        trial.wait_for_samples(&STEADY, 30).await;
+        let (go_on, stop) = std::sync::mpsc::channel::<()>();
+        trial.writer_thread.spawn_fn(move || stop.recv().unwrap());
+        let counts = trial.counts(&STEADY);
+        wait_until("records are dropped", || counts.dropped.get() > 100).await;
+        assert!(trial.overhead.writer.queue_bytes.get() <= 10_000, "the queue keeps its bound");
+        go_on.send(()).unwrap();
+        trial.wait_for_samples(&STEADY, 60).await;
+        let ended = trial.end().await;
+
+        let (taken, dropped) = (counts.samples.get(), counts.dropped.get());
+        assert_eq!(ended.lost("steady", GapCause::QueueFull), dropped, "in gaps");
+        assert_eq!(ended.stored("steady") + dropped, taken, "samples in = stored + in gaps");
+        assert_eq!(ended.overhead.writer.queue_bytes.get(), 0, "nothing is under way any more");
+    });
+}
+
+#[test]
+fn a_source_that_is_ended_sends_what_it_has_and_can_be_started_anew_at_another_cadence() {
+    Trial::run(1 << 20, |trial| async move {
+        trial.start_source(&STEADY, INTERVAL).await;
+        trial.wait_for_samples(&STEADY, 12).await;
+        trial.lane.send(EndSource(STEADY.name)).await.unwrap();
+        let taken = trial.counts(&STEADY).samples.get();
+        let slower = Duration::from_millis(50);
+        trial.start_source(&STEADY, slower).await;
+        trial.wait_for_samples(&STEADY, 5).await;
+        let all = trial.counts(&STEADY).samples.get();
+        let ended = trial.end().await;
+        assert!(ended.stored("steady") >= all, "{} stored of {all}", ended.stored("steady"));
+        assert!(all >= taken + 5, "the counts go on where they were");
+        let newest = ended.recording.table("steady").unwrap().unwrap().schema.interval_ns;
+        assert_eq!(newest, slower.as_nanos() as u64, "{}", exact_duration(slower));
+    });
+}
+
+#[test]
+fn one_millisecond_is_kept_on_a_busy_thread() {
+    Trial::run(1 << 20, |trial| async move {
+        let interval = Duration::from_millis(1);
+        trial.start_source(&STEADY, interval).await;
+        trial.wait_for_samples(&STEADY, 10).await;
+        let counts = trial.counts(&STEADY);
+        let (start, before) = (Instant::now(), counts.samples.get() + counts.late_ticks.get());
+        trial.wait_for_samples(&STEADY, 500).await;
+        let due = start.elapsed().as_millis() as u64;
+        let accounted = counts.samples.get() + counts.late_ticks.get() - before;
+        assert!(
+            accounted.abs_diff(due) <= 30,
+            "in {due} ms {accounted} ticks were sampled or counted as missed"
+        );
+        let ended = trial.end().await;
+        assert_eq!(ended.stored("steady"), counts.samples.get());
+        assert_eq!(ended.lost("steady", GapCause::Late), counts.late_ticks.get());
+    });
+}
