@@ -16,6 +16,7 @@ pub mod error;
 pub mod export;
 pub mod filter;
 pub mod info;
+pub mod interrupt;
 pub mod listing;
 pub mod output;
 pub mod pages;

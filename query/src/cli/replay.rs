@@ -12,12 +12,13 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub span: SpanArgs,
     /// How many times faster than it happened; 0.1 is slow motion, 0 is as fast as it can be read
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    pub speed: f64,
+    /// [default: 1 on a terminal, else 0]
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
     /// Recorded time between two screens [default: 1s]
     #[arg(long, value_name = "DURATION", value_parser = crate::time::parse_duration_ns)]
     pub step: Option<i64>,
-    /// A screen for people or a line of JSON for programs [default: screen on a terminal]
+    /// A screen for people or a line of JSON for programs [default: screen]
     #[arg(long, short, value_name = "FORMAT")]
     pub format: Option<ReplayFormat>,
 }
@@ -36,4 +37,4 @@ Examples:
   nodemon-query replay --from '2026-11-20 03:12' --to +1m
   nodemon-query replay --from -10m --speed 10
   nodemon-query replay --from 03:12:07 --to +4s --step 10ms --speed 0.1
-  nodemon-query replay --from -1m --speed 0 -f jsonl | jq .cpu";
+  nodemon-query replay --from -1m -f jsonl | jq .cpu";

@@ -1,7 +1,6 @@
 //! `export`: whole tables as files, one each, and the gaps as one more.
 
 mod gaps;
-mod interrupt;
 mod progress;
 mod tables;
 mod watched;
@@ -11,13 +10,13 @@ use crate::cli::{ExportArgs, ExportFormat};
 use crate::columnar::parquet::ParquetSink;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::interrupt::Interrupt;
 use crate::listing::{show_count, show_many, show_size};
 use crate::output::Output;
 use crate::question::Question;
 use crate::rows::{Header, Sink};
 use crate::sink::csv::{CsvEncoder, CsvSink};
 use crate::time::{Span, show_duration, show_instant};
-use interrupt::Interrupt;
 use progress::Progress;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! A sink that says how far it is and can be interrupted.
 
-use super::interrupt::Interrupt;
 use super::progress::Progress;
 use crate::error::QueryError;
+use crate::interrupt::Interrupt;
 use crate::rows::{Batch, Missing, Sink};
 
 /// Hands everything to `sink`.

@@ -70,7 +70,8 @@ impl Frame {
     pub fn top(&self, order: Order) -> Vec<&Process> {
         let mut processes: Vec<&Process> = self.processes.iter().collect();
         processes.sort_by(|a, b| {
-            order.of(b).total_cmp(&order.of(a)).then(b.rss_bytes.total_cmp(&a.rss_bytes))
+            let by = |order: Order| order.of(b).total_cmp(&order.of(a));
+            by(order).then_with(|| by(Order::Memory))
         });
         processes
     }
@@ -88,11 +89,13 @@ pub enum Order {
 }
 
 impl Order {
+    /// How much a process has; what is not known counts as nothing.
     fn of(self, process: &Process) -> f64 {
+        let both = process.read_bytes.unwrap_or(0.0) + process.write_bytes.unwrap_or(0.0);
         match self {
-            Order::Cpu => process.cpus,
-            Order::Memory => process.rss_bytes,
-            Order::Disk => process.read_bytes + process.write_bytes,
+            Order::Cpu => process.cpus.unwrap_or(0.0),
+            Order::Memory => process.rss_bytes.unwrap_or(0.0),
+            Order::Disk => both,
         }
     }
 }

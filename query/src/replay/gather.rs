@@ -72,9 +72,8 @@ pub fn gather(
     for gap in recording.gaps(None, window.from(), window.to())? {
         let table = gap.gap.table.clone();
         let gap = TableGap { table, missing: Missing::from(gap) };
-        let touched = |frame: &&mut Frame| {
-            gap.missing.from < frame.to && gap.missing.to > frame.from
-        };
+        let touched =
+            |frame: &&mut Frame| gap.missing.from < frame.to && gap.missing.to > frame.from;
         frames.iter_mut().filter(touched).for_each(|frame| frame.gaps.push(gap.clone()));
     }
     Ok((frames, outcome))

@@ -1,13 +1,121 @@
-//! `replay`.
+//! `replay`: walks through a span of time as it happened, one screen a tick.
+//!
+//! A [`reel`] reads the recording some ticks at a time, as they are looked at, and yields a
+//! [`frame`] for each; a frame becomes a [`screen`] or a line of [`json`]. On a [`terminal`] a
+//! [`player`] moves on by itself and obeys keys; elsewhere screens come one [after another](plain).
 
-use crate::cli::ReplayArgs;
+mod frame;
+mod gather;
+mod json;
+mod overview;
+mod part;
+mod plain;
+mod player;
+mod reel;
+mod screen;
+mod terminal;
+
+use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::output::Output;
+use crate::question::Step;
+use crate::time::{Span, Stamp, show_precise};
+use frame::{Frame, Order};
+use overview::Overview;
+use reel::Reel;
+use screen::View;
+use std::io::IsTerminal;
+
+/// Lines and characters of a screen that is not on a terminal.
+const PLAIN_SIZE: (usize, usize) = (50, 120);
 
 /// Runs `replay`.
 ///
 /// # Errors
-/// When the recording cannot be read or the output cannot be written.
-pub fn run(_context: &Context, _args: &ReplayArgs) -> Result<Outcome, QueryError> {
-    Err(QueryError::Usage("replay is not built yet".into()))
+/// When the recording cannot be read, has nothing in the span, or the output cannot be written.
+pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> {
+    context.warn_of_problems();
+    let span = context.anchors.span(&args.span)?;
+    context.note_anchor(&span);
+    let (from, to) = recorded(context, &span)?;
+    let step = step(context, args, &span)?;
+    if args.speed.is_some_and(|speed| !speed.is_finite() || speed < 0.0) {
+        return Err(QueryError::Usage("--speed is a factor: 10, 0.1, or 0 for no waiting".into()));
+    }
+    let recording = &context.recording;
+    let mut reel = Reel::new(recording, step, from, to);
+    let view = View {
+        host: recording.host().to_owned(),
+        zone: context.anchors.zone.clone(),
+        height: PLAIN_SIZE.0,
+        width: PLAIN_SIZE.1,
+        order: Order::Cpu,
+        each_cpu: false,
+    };
+    let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let format = args.format.unwrap_or(ReplayFormat::Screen);
+    let mut output = Output::stdout();
+    match format {
+        ReplayFormat::Screen if is_terminal => {
+            // On a screen that is redrawn a warning would be in the way, and then gone.
+            let mut warnings = Vec::new();
+            let mut warn = |problem: &_| warnings.push(format!("{problem}"));
+            let overview = Overview::new(recording, from, to, step.length, &mut warn)?;
+            let speed = args.speed.unwrap_or(1.0);
+            let result = terminal::run(&mut reel, &overview, view, speed, &mut warn);
+            warnings.sort();
+            warnings.dedup();
+            warnings.iter().for_each(|text| context.warn(&format!("{text}; it was left out")));
+            result?;
+        }
+        ReplayFormat::Screen => {
+            let show = |frame: &Frame| text(frame, &view);
+            let mut warn = context.warner();
+            plain::run(&mut reel, args.speed.unwrap_or(0.0), &mut output, show, &mut warn)?;
+        }
+        ReplayFormat::Jsonl => {
+            let show = |frame: &Frame| json::line(frame, recording.host());
+            let mut warn = context.warner();
+            plain::run(&mut reel, args.speed.unwrap_or(0.0), &mut output, show, &mut warn)?;
+        }
+    }
+    output.commit()?;
+    Ok(reel.outcome())
+}
+
+/// A screen as plain text, with an empty line behind it.
+fn text(frame: &Frame, view: &View) -> String {
+    let mut text = String::new();
+    for line in screen::lines(frame, view) {
+        text.push_str(line.to_string().trim_end());
+        text.push('\n');
+    }
+    text.push('\n');
+    text
+}
+
+/// The part of the span that the recording spans.
+fn recorded(context: &Context, span: &Span) -> Result<(i64, i64), QueryError> {
+    let zone = &context.anchors.zone;
+    let between = |from, to| format!("{} .. {}", show_precise(from, zone), show_precise(to, zone));
+    let there = context.anchors.recorded;
+    let cut = there.map(|(first, end)| (span.from.max(first), span.to.min(end)));
+    cut.filter(|(from, to)| from < to).ok_or_else(|| QueryError::NoData {
+        what: format!("nothing was recorded in {}", between(span.from, span.to)),
+        there: match there {
+            Some((first, end)) => format!("the recording spans {}", between(first, end)),
+            None => "the recording holds no row at all".into(),
+        },
+    })
+}
+
+fn step(context: &Context, args: &ReplayArgs, span: &Span) -> Result<Step, QueryError> {
+    let length = args.step.unwrap_or(1_000_000_000);
+    if length <= 0 {
+        return Err(QueryError::Usage("--step has to be longer than nothing".into()));
+    }
+    // Ticks begin when clocks on the wall show round times.
+    let offset = Stamp::of(span.from, &context.anchors.zone).offset;
+    Ok(Step { origin: -i64::from(offset.seconds()) * 1_000_000_000, length })
 }

@@ -6,6 +6,7 @@ mod answers;
 mod errors;
 mod export;
 mod pages;
+mod replay;
 mod rings;
 mod shows;
 mod support;

@@ -27,23 +27,34 @@ pub struct Cpu {
 impl Part for Cpu {
     const TABLE: &'static str = "cpu";
     const COLUMNS: &'static [&'static str] = &[
-        "cpu", "user_ns", "nice_ns", "system_ns", "iowait_ns", "irq_ns", "softirq_ns", "steal_ns",
+        "cpu",
+        "user_ns",
+        "nice_ns",
+        "system_ns",
+        "iowait_ns",
+        "irq_ns",
+        "softirq_ns",
+        "steal_ns",
         "idle_ns",
     ];
 
     fn of(row: &Row<'_>) -> Cpu {
-        // Nanoseconds a second.
-        let share = |column| row.number(column).unwrap_or(0.0) / 1e9;
-        Cpu {
-            cpu: row.integer("cpu").unwrap_or(0),
-            user: share("user_ns") + share("nice_ns"),
-            system: share("system_ns"),
-            iowait: share("iowait_ns"),
-            irq: share("irq_ns"),
-            softirq: share("softirq_ns"),
-            steal: share("steal_ns"),
-            idle: share("idle_ns"),
-        }
+        let number = |column| row.number(column).unwrap_or(0.0);
+        let spent = [
+            number("user_ns") + number("nice_ns"),
+            number("system_ns"),
+            number("iowait_ns"),
+            number("irq_ns"),
+            number("softirq_ns"),
+            number("steal_ns"),
+            number("idle_ns"),
+        ];
+        // The kernel counts in ticks, so that the states seldom add up to the time that passed.
+        let whole: f64 = if row.number("idle_ns").is_some() { spent.iter().sum() } else { 1e9 };
+        let [user, system, iowait, irq, softirq, steal, idle] =
+            spent.map(|ns| if whole > 0.0 { ns / whole } else { 0.0 });
+        let cpu = row.integer("cpu").unwrap_or(0);
+        Cpu { cpu, user, system, iowait, irq, softirq, steal, idle }
     }
 
     fn json(&self) -> Value {

@@ -31,9 +31,17 @@ pub struct Memory {
 impl Part for Memory {
     const TABLE: &'static str = "memory";
     const COLUMNS: &'static [&'static str] = &[
-        "mem_total_bytes", "mem_free_bytes", "mem_available_bytes", "buffers_bytes",
-        "cached_bytes", "anon_pages_bytes", "slab_bytes", "dirty_bytes", "writeback_bytes",
-        "swap_total_bytes", "swap_free_bytes",
+        "mem_total_bytes",
+        "mem_free_bytes",
+        "mem_available_bytes",
+        "buffers_bytes",
+        "cached_bytes",
+        "anon_pages_bytes",
+        "slab_bytes",
+        "dirty_bytes",
+        "writeback_bytes",
+        "swap_total_bytes",
+        "swap_free_bytes",
     ];
 
     fn of(row: &Row<'_>) -> Memory {

@@ -3,42 +3,49 @@
 use super::{Part, Row};
 use serde_json::{Value, json};
 
-/// What went through one network interface; all a second.
+/// What went through one network interface; all a second, `None` where that is not known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Net {
     /// Its name.
     pub interface: String,
     /// Bytes received.
-    pub rx_bytes: f64,
+    pub rx_bytes: Option<f64>,
     /// Bytes sent.
-    pub tx_bytes: f64,
+    pub tx_bytes: Option<f64>,
     /// Packets received.
-    pub rx_packets: f64,
+    pub rx_packets: Option<f64>,
     /// Packets sent.
-    pub tx_packets: f64,
+    pub tx_packets: Option<f64>,
     /// Packets dropped on either way.
-    pub dropped: f64,
+    pub dropped: Option<f64>,
     /// Packets in error on either way.
-    pub errors: f64,
+    pub errors: Option<f64>,
 }
 
 impl Part for Net {
     const TABLE: &'static str = "net";
     const COLUMNS: &'static [&'static str] = &[
-        "interface", "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_dropped",
-        "tx_dropped", "rx_errors", "tx_errors",
+        "interface",
+        "rx_bytes",
+        "tx_bytes",
+        "rx_packets",
+        "tx_packets",
+        "rx_dropped",
+        "tx_dropped",
+        "rx_errors",
+        "tx_errors",
     ];
 
     fn of(row: &Row<'_>) -> Net {
-        let number = |column| row.number(column).unwrap_or(0.0);
+        let both = |rx, tx| Some(row.number(rx)? + row.number(tx)?);
         Net {
             interface: row.text("interface"),
-            rx_bytes: number("rx_bytes"),
-            tx_bytes: number("tx_bytes"),
-            rx_packets: number("rx_packets"),
-            tx_packets: number("tx_packets"),
-            dropped: number("rx_dropped") + number("tx_dropped"),
-            errors: number("rx_errors") + number("tx_errors"),
+            rx_bytes: row.number("rx_bytes"),
+            tx_bytes: row.number("tx_bytes"),
+            rx_packets: row.number("rx_packets"),
+            tx_packets: row.number("tx_packets"),
+            dropped: both("rx_dropped", "tx_dropped"),
+            errors: both("rx_errors", "tx_errors"),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Part, Row};
 use serde_json::{Value, json};
 
-/// What one process did.
+/// What one process did; `None` where that is not known, as in its first sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Process {
     /// Its number.
@@ -15,42 +15,51 @@ pub struct Process {
     /// `R`, `S`, `D`, ...
     pub state: String,
     /// CPUs that it kept busy.
-    pub cpus: f64,
+    pub cpus: Option<f64>,
     /// CPUs that it was ready to use and did not get; above one when several threads waited.
-    pub delayed: f64,
+    pub delayed: Option<f64>,
     /// Resident memory, bytes.
-    pub rss_bytes: f64,
+    pub rss_bytes: Option<f64>,
     /// Bytes read from storage a second.
-    pub read_bytes: f64,
+    pub read_bytes: Option<f64>,
     /// Bytes written to storage a second.
-    pub write_bytes: f64,
+    pub write_bytes: Option<f64>,
     /// Page faults that waited for I/O, a second.
-    pub major_faults: f64,
+    pub major_faults: Option<f64>,
     /// Threads.
-    pub threads: f64,
+    pub threads: Option<f64>,
 }
 
 impl Part for Process {
     const TABLE: &'static str = "process";
     const COLUMNS: &'static [&'static str] = &[
-        "pid", "command", "cmdline", "state", "cpu_ns", "run_delay_ns", "rss_bytes", "read_bytes",
-        "write_bytes", "major_faults", "threads",
+        "pid",
+        "command",
+        "cmdline",
+        "state",
+        "cpu_ns",
+        "run_delay_ns",
+        "rss_bytes",
+        "read_bytes",
+        "write_bytes",
+        "major_faults",
+        "threads",
     ];
 
     fn of(row: &Row<'_>) -> Process {
-        let number = |column| row.number(column).unwrap_or(0.0);
+        let cpus = |column| row.number(column).map(|ns_per_s| ns_per_s / 1e9);
         Process {
             pid: row.integer("pid").unwrap_or(0),
             command: row.text("command"),
             cmdline: row.text("cmdline"),
             state: row.text("state"),
-            cpus: number("cpu_ns") / 1e9,
-            delayed: number("run_delay_ns") / 1e9,
-            rss_bytes: number("rss_bytes"),
-            read_bytes: number("read_bytes"),
-            write_bytes: number("write_bytes"),
-            major_faults: number("major_faults"),
-            threads: number("threads"),
+            cpus: cpus("cpu_ns"),
+            delayed: cpus("run_delay_ns"),
+            rss_bytes: row.number("rss_bytes"),
+            read_bytes: row.number("read_bytes"),
+            write_bytes: row.number("write_bytes"),
+            major_faults: row.number("major_faults"),
+            threads: row.number("threads"),
         }
     }
 

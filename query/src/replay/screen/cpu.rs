@@ -49,8 +49,7 @@ fn line(name: &str, cpu: &Cpu) -> Line<'static> {
     if !cpu.is_known() {
         return Line::styled(format!("{name:>4}       ? "), FAINT);
     }
-    let shares =
-        [cpu.user, cpu.system, cpu.iowait, cpu.irq, cpu.softirq, cpu.steal, cpu.idle];
+    let shares = [cpu.user, cpu.system, cpu.iowait, cpu.irq, cpu.softirq, cpu.steal, cpu.idle];
     let mut spans = vec![
         Span::raw(format!("{name:>4} ")),
         right(&percent(cpu.busy()), 7, of_share(cpu.busy())),

@@ -1,6 +1,6 @@
 //! Disks and network interfaces.
 
-use super::figure::{count, duration, percent, size};
+use super::figure::{opt_count, opt_duration, opt_percent, opt_size};
 use super::{FAINT, NAME, PLAIN, WARN, bar, left, of_share, of_traffic, of_trouble, right};
 use crate::replay::frame::Frame;
 use crate::replay::part::{Disk, Net};
@@ -23,7 +23,7 @@ pub fn lines(frame: &Frame, most: usize) -> Vec<Line<'static>> {
             ),
             NAME,
         ));
-        let busiest = busiest(&frame.disks, disks, |disk| disk.util * 1e12 + disk.traffic());
+        let busiest = busiest(&frame.disks, disks, Disk::business);
         lines.extend(busiest.into_iter().map(of_disk));
     }
     if nets > 0 {
@@ -34,7 +34,7 @@ pub fn lines(frame: &Frame, most: usize) -> Vec<Line<'static>> {
             ),
             NAME,
         ));
-        let busiest = busiest(&frame.nets, nets, |net| net.rx_bytes + net.tx_bytes);
+        let busiest = busiest(&frame.nets, nets, Net::business);
         lines.extend(busiest.into_iter().map(of_net));
     }
     lines
@@ -50,36 +50,46 @@ fn busiest<T>(all: &[T], count: usize, measure: impl Fn(&T) -> f64) -> Vec<&T> {
 }
 
 impl Disk {
-    fn traffic(&self) -> f64 {
-        self.read_bytes + self.write_bytes
+    /// What the busiest have most of.
+    fn business(&self) -> f64 {
+        let bytes = self.read_bytes.unwrap_or(0.0) + self.write_bytes.unwrap_or(0.0);
+        self.util.unwrap_or(0.0) * 1e12 + bytes
+    }
+}
+
+impl Net {
+    /// What the busiest have most of.
+    fn business(&self) -> f64 {
+        self.rx_bytes.unwrap_or(0.0) + self.tx_bytes.unwrap_or(0.0)
     }
 }
 
 fn of_disk(disk: &Disk) -> Line<'static> {
     let waits = disk.await_ns.map_or(FAINT, |ns| if ns >= 1e8 { WARN } else { PLAIN });
+    let util = disk.util.unwrap_or(0.0);
     Line::from(vec![
         left(&disk.device, NAME_WIDTH, PLAIN),
-        right(&percent(disk.util), 6, of_share(disk.util)),
+        right(&opt_percent(disk.util), 6, of_share(util)),
         Span::raw(" "),
-        bar(disk.util, BAR),
+        bar(util, BAR),
         Span::raw(" "),
-        right(&size(disk.read_bytes), 8, of_traffic(disk.read_bytes)),
-        right(&size(disk.write_bytes), 9, of_traffic(disk.write_bytes)),
-        right(&count(disk.reads), 9, of_traffic(disk.reads)),
-        right(&count(disk.writes), 9, of_traffic(disk.writes)),
-        right(&disk.await_ns.map_or_else(|| "-".to_owned(), duration), 9, waits),
-        right(&count(disk.in_flight), 7, of_traffic(disk.in_flight)),
+        right(&opt_size(disk.read_bytes), 8, of_traffic(disk.read_bytes)),
+        right(&opt_size(disk.write_bytes), 9, of_traffic(disk.write_bytes)),
+        right(&opt_count(disk.reads), 9, of_traffic(disk.reads)),
+        right(&opt_count(disk.writes), 9, of_traffic(disk.writes)),
+        right(&opt_duration(disk.await_ns), 9, waits),
+        right(&opt_count(disk.in_flight), 7, of_traffic(disk.in_flight)),
     ])
 }
 
 fn of_net(net: &Net) -> Line<'static> {
     Line::from(vec![
         left(&net.interface, NAME_WIDTH, PLAIN),
-        right(&size(net.rx_bytes), 8, of_traffic(net.rx_bytes)),
-        right(&size(net.tx_bytes), 9, of_traffic(net.tx_bytes)),
-        right(&count(net.rx_packets), 9, of_traffic(net.rx_packets)),
-        right(&count(net.tx_packets), 9, of_traffic(net.tx_packets)),
-        right(&count(net.dropped), 9, of_trouble(net.dropped)),
-        right(&count(net.errors), 9, of_trouble(net.errors)),
+        right(&opt_size(net.rx_bytes), 8, of_traffic(net.rx_bytes)),
+        right(&opt_size(net.tx_bytes), 9, of_traffic(net.tx_bytes)),
+        right(&opt_count(net.rx_packets), 9, of_traffic(net.rx_packets)),
+        right(&opt_count(net.tx_packets), 9, of_traffic(net.tx_packets)),
+        right(&opt_count(net.dropped), 9, of_trouble(net.dropped)),
+        right(&opt_count(net.errors), 9, of_trouble(net.errors)),
     ])
 }

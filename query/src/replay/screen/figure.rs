@@ -12,12 +12,26 @@ pub fn count(count: f64) -> String {
 
 /// [`size`], where it is known.
 pub fn opt_size(bytes: Option<f64>) -> String {
-    bytes.map_or_else(|| "?".to_owned(), size)
+    bytes.map_or_else(unknown, size)
 }
 
 /// [`count`], where it is known.
 pub fn opt_count(number: Option<f64>) -> String {
-    number.map_or_else(|| "?".to_owned(), count)
+    number.map_or_else(unknown, count)
+}
+
+/// [`percent`], where it is known.
+pub fn opt_percent(share: Option<f64>) -> String {
+    share.map_or_else(unknown, percent)
+}
+
+/// [`duration`], where it is known.
+pub fn opt_duration(ns: Option<f64>) -> String {
+    ns.map_or_else(unknown, duration)
+}
+
+fn unknown() -> String {
+    "-".to_owned()
 }
 
 /// A share of one in percent: `45.3`.
@@ -25,9 +39,10 @@ pub fn percent(share: f64) -> String {
     format!("{:.1}", share * 100.0)
 }
 
-/// A length of time: `850ns`, `12.3us`, `1.25ms`, `3.40s`.
+/// A length of time: `0`, `850ns`, `12.3us`, `1.25ms`, `3.40s`.
 pub fn duration(ns: f64) -> String {
     match ns {
+        0.0 => "0".to_owned(),
         ns if ns < 1e3 => format!("{ns:.0}ns"),
         ns if ns < 1e6 => format!("{:.1}us", ns / 1e3),
         ns if ns < 1e9 => format!("{:.2}ms", ns / 1e6),

@@ -1,6 +1,6 @@
 //! When and where, what is missing, and what happened.
 
-use super::{BAD, FAINT, NAME, PLAIN, View, WARN};
+use super::{BAD, FAINT, NAME, PLAIN, View, WARN, cut};
 use crate::replay::frame::{Frame, TableGap};
 use crate::time::{Stamp, show_duration, show_instant};
 use ratatui::text::{Line, Span};
@@ -44,7 +44,8 @@ fn of_gap(gap: &TableGap, view: &View) -> Line<'static> {
     let missing = &gap.missing;
     let until = show_instant(missing.to, &view.zone);
     let length = show_duration(missing.to - missing.from);
-    Line::styled(format!("gap: {whose}, {length} until {until}: {}", missing.why()), BAD)
+    let text = format!("gap: {whose}, {length} until {until}: {}", missing.why());
+    Line::styled(cut(&text, view.width), BAD)
 }
 
 /// What happened in the tick: up to `most` lines.
@@ -52,10 +53,7 @@ pub fn events(frame: &Frame, view: &View, most: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for event in frame.events.iter().take(most) {
         let clock = Stamp::of(event.time, &view.zone).clock(6);
-        let mut text = format!("{clock} {} ", event.text);
-        if let Some((cut, _)) = text.char_indices().nth(view.width.saturating_sub(12)) {
-            text.truncate(cut);
-        }
+        let text = cut(&format!("{clock} {}", event.text), view.width.saturating_sub(12));
         let name = Span::styled(format!("{:<11} ", event.table.to_uppercase()), NAME);
         lines.push(Line::from(vec![name, Span::styled(text, WARN)]));
     }

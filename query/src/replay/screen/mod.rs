@@ -71,13 +71,13 @@ fn of_share(share: f64) -> Style {
 }
 
 /// How a number looks that should be nothing.
-fn of_trouble(number: f64) -> Style {
-    if number > 0.0 { BAD } else { FAINT }
+fn of_trouble(number: Option<f64>) -> Style {
+    if number.is_some_and(|number| number > 0.0) { BAD } else { FAINT }
 }
 
 /// How a number looks that says how busy something is.
-fn of_traffic(number: f64) -> Style {
-    if number > 0.0 { PLAIN } else { FAINT }
+fn of_traffic(number: Option<f64>) -> Style {
+    if number.is_some_and(|number| number > 0.0) { PLAIN } else { FAINT }
 }
 
 /// `text` flush right in `width` characters.
@@ -87,8 +87,13 @@ fn right(text: &str, width: usize, style: Style) -> Span<'static> {
 
 /// `text` flush left in `width` characters, cut off where it is longer, and a space.
 fn left(text: &str, width: usize, style: Style) -> Span<'static> {
-    let cut: String = text.chars().take(width).collect();
-    Span::styled(format!("{cut:<width$} "), style)
+    Span::styled(format!("{:<width$} ", cut(text, width)), style)
+}
+
+/// At most `width` characters of recorded text, which must not move the cursor.
+fn cut(text: &str, width: usize) -> String {
+    let shown = |character: char| if character.is_control() { ' ' } else { character };
+    text.chars().map(shown).take(width).collect()
 }
 
 /// A bar of `width` characters; `share` of one is full.

@@ -1,7 +1,7 @@
 //! The processes that did most.
 
-use super::figure::{count, percent, size};
-use super::{BAD, NAME, PLAIN, View, WARN, of_traffic, right};
+use super::figure::{opt_count, opt_percent, opt_size};
+use super::{BAD, NAME, PLAIN, View, WARN, cut, of_traffic, right};
 use crate::replay::frame::{Frame, Order};
 use crate::replay::part::Process;
 use ratatui::text::{Line, Span};
@@ -34,27 +34,52 @@ fn of_process(process: &Process, width: usize) -> Line<'static> {
         "R" => WARN,
         _ => PLAIN,
     };
-    let command = match process.cmdline.as_str() {
-        "" => format!("[{}]", process.command),
-        cmdline => format!("{}  {cmdline}", process.command),
-    };
     // 58 characters stand before it.
-    let command: String =
-        command.chars().map(shown).take(width.saturating_sub(58).max(15)).collect();
+    let command = cut(&command(process), width.saturating_sub(58).max(15));
     Line::from(vec![
         right(&process.pid.to_string(), 8, PLAIN),
-        right(&percent(process.cpus), 8, of_traffic(process.cpus)),
-        right(&percent(process.delayed), 8, of_traffic(process.delayed)),
-        right(&size(process.rss_bytes), 8, PLAIN),
-        right(&size(process.read_bytes), 9, of_traffic(process.read_bytes)),
-        right(&size(process.write_bytes), 9, of_traffic(process.write_bytes)),
-        right(&count(process.threads), 5, PLAIN),
+        right(&opt_percent(process.cpus), 8, of_traffic(process.cpus)),
+        right(&opt_percent(process.delayed), 8, of_traffic(process.delayed)),
+        right(&opt_size(process.rss_bytes), 8, PLAIN),
+        right(&opt_size(process.read_bytes), 9, of_traffic(process.read_bytes)),
+        right(&opt_size(process.write_bytes), 9, of_traffic(process.write_bytes)),
+        right(&opt_count(process.threads), 5, PLAIN),
         Span::styled(format!(" {:<2}", process.state.chars().next().unwrap_or('?')), state),
         Span::raw(command),
     ])
 }
 
-/// A recorded command line must not move the cursor.
-fn shown(character: char) -> char {
-    if character.is_control() { ' ' } else { character }
+/// The command line without the directory of the program; of a thread of the kernel its name. What
+/// calls itself something else than its program shows both.
+fn command(process: &Process) -> String {
+    if process.cmdline.is_empty() {
+        return format!("[{}]", process.command);
+    }
+    let (program, arguments) = process.cmdline.split_once(' ').unwrap_or((&process.cmdline, ""));
+    let program = program.rsplit('/').next().unwrap_or(program);
+    // The kernel cuts names after 15 bytes.
+    match program.starts_with(&process.command) {
+        true => format!("{program} {arguments}"),
+        false => format!("({}) {program} {arguments}", process.command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Process, command};
+
+    #[test]
+    fn a_command_is_shown_without_its_directory_and_with_the_name_it_gave_itself() {
+        let shown = |name: &str, cmdline: &str| {
+            let (command_, cmdline) = (name.to_owned(), cmdline.to_owned());
+            command(&Process { command: command_, cmdline, ..Process::default() })
+        };
+        assert_eq!(shown("kworker/0:1", ""), "[kworker/0:1]");
+        assert_eq!(shown("postgres", "/usr/lib/postgres -D /data"), "postgres -D /data");
+        assert_eq!(
+            shown("nodemon-recorde", "/usr/bin/nodemon-recorder run"),
+            "nodemon-recorder run"
+        );
+        assert_eq!(shown("worker 3", "/usr/bin/python3 serve.py"), "(worker 3) python3 serve.py");
+    }
 }
