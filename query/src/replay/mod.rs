@@ -26,6 +26,7 @@ use overview::Overview;
 use reel::Reel;
 use screen::View;
 use std::io::IsTerminal;
+use terminal_size::{Width, terminal_size};
 
 /// Lines and characters of a screen that is not on a terminal.
 const PLAIN_SIZE: (usize, usize) = (50, 120);
@@ -61,7 +62,9 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> 
             // On a screen that is redrawn a warning would be in the way, and then gone.
             let mut warnings = Vec::new();
             let mut warn = |problem: &_| warnings.push(format!("{problem}"));
-            let overview = Overview::new(recording, from, to, step.length, &mut warn)?;
+            let width = terminal_size().map_or(view.width, |(Width(width), _)| usize::from(width));
+            let columns = width.saturating_sub(overview::ENDS);
+            let overview = Overview::new(recording, from, to, step.length, columns, &mut warn)?;
             let speed = args.speed.unwrap_or(1.0);
             let result = terminal::run(&mut reel, &overview, view, speed, &mut warn);
             warnings.sort();

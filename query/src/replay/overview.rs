@@ -5,24 +5,25 @@ use super::gather::{Warn, Window, gather_part};
 use super::part::Cpu;
 use crate::error::QueryError;
 use crate::question::Step;
+use crate::time::Stamp;
+use jiff::tz::TimeZone;
 use nodemon_formats::reader::Recording;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
+/// Characters of the line that are not columns.
+pub const ENDS: usize = 18;
+
 /// Time in columns of equal length.
 pub struct Overview {
     step: Step,
-    first: i64,
     /// How busy the CPUs were on average, of one; `None` where nothing is known.
     busy: Vec<Option<f64>>,
 }
 
-/// So many columns, or fewer where there are fewer ticks.
-const COLUMNS: i64 = 72;
-
 impl Overview {
-    /// Looks at `[from, to)`, of which a tick takes `tick` ns. Blocks that lie within a column are
-    /// not decoded for it.
+    /// Looks at `[from, to)`, of which a tick takes `tick` ns, in up to `width` columns. Blocks that
+    /// lie within a column are not decoded for it.
     ///
     /// # Errors
     /// When the recording cannot be read.
@@ -31,26 +32,29 @@ impl Overview {
         from: i64,
         to: i64,
         tick: i64,
+        width: usize,
         warn: Warn<'_>,
     ) -> Result<Overview, QueryError> {
         let ticks = (to - from).div_euclid(tick) + 1;
-        let length = tick * (ticks.div_euclid(COLUMNS) + 1);
+        let columns = i64::try_from(width).unwrap_or(1).max(1);
+        let length = tick.saturating_mul(ticks.div_euclid(columns) + 1);
         let step = Step { origin: from, length };
-        let count = (to - from).div_euclid(length) + 1;
-        let window = Window { step, first: 0, count: usize::try_from(count).unwrap_or(1) };
+        let count = step.of(to - 1) + 1;
+        let window = Window { step, count: usize::try_from(count).unwrap_or(1), first: 0 };
         let mut frames = window.frames();
         gather_part::<Cpu>(recording, window, &mut frames, warn)?;
         let busy = |frame: &Frame| {
             let average = Cpu::average(&frame.cpus);
             average.is_known().then(|| average.busy())
         };
-        Ok(Overview { step, first: 0, busy: frames.iter().map(busy).collect() })
+        Ok(Overview { step, busy: frames.iter().map(busy).collect() })
     }
 
-    /// A line with a column for each part of the span; that of wall time `now` is marked.
-    pub fn line(&self, now: i64) -> Line<'static> {
+    /// A line with a column for each part of the span; that of wall time `now` is marked. When the
+    /// span begins and ends, by clocks in `zone`, stands at its ends.
+    pub fn line(&self, now: i64, zone: &TimeZone) -> Line<'static> {
         const HEIGHTS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-        let here = self.step.of(now) - self.first;
+        let here = self.step.of(now);
         let columns = self.busy.iter().enumerate().map(|(n, busy)| {
             let mut style = match busy {
                 Some(busy) if *busy >= 0.9 => Style::new().fg(Color::Red),
@@ -64,7 +68,10 @@ impl Overview {
             let height = |busy: f64| HEIGHTS[((busy * 8.0) as usize).min(7)];
             Span::styled(busy.map_or(".", height), style)
         });
-        Line::from_iter(columns)
+        let clock = |time: i64| Span::raw(Stamp::of(time, zone).clock(0));
+        let begin = [clock(self.step.start(0)), Span::raw(" ")];
+        let end = [Span::raw(" "), clock(self.step.start(self.busy.len() as i64))];
+        Line::from_iter(begin.into_iter().chain(columns).chain(end))
     }
 
     /// How long a column is, ns.

@@ -139,7 +139,7 @@ fn draw(
     (view.order, view.each_cpu) = (player.order, player.each_cpu);
     let frame = reel.frame(player.tick, warn)?;
     let lines = screen::lines(frame, view);
-    let bottom = vec![overview.line(frame.from), status(player)];
+    let bottom = vec![overview.line(frame.from, &view.zone), status(player)];
     let draw = |target: &mut ratatui::Frame<'_>| {
         let [main, foot] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(target.area());
@@ -158,8 +158,6 @@ fn status(player: &Player) -> Line<'static> {
     let state = Style::new().add_modifier(Modifier::REVERSED);
     Line::from(vec![
         Span::styled(format!(" {} ", player.state()), state),
-        Span::raw(
-            "  space pause  left/right step  PgUp/PgDn leap  +/- speed  c/m/d order  ? help  q quit",
-        ),
+        Span::raw("  space pause  left/right step  +/- speed  ? help  q quit"),
     ])
 }

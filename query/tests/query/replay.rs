@@ -66,7 +66,7 @@ fn into_a_pipe_screens_come_as_text_one_after_the_other() {
     let screens: Vec<&str> = text.trim_end().split("\n\n").collect();
     assert_eq!(screens.len(), 30);
     assert!(screens[3].contains("CPU     busy"), "{}", screens[3]);
-    assert!(screens[3].contains("  0    50.0 [||||||||||          ]"), "{}", screens[3]);
+    assert!(screens[3].contains("  0    50.0 [||||||      ]"), "{}", screens[3]);
     assert!(screens[3].contains("sdb"), "{}", screens[3]);
     assert!(screens[5].contains("OOM"), "{}", screens[5]);
     assert!(screens[10].contains("gap: cpu, 1.1 s until"), "{}", screens[10]);

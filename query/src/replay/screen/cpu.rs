@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 const FEW: usize = 8;
 /// Of more, the busiest have one.
 const BUSIEST: usize = 3;
-const BAR: usize = 20;
+const BAR: usize = 12;
 
 /// All on average, and each or the busiest; of many also a row of columns, one a CPU.
 pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {

@@ -6,8 +6,8 @@ use crate::replay::frame::Frame;
 use crate::replay::part::{Disk, Net};
 use ratatui::text::{Line, Span};
 
-const NAME_WIDTH: usize = 12;
-const BAR: usize = 10;
+const NAME_WIDTH: usize = 10;
+const BAR: usize = 8;
 
 /// Disks and interfaces in up to `most` lines, the busiest first where not all fit.
 pub fn lines(frame: &Frame, most: usize) -> Vec<Line<'static>> {

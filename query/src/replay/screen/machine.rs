@@ -7,7 +7,7 @@ use crate::replay::part::{Memory, Pressure};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-/// The lines of what was recorded.
+/// The lines of what was recorded. What a narrow screen cuts off stands last.
 pub fn lines(frame: &Frame) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(memory) = frame.memory.first() {
@@ -46,29 +46,29 @@ fn of_memory(memory: &Memory) -> Line<'static> {
     };
     let mut spans = vec![
         name("MEM"),
-        bar(share, 20),
+        bar(share, 12),
         Span::styled(
             format!(" {} of {}", opt_size(memory.used()), opt_size(memory.total)),
             of_share(share),
         ),
     ];
-    let parts = [
-        ("free", memory.free),
-        ("cached", memory.cached),
-        ("anon", memory.anon),
-        ("slab", memory.slab),
-        ("dirty", memory.dirty),
-        ("writeback", memory.writeback),
-    ];
-    for (name, bytes) in parts.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
-        spans.push(Span::styled(format!("  {name} "), FAINT));
-        spans.push(Span::styled(size(bytes), PLAIN));
-    }
     if let (Some(used), Some(total)) = (memory.swap_used(), memory.swap_total)
         && total > 0.0
     {
         let text = format!("  swap {} of {}", size(used), size(total));
         spans.push(Span::styled(text, of_share(used / total)));
+    }
+    let parts = [
+        ("dirty", memory.dirty),
+        ("writeback", memory.writeback),
+        ("cached", memory.cached),
+        ("anon", memory.anon),
+        ("slab", memory.slab),
+        ("free", memory.free),
+    ];
+    for (name, bytes) in parts.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
+        spans.push(Span::styled(format!("  {name} "), FAINT));
+        spans.push(Span::styled(size(bytes), PLAIN));
     }
     Line::from(spans)
 }
