@@ -14,6 +14,42 @@ use nodemon_formats::schema::{ColumnType, Schema, unit};
 use std::error::Error;
 use std::hint::black_box;
 
+/// What was measured of one input, or of all together.
+#[derive(Default)]
+struct Measured {
+    bytes: usize,
+    /// Of these, those for the times of rows.
+    times_bytes: usize,
+    /// Of these, headers and directories without times.
+    other_bytes: usize,
+    values: usize,
+    encode_s: f64,
+    decode_s: f64,
+}
+
+impl Measured {
+    fn print(&self, name: &str, columns: &str, rows: &str) {
+        let values = self.values as f64;
+        println!(
+            "{name:<24} {columns:>8} {rows:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
+            self.bytes as f64 / values,
+            self.times_bytes as f64 / values,
+            self.other_bytes as f64 / values,
+            self.encode_s * 1e9 / values,
+            self.decode_s * 1e9 / values,
+        );
+    }
+
+    fn add(&mut self, other: &Measured) {
+        self.bytes += other.bytes;
+        self.times_bytes += other.times_bytes;
+        self.other_bytes += other.other_bytes;
+        self.values += other.values;
+        self.encode_s += other.encode_s;
+        self.decode_s += other.decode_s;
+    }
+}
+
 struct Input {
     names: Vec<String>,
     times: Vec<u64>,
@@ -72,34 +108,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{:<24} {:>8} {:>8} {:>9} {:>9} {:>9} {:>10} {:>10}",
         "input", "columns", "rows", "B/value", "times B", "other B", "encode ns", "decode ns"
     );
-    let mut total = (0usize, 0usize, 0.0, 0.0, 0usize, 0usize);
+    let mut total = Measured::default();
     for path in &paths {
-        let (bytes, values, encode, decode, times, other) = measure(path)?;
-        total = (
-            total.0 + bytes,
-            total.1 + values,
-            total.2 + encode,
-            total.3 + decode,
-            total.4 + times,
-            total.5 + other,
-        );
+        total.add(&measure(path)?);
     }
     if paths.len() > 1 {
-        let values = total.1 as f64;
-        println!(
-            "{:<42} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
-            "all",
-            total.0 as f64 / values,
-            total.4 as f64 / values,
-            total.5 as f64 / values,
-            total.2 * 1e9 / values,
-            total.3 * 1e9 / values
-        );
+        total.print("all", "", "");
     }
     Ok(())
 }
 
-fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn Error>> {
+fn measure(path: &str) -> Result<Measured, Box<dyn Error>> {
     let input = read(path)?;
     let schema = schema_of(&input);
     let span = input.times.last().unwrap_or(&0) - input.times.first().unwrap_or(&0);
@@ -172,21 +191,18 @@ fn measure(path: &str) -> Result<(usize, usize, f64, f64, usize, usize), Box<dyn
         let groups: u32 = block.header().groups.iter().map(|group| group.frame_bytes).sum();
         directories += bytes.len() - groups as usize;
     }
-    let times = bytes - encode_without_times(&blocks, &schema)?;
-    let directories = directories - times;
-    let share = |bytes: usize| bytes as f64 / values as f64;
-    println!(
-        "{:<24} {:>8} {:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
-        path.rsplit('/').next().unwrap_or(path),
-        input.columns.len(),
-        input.times.len(),
-        share(bytes),
-        share(times),
-        share(directories),
-        encode * 1e9 / values as f64,
-        decode * 1e9 / values as f64,
-    );
-    Ok((bytes, values, encode, decode, times, directories))
+    let times_bytes = bytes - encode_without_times(&blocks, &schema)?;
+    let measured = Measured {
+        bytes,
+        times_bytes,
+        other_bytes: directories - times_bytes,
+        values,
+        encode_s: encode,
+        decode_s: decode,
+    };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    measured.print(name, &input.columns.len().to_string(), &input.times.len().to_string());
+    Ok(measured)
 }
 
 /// What the blocks would take if their rows were evenly spaced.

@@ -66,7 +66,7 @@ pub fn parse_interval(text: &str) -> Result<Duration, IntervalError> {
 /// `duration` with the largest unit that divides it: `1ms`, `90s`.
 pub fn exact_duration(duration: Duration) -> String {
     let ns = duration.as_nanos();
-    let divides = |scale: u64| ns >= u128::from(scale) && ns % u128::from(scale) == 0;
+    let divides = |scale: u64| ns >= u128::from(scale) && ns.is_multiple_of(u128::from(scale));
     let unit = UNITS.iter().find(|(_, scale)| divides(*scale));
     let (name, scale) = unit.unwrap_or(&("s", 1_000_000_000));
     format!("{}{name}", ns / u128::from(*scale))

@@ -108,7 +108,7 @@ fn sources(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Document, parse};
+    use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
     use crate::source::SOURCES;
     use proptest::prelude::*;
@@ -138,7 +138,13 @@ mod tests {
         let settings = read(&full).unwrap();
         assert_eq!(settings.sources.len(), SOURCES.len(), "every source has its section");
         assert_eq!(settings.directory.as_deref(), Some(Path::new("/var/lib/nodemon")));
-        assert_eq!(settings.ring_size_bytes, Some(crate::config::DEFAULT_RING_BYTES));
+        let ring_bytes = crate::config::DEFAULT_RING_BYTES;
+        assert_eq!(settings.ring_size_bytes, Some(ring_bytes));
+        let tier = |tier: &TierOptions| (tier.step_ns, tier.size_bytes);
+        assert_eq!(
+            settings.tiers.iter().flatten().map(tier).collect::<Vec<_>>(),
+            TierOptions::defaults(ring_bytes).iter().map(tier).collect::<Vec<_>>(),
+        );
         let (full, none) = (resolved(settings), resolved(read(&printed).unwrap()));
         assert_eq!(full.queue_size_bytes, none.queue_size_bytes);
         assert_eq!(full.cpu, none.cpu);

@@ -81,22 +81,34 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let directory = layers.iter().find_map(|layer| layer.directory.clone());
         let directory = directory.or_else(|| places.recording()).ok_or(ConfigError::NoDirectory)?;
-        let ring_size_bytes = layers.iter().find_map(|layer| layer.ring_size_bytes);
-        if let Some(size_bytes) = ring_size_bytes
-            && size_bytes < LEAST_RING_BYTES
-        {
-            return Err(ConfigError::SmallRing { size_bytes });
-        }
         let queue_size_bytes = layers.iter().find_map(|layer| layer.queue_size_bytes);
+        let ring_size_bytes = layers.iter().find_map(|layer| layer.ring_size_bytes);
+        let ring_size_bytes = ring_size_bytes.unwrap_or_else(|| default_ring_bytes(&directory));
+        let tiers = layers.iter().find_map(|layer| layer.tiers.clone());
+        check_sizes(ring_size_bytes, tiers.as_deref())?;
         Ok(Config {
-            ring_size_bytes: ring_size_bytes.unwrap_or_else(|| default_ring_bytes(&directory)),
+            ring_size_bytes,
             directory,
             queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
-            tiers: layers.iter().find_map(|layer| layer.tiers.clone()),
+            tiers,
             cpu: layers.iter().find_map(|layer| layer.cpu),
             sources: catalogue.entries.iter().filter_map(|entry| planned(layers, entry)).collect(),
         })
     }
+}
+
+/// Whether a recording of `ring_size_bytes` can be kept with `tiers` in it.
+fn check_sizes(ring_size_bytes: u64, tiers: Option<&[TierOptions]>) -> Result<(), ConfigError> {
+    let tiers = tiers.unwrap_or_default();
+    if let Some(small) = tiers.iter().find(|tier| tier.size_bytes < LEAST_RING_BYTES) {
+        return Err(ConfigError::SmallTier { size_bytes: small.size_bytes });
+    }
+    let tiers_bytes = tiers.iter().fold(0, |sum: u64, tier| sum.saturating_add(tier.size_bytes));
+    let least_bytes = tiers_bytes.saturating_add(LEAST_RING_BYTES);
+    if ring_size_bytes < least_bytes {
+        return Err(ConfigError::SmallRing { size_bytes: ring_size_bytes, least_bytes });
+    }
+    Ok(())
 }
 
 fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
@@ -171,11 +183,23 @@ pub enum ConfigError {
     NoDirectory,
     /// The ring is too small for a recording.
     #[error(
-        "a ring of {} is too small: a recording takes at least {}",
+        "a ring of {} is too small: a recording with its tiers takes at least {}",
+        exact_size(*size_bytes),
+        exact_size(*least_bytes)
+    )]
+    SmallRing {
+        /// What was asked for.
+        size_bytes: u64,
+        /// What it takes.
+        least_bytes: u64,
+    },
+    /// A tier is too small to hold anything.
+    #[error(
+        "a tier of {} is too small: it takes at least {}",
         exact_size(*size_bytes),
         exact_size(LEAST_RING_BYTES)
     )]
-    SmallRing {
+    SmallTier {
         /// What was asked for.
         size_bytes: u64,
     },

@@ -55,7 +55,8 @@ pub(super) fn scaled(number: &str, scale: u64) -> Option<u64> {
 /// `bytes` with the largest binary unit that divides it, so that it reads back as the same number.
 pub fn exact_size(bytes: u64) -> String {
     let binary = UNITS.iter().filter(|(name, scale)| name.contains('i') || *scale == 1);
-    let unit = binary.into_iter().find(|(_, scale)| bytes >= *scale && bytes % scale == 0);
+    let unit =
+        binary.into_iter().find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale));
     let (name, scale) = unit.unwrap_or(&("B", 1));
     format!("{}{name}", bytes / scale)
 }
