@@ -12,6 +12,7 @@ mod programs;
 mod random;
 mod reader;
 mod recorder;
+mod ticks;
 
 pub use ask::{Answer, ask, ask_ok, csv};
 pub use disk::{fingerprint, usage_bytes};
@@ -21,3 +22,4 @@ pub use programs::{Programs, programs};
 pub use random::seeded;
 pub use reader::{Table, gaps, read_table, segments, span, wall_now_ns};
 pub use recorder::{Recorder, Setup};
+pub use ticks::Ticks;

@@ -81,6 +81,15 @@ impl Recorder {
         recorder
     }
 
+    /// Waits until rows can be read over this much time.
+    pub fn wait_for(&mut self, time: Duration) {
+        let enough = i64::try_from(time.as_nanos()).expect("not 292 years");
+        let patience = time + Duration::from_secs(20);
+        self.wait_until(&format!("{time:?} are recorded"), patience, |dir| {
+            span(dir).is_some_and(|(first, last)| last - first >= enough)
+        });
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,6 +1,7 @@
 //! Queries from four processes while the recorder writes and the ring turns: no error, and no value
 //! that another query, earlier or later, saw otherwise.
 
+use nodemon_formats::reader::Recording;
 use nodemon_tests::{Recorder, Setup, ask, csv, segments};
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,6 +18,9 @@ fn four_processes_query_a_turning_ring_without_error_or_a_wrong_value() {
     let dir = scratch.path().join("recording");
     let setup = Setup::new(&dir).ring(4 << 20).every("1ms");
     let mut recorder = Recorder::start_recording(&setup);
+    recorder.wait_until("there is memory to ask for", Duration::from_secs(20), |dir| {
+        Recording::open(dir).is_ok_and(|recording| recording.schema("memory").is_some())
+    });
     let first = newest_segment(&dir);
     let done = AtomicBool::new(false);
     let answers = AtomicU64::new(0);

@@ -1,7 +1,7 @@
 //! Parquet and CSV of the same range hold the same, and what the library reads, when a reader that
 //! is not ours reads them back.
 
-use nodemon_tests::{Recorder, Setup, ask_ok, csv, read_table, span};
+use nodemon_tests::{Recorder, Setup, ask_ok, csv, read_table};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,9 +18,7 @@ fn parquet_and_csv_of_the_same_range_are_equal_when_pyarrow_reads_them_back() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let mut recorder = Recorder::start_recording(&Setup::new(&dir).every("100ms"));
-    recorder.wait_until("three seconds are recorded", Duration::from_secs(20), |dir| {
-        span(dir).is_some_and(|(first, last)| last - first > 3_000_000_000)
-    });
+    recorder.wait_for(Duration::from_secs(3));
     let (status, _, log) = recorder.terminate();
     assert!(status.success(), "the recorder ended with {status}:\n{log}");
 

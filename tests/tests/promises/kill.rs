@@ -6,14 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 const ROUNDS: u32 = 50;
-const SECOND_NS: i64 = 1_000_000_000;
 
 #[test]
 fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let mut random = seeded("sigkill");
-    let mut worst_ns = 0;
+    let mut lost_ms = Vec::new();
     for round in 1..=ROUNDS {
         let started = wall_now_ns();
         let recorder = Recorder::start_recording(&Setup::new(&dir).every("10ms"));
@@ -26,39 +25,54 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
 
         let left = read_table(&dir, "cpu");
         assert_eq!(left.problems, [] as [&str; 0], "round {round}: a kill damaged something");
-        for (row, values) in &seen.rows {
-            assert_eq!(
-                left.rows.get(row),
-                Some(values),
-                "round {round}: the row at {row:?} was read before the kill and is not the same now"
-            );
-        }
+        assert_holds(&left, &seen, round);
         let times: Vec<i64> = left.times().into_iter().filter(|time| *time >= started).collect();
-        let last = *times.last().unwrap();
-        worst_ns = worst_ns.max(killed - last);
-        assert!(
-            killed - last <= SECOND_NS,
-            "round {round}: the kill came {} ms after the last row that is left",
-            (killed - last) / 1_000_000
-        );
+        lost_ms.push((killed - times.last().unwrap()) / 1_000_000);
         assert_contiguous(&dir, &left, &times, round);
         assert_counters_only_grow(&left, round);
         let verified = ask(&dir, &["verify"]);
         assert_eq!(verified.code, Some(0), "round {round}: {}{}", verified.out, verified.err);
     }
-    println!("{ROUNDS} kills; the worst lost {} ms", worst_ns / 1_000_000);
+    lost_ms.sort_unstable();
+    println!("{ROUNDS} kills lost these ms: {lost_ms:?}");
+    assert!(lost_ms[lost_ms.len() - 1] <= 1000, "a kill lost more than a second: {lost_ms:?} ms");
 }
 
-/// No tick is missing without a gap that says so.
+/// Everything that was seen is there, and says the same.
+fn assert_holds(left: &Table, seen: &Table, round: u32) {
+    for (row, values) in &seen.rows {
+        let now = left.rows.get(row);
+        assert!(
+            now == Some(values),
+            "round {round}: {row:?} was read before the kill as {values:?}, now it is {now:?}; the \
+             rows around it were {:?} and are {:?}",
+            neighbours(seen, row),
+            neighbours(left, row)
+        );
+    }
+}
+
+/// Times and keys of the rows around one.
+fn neighbours(table: &Table, row: &(i64, String)) -> Vec<(i64, String)> {
+    let before = table.rows.range(..row.clone()).rev().take(3).map(|(row, _)| row.clone());
+    let after = table.rows.range(row.clone()..).take(4).map(|(row, _)| row.clone());
+    let mut all: Vec<_> = before.chain(after).collect();
+    all.sort();
+    all
+}
+
+/// No tick is missing without a gap that says so. A tick that is served late leaves up to two
+/// intervals between two rows, and the time by which it was late.
 fn assert_contiguous(dir: &Path, table: &Table, times: &[i64], round: u32) {
     for pair in times.windows(2) {
         let hole = pair[1] - pair[0];
-        if hole > 2 * table.interval_ns {
+        if hole > 3 * table.interval_ns {
             let gaps = gaps(dir, "cpu", pair[0], pair[1]);
             assert!(
                 !gaps.is_empty(),
-                "round {round}: {} ms without a row and without a gap",
-                hole / 1_000_000
+                "round {round}: {} ms without a row and without a gap, {} ms before the last row",
+                hole / 1_000_000,
+                (times[times.len() - 1] - pair[1]) / 1_000_000
             );
         }
     }

@@ -20,7 +20,7 @@ pub fn measure(dir: &Path) -> Result<(), Box<dyn Error>> {
     let recording = Recording::open(dir)?;
     let size: u64 = recording.tables()?.iter().map(|table| table.size_bytes).sum();
     println!(
-        "One metric over one hour at 1 s, out of a recording of {} M values in {:.1} MB:\n",
+        "One metric over one hour at 1 s, out of a recording of {} M values in {:.1} MB of blocks:\n",
         values / 1_000_000,
         size as f64 / 1e6
     );
