@@ -252,11 +252,16 @@ mod tests {
             (["--source", "disk"], "--source: `disk` is a table; its source is `diskstats`"),
             (
                 ["--ring-size", "1MiB"],
-                "a ring of 1MiB is too small: a recording takes at least 4MiB",
+                "a ring of 1MiB is too small: a recording with its tiers takes at least 4MiB",
             ),
+            (["--tier", "1m=1MiB"], "a tier of 1MiB is too small: it takes at least 4MiB"),
         ] {
             assert_eq!(config(&arguments).err().as_deref(), Some(told), "{arguments:?}");
         }
+        assert_eq!(
+            config(&["--ring-size", "1GiB", "--tier", "1m=1GiB"]).err().as_deref(),
+            Some("a ring of 1GiB is too small: a recording with its tiers takes at least 1028MiB")
+        );
     }
 
     #[test]

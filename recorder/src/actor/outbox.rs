@@ -31,7 +31,7 @@ pub struct Outbox {
 #[derive(Default)]
 struct State {
     batch: Batch,
-    /// Whether something was put in since the last attempt to send.
+    /// Whether there is something to send since the last attempt.
     is_fresh: bool,
     /// Who sends, to be told then.
     sender: Option<Waker>,
@@ -73,11 +73,14 @@ impl Outbox {
         }
     }
 
-    /// Puts a gap in.
+    /// Puts a gap in. It goes with the next records, and needs no wake of its own.
     pub fn gap(&self, gap: Gap) {
-        let mut state = self.state.borrow_mut();
-        add_gap(&mut state.batch.gaps, gap);
-        state.freshen();
+        add_gap(&mut self.state.borrow_mut().batch.gaps, gap);
+    }
+
+    /// Has what was put in sent even if no records come.
+    pub fn send_soon(&self) {
+        self.state.borrow_mut().freshen();
     }
 
     /// Sends what is put in, for ever. Its turn comes after that of the sources which were woken

@@ -149,6 +149,7 @@ impl SourceActor {
         );
         self.flush();
         self.failed_until(boottime_ns(), &failure.error);
+        self.around.outbox.send_soon();
         ctx.run_later(failure.retry_in, |_, ctx| ctx.notify(Open));
     }
 

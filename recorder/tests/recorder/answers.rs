@@ -1,0 +1,49 @@
+//! What it answers when it is asked.
+
+use super::support::{output, program, said};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+#[test]
+fn check_says_of_every_source_whether_it_can_be_recorded() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    let check = output(&["check", "--dir", dir.to_str().unwrap(), "--ring-size", "64MiB"]);
+    let text = String::from_utf8(check.stdout.clone()).unwrap();
+    assert!(check.status.success(), "{text}{}", said(&check));
+    for source in ["stat", "process", "cgroup", "infiniband", "recorder"] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("  {source} "))), "{text}");
+    }
+    assert!(text.contains("BTF") && text.contains("64.0 MiB"), "{text}");
+    assert!(!dir.exists(), "check leaves nothing behind");
+
+    let check = output(&["check", "--dir", "/proc/nodemon"]);
+    assert_eq!(check.status.code(), Some(1), "nowhere to record to");
+}
+
+#[test]
+fn help_shows_examples_signals_and_exit_codes() {
+    let help = output(&["run", "--help"]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(help.status.success());
+    for wanted in ["Examples:", "SIGHUP", "Exit codes:", "another recorder", "--ring-size"] {
+        assert!(text.contains(wanted), "no {wanted} in {text}");
+    }
+    let wrong = output(&["run", "--ringsize", "1GiB"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(said(&wrong).contains("--ring-size"), "the nearest flag: {}", said(&wrong));
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    for command in ["tables", "config", "check"] {
+        let mut child =
+            program(&[command]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        // Dropped after one line, with the rest unread.
+        BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{command}: {}", said(&ended));
+        assert_eq!(said(&ended), "", "{command}");
+    }
+}

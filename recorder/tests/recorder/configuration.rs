@@ -1,0 +1,113 @@
+//! The configuration: read, refused, read again.
+
+use super::support::{Running, output, said, times, wall_ns};
+use nodemon_formats::reader::Recording;
+use rustix::process::Signal;
+use std::path::Path;
+
+fn refused(dir: &Path, text: &str) -> String {
+    let file = dir.join("nodemon.toml");
+    std::fs::write(&file, text).unwrap();
+    let recording = dir.join("recording");
+    let run = output(&[
+        "run",
+        "--config",
+        file.to_str().unwrap(),
+        "--dir",
+        recording.to_str().unwrap(),
+        "--for",
+        "1s",
+    ]);
+    assert_eq!(run.status.code(), Some(2), "{text}: {}", said(&run));
+    assert!(!recording.exists(), "nothing was created");
+    said(&run)
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_the_place_and_what_would_be_right() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("nodemon.toml");
+    for (text, told) in [
+        ("ringsize = \"1GiB\"\n", "1:1: there is no key `ringsize`; did you mean `ring_size`?"),
+        ("\n[source.diskstat]\n", "2:9: there is no source `diskstat`; did you mean `diskstats`?"),
+        ("interval = \"fast\"\n", "1:12: `interval`: `fast` is not a duration"),
+        ("ring_size = [\n", "1:"),
+    ] {
+        let said = refused(scratch.path(), text);
+        assert!(said.contains(&format!("{}:{told}", file.display())), "{text}: {said}");
+    }
+    let missing = output(&["run", "--config", "/no/such/file", "--for", "1s"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(said(&missing).contains("/no/such/file"), "{}", said(&missing));
+}
+
+#[test]
+fn a_flag_that_names_no_source_is_refused_with_the_nearest_one() {
+    let run = output(&["run", "--source", "cgroups=1s", "--for", "1s"]);
+    assert_eq!(run.status.code(), Some(2), "{}", said(&run));
+    assert!(said(&run).contains("--source: there is no source `cgroups`"), "{}", said(&run));
+    assert!(said(&run).contains("did you mean `cgroup`?"), "{}", said(&run));
+}
+
+#[test]
+fn the_printed_configuration_is_read_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("nodemon.toml");
+    let printed = output(&["config"]);
+    assert!(printed.status.success());
+    std::fs::write(&file, &printed.stdout).unwrap();
+    let dir = scratch.path().join("recording");
+    let run = output(&[
+        "run",
+        "--config",
+        file.to_str().unwrap(),
+        "--dir",
+        dir.to_str().unwrap(),
+        "--for",
+        "1s",
+    ]);
+    assert!(run.status.success(), "{}", said(&run));
+    assert!(!times(&dir, "cpu").is_empty());
+}
+
+#[test]
+fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("nodemon.toml");
+    let dir = scratch.path().join("recording");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("only = [\"stat\", \"loadavg\", \"meminfo\"]\nring_size = \"64MiB\"\n");
+    // Without a ring size among the flags, which would count more than the file.
+    let mut running = Running::start_with(&dir, &["-v", "--config", file.to_str().unwrap()]);
+    running.wait_until("two samples", || times(&dir, "load").len() >= 2);
+
+    let changed = wall_ns();
+    write(
+        "only = [\"stat\", \"meminfo\", \"softirqs\"]\nring_size = \"32MiB\"\n\
+         [source.stat]\ninterval = \"20ms\"\n",
+    );
+    running.signal(Signal::HUP);
+    running.wait_until("the new source and the new cadence", || {
+        !times(&dir, "softirq").is_empty() && times(&dir, "cpu").len() > 50
+    });
+
+    write("only = [\"meminfo\"]\ncadence = 3\n");
+    running.signal(Signal::HUP);
+    let before = times(&dir, "cpu").len();
+    running.wait_until("it goes on as before", || times(&dir, "cpu").len() > before + 50);
+    let (status, _, said) = running.end(Signal::TERM);
+    assert!(status.success(), "{said}");
+
+    let told = format!("{}:2:1: there is no key `cadence`", file.display());
+    assert!(said.contains(&told) && said.contains("goes on as before"), "{said}");
+    assert!(said.contains("the ring takes at most 32.0 MiB now"), "{said}");
+    let grace = changed + 1_500_000_000;
+    assert!(times(&dir, "load").iter().all(|time| *time < grace), "loadavg was switched off");
+    let memory = times(&dir, "memory");
+    let longest = memory.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest < 1_900_000_000, "meminfo went on all the time: {longest} ns without");
+    let recording = Recording::open(&dir).unwrap();
+    assert_eq!(recording.table("cpu").unwrap().unwrap().schema.interval_ns, 20_000_000);
+    let cpu = times(&dir, "cpu");
+    assert!(cpu.iter().filter(|time| **time < changed).count() >= 2, "what was before is kept");
+}

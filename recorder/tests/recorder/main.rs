@@ -1,0 +1,10 @@
+//! The real program: started, signalled, asked, refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod answers;
+mod configuration;
+mod cost;
+mod running;
+mod support;
+mod user;

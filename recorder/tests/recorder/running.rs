@@ -1,0 +1,157 @@
+//! Starting, ending, and being alone.
+
+use super::support::{Running, output, said, span, status_field, threads, times, wall_ns};
+use rustix::process::{Signal, geteuid};
+use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_bounded_recording_says_where_it_is_ends_by_itself_and_is_private() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("not/there/yet");
+    let text = dir.to_str().unwrap();
+    let start = Instant::now();
+    let run = output(&["run", "--dir", text, "--ring-size", "64MiB", "--for", "2s"]);
+    let took = start.elapsed();
+    let told = said(&run);
+    assert!(run.status.success(), "{told}");
+    assert!((2.0..3.5).contains(&took.as_secs_f64()), "it took {took:?}");
+    assert!(told.contains(&format!("into {text}, in at most 64.0 MiB")), "{told}");
+    assert!(told.contains("0 lost into gaps"), "{told}");
+    assert!(told.lines().count() <= 5, "it is quiet: {told}");
+
+    for table in ["cpu", "memory", "disk", "process", "filesystem", "recorder"] {
+        assert!(!times(&dir, table).is_empty(), "nothing of {table}");
+    }
+    // One at the start and one at each of the two whole seconds.
+    assert_eq!(times(&dir, "cpu").len(), 3);
+    assert_private(&dir);
+}
+
+fn assert_private(path: &Path) {
+    let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
+    let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+    assert_eq!(mode, wanted, "{} has mode {mode:o}", path.display());
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| assert_private(&entry.unwrap().path()));
+    }
+}
+
+#[test]
+fn samples_fall_on_whole_seconds_of_the_wall_clock() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    let mut running = Running::start(&dir, &["--only", "stat,loadavg"]);
+    running.wait_until("four samples", || times(&dir, "cpu").len() >= 4);
+    running.end(Signal::TERM);
+    for table in ["cpu", "load"] {
+        // The first was taken at once.
+        let late: Vec<i64> =
+            times(&dir, table)[1..].iter().map(|time| time.rem_euclid(1_000_000_000)).collect();
+        assert!(late.iter().all(|&late_ns| late_ns < 300_000_000), "{table}: late by {late:?} ns");
+    }
+}
+
+#[test]
+fn every_signal_that_ends_it_ends_it_within_a_second_and_loses_nothing() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = scratch.path().join("r");
+        let running = Running::start(&dir, &["--interval", "20ms", "--without", "process"]);
+        let told_at = wall_ns();
+        let (status, took, said) = running.end(signal);
+        assert!(status.success(), "{signal:?}: {status}: {said}");
+        assert!(took < Duration::from_secs(1), "{signal:?}: it took {took:?}");
+        let last = times(&dir, "cpu").last().copied().unwrap();
+        let before_ms = (told_at - last) / 1_000_000;
+        assert!(before_ms < 100, "{signal:?}: the last sample is from {before_ms} ms before");
+    }
+}
+
+#[test]
+fn a_second_recorder_is_refused_with_the_pid_of_the_first() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    let mut running = Running::start(&dir, &["--only", "stat"]);
+    let second = output(&["run", "--dir", dir.to_str().unwrap(), "--for", "1s"]);
+    let told = said(&second);
+    assert_eq!(second.status.code(), Some(3), "{told}");
+    assert!(told.contains(&format!("pid {}", running.pid())), "{told}");
+    assert!(told.contains(dir.to_str().unwrap()) && told.contains("--dir"), "{told}");
+    let check = output(&["check", "--dir", dir.to_str().unwrap()]);
+    let answer = String::from_utf8(check.stdout).unwrap();
+    assert!(answer.contains(&format!("pid {}", running.pid())), "{answer}");
+
+    let before = span(&dir).unwrap().1;
+    running.wait_until("the first goes on", || span(&dir).unwrap().1 > before);
+    running.signal(Signal::KILL);
+    drop(running);
+    let third = output(&["run", "--dir", dir.to_str().unwrap(), "--only", "stat", "--for", "1s"]);
+    assert!(third.status.success(), "a lock of one that was killed: {}", said(&third));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_an_error_that_names_it() {
+    let run = output(&["run", "--dir", "/proc/nodemon", "--for", "1s"]);
+    let told = said(&run);
+    assert_eq!(run.status.code(), Some(1), "{told}");
+    assert!(told.contains("/proc/nodemon") && told.contains("--dir"), "{told}");
+}
+
+#[test]
+fn a_chosen_cpu_has_every_thread_and_one_that_is_not_there_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    // One source on each kind of thread.
+    let arguments = ["--cpu", "0", "--only", "stat,loadavg", "--source", "stat=10ms"];
+    let running = Running::start(&dir, &arguments);
+    let threads = threads(running.pid());
+    for (name, status) in &threads {
+        assert_eq!(status_field(status, "Cpus_allowed_list"), "0", "thread {name}");
+    }
+    let names: HashSet<&str> = threads.iter().map(|(name, _)| name.as_str()).collect();
+    for name in ["nodemon-slow", "nodemon-fast", "nodemon-writer"] {
+        assert!(names.contains(name), "no thread {name}: {names:?}");
+    }
+    assert_eq!(threads.len(), 4, "few threads: {names:?}");
+
+    let run = output(&["run", "--dir", dir.to_str().unwrap(), "--cpu", "1000"]);
+    assert_eq!(run.status.code(), Some(2), "{}", said(&run));
+    assert!(said(&run).contains("CPU 1000"), "{}", said(&run));
+}
+
+#[test]
+fn it_listens_on_nothing_and_keeps_no_right_that_it_does_not_need() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    let running = Running::start(&dir, &[]);
+    let pid = running.pid();
+    let sockets: HashSet<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok())
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    for family in ["tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"] {
+        let table = std::fs::read_to_string(format!("/proc/{pid}/net/{family}"));
+        for line in table.unwrap_or_default().lines() {
+            let own = line.split_whitespace().find(|word| sockets.contains(*word));
+            assert_eq!(own, None, "a socket of family {family}: {line}");
+        }
+    }
+    // CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_PTRACE.
+    let needed = 1u64 << 2 | 1 << 12 | 1 << 19;
+    for (name, status) in threads(pid) {
+        for set in ["CapPrm", "CapEff"] {
+            let have = u64::from_str_radix(&status_field(&status, set), 16).unwrap();
+            assert_eq!(have & !needed, 0, "thread {name} has {set} {have:x}");
+            if geteuid().is_root() {
+                assert_ne!(have, 0, "root keeps what sources need");
+            }
+        }
+        assert_eq!(status_field(&status, "NoNewPrivs"), "1", "thread {name}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The program as a process, and what it recorded.
+
+use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_nodemon-recorder");
+
+/// The program with `arguments`, in an environment that says nothing about where to record.
+pub fn program<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(arguments)
+        .env_remove("NODEMON_DIR")
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub fn output<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+/// What it said to stderr.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A recorder that runs; killed when it is dropped.
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts to record into `dir`, and waits until there is something in it.
+    pub fn start(dir: &Path, arguments: &[&str]) -> Running {
+        let sized: Vec<&str> = ["--ring-size", "64MiB"].iter().chain(arguments).copied().collect();
+        Running::start_with(dir, &sized)
+    }
+
+    /// The same without a size of the ring.
+    pub fn start_with(dir: &Path, arguments: &[&str]) -> Running {
+        let first = ["run", "--dir", dir.to_str().unwrap()];
+        let all: Vec<&str> = first.iter().chain(arguments).copied().collect();
+        let child = program(&all).stderr(Stdio::piped()).spawn().unwrap();
+        let mut running = Running { child };
+        running.wait_until("the first rows can be read", || span(dir).is_some());
+        running
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until `holds`; fails when the recorder ends before that, or 20 s are over.
+    pub fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("it ended with {status} before {what}: {}", self.rest());
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "in vain: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Signals it to end; says how it ended, how long that took, and what it had said.
+    pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration, String) {
+        let start = Instant::now();
+        self.signal(signal);
+        let status = self.child.wait().unwrap();
+        let took = start.elapsed();
+        let said = self.rest();
+        (status, took, said)
+    }
+
+    fn rest(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Wall time of the first and the last row of any table, ns.
+pub fn span(dir: &Path) -> Option<(i64, i64)> {
+    Recording::open(dir).ok()?.span()
+}
+
+/// Wall time now, ns.
+pub fn wall_ns() -> i64 {
+    let now = ClockOffset::now();
+    now.from_ns.cast_signed() + now.offset_ns
+}
+
+/// Wall times of the samples of a table, ns; none when there is no such table.
+pub fn times(dir: &Path, table: &str) -> Vec<i64> {
+    let request = ScanRequest {
+        table: table.to_owned(),
+        from: i64::MIN,
+        to: i64::MAX,
+        ..ScanRequest::default()
+    };
+    let Ok(scan) = Recording::open(dir).unwrap().scan(request) else { return Vec::new() };
+    let mut times = Vec::new();
+    for item in scan {
+        match item.unwrap() {
+            ScanItem::Chunk(chunk) => times.extend_from_slice(&chunk.times),
+            ScanItem::Summary(_) => panic!("a summary that nobody asked for"),
+            ScanItem::Problem(problem) => panic!("{problem}"),
+        }
+    }
+    times
+}
+
+/// The value after `name` in `/proc/PID/status`, or that of a thread.
+pub fn status_field(path: &str, name: &str) -> String {
+    let status = std::fs::read_to_string(path).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+    line.unwrap_or_else(|| panic!("no {name} in {path}")).trim().to_owned()
+}
+
+/// Files `status` of the threads of a process, with their names.
+pub fn threads(pid: u32) -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks
+        .map(|task| {
+            let path = task.unwrap().path().join("status").to_str().unwrap().to_owned();
+            (status_field(&path, "Name"), path)
+        })
+        .collect()
+}
