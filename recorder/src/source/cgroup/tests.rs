@@ -213,8 +213,8 @@ impl Burning {
         let directory = root.join(&path[1..]);
         std::fs::create_dir(&directory).ok()?;
         let procs = directory.join("cgroup.procs");
-        let script = format!("echo $$ > {} && while :; do :; done", procs.display());
-        let child = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+        let script = format!("echo $$ > {} && while ((SECONDS < 60)); do :; done", procs.display());
+        let child = Command::new("bash").args(["-c", &script]).spawn().unwrap();
         Some(Burning { directory, path, child })
     }
 }

@@ -152,8 +152,8 @@ impl Source for Processes {
         }
         if self.unreadable > 0 {
             limits.push(format!(
-                "I/O of {} processes is absent: only root and their owner may read it \
-                 (CAP_SYS_PTRACE)",
+                "I/O of {} processes is absent: reading it takes CAP_SYS_PTRACE, as root has, or \
+                 being their owner",
                 self.unreadable
             ));
         }

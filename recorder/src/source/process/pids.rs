@@ -162,13 +162,24 @@ mod tests {
     use std::path::Path;
     use std::process::{Child, Command};
 
-    fn sleeping() -> Child {
-        Command::new("sleep").arg("100").spawn().unwrap()
+    /// A process that sleeps until it is dropped.
+    struct Sleeping(Child);
+
+    impl Sleeping {
+        fn start() -> Sleeping {
+            Sleeping(Command::new("sleep").arg("100").spawn().unwrap())
+        }
+
+        fn id(&self) -> u32 {
+            self.0.id()
+        }
     }
 
-    fn ended(mut child: Child) {
-        child.kill().unwrap();
-        child.wait().unwrap();
+    impl Drop for Sleeping {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
     }
 
     #[test]
@@ -198,7 +209,7 @@ mod tests {
         let now_ns = 3 * SETTLE_NS;
         assert!(now_ns < LIST_EVERY_NS);
         pids.look(now_ns - 1).unwrap();
-        let child = sleeping();
+        let child = Sleeping::start();
         for time_ns in [now_ns, now_ns + 1, now_ns + SETTLE_NS] {
             let found = pids.look(time_ns).unwrap();
             assert!(found.contains(&child.id()), "{} is not in {found:?}", child.id());
@@ -207,7 +218,7 @@ mod tests {
         pids.look(now_ns + 2 * SETTLE_NS).unwrap();
         let found = pids.look(now_ns + 3 * SETTLE_NS).unwrap();
         assert!(!found.contains(&child.id()), "it has settled, and is in {found:?}");
-        ended(child);
+        drop(child);
     }
 
     #[test]
@@ -231,12 +242,12 @@ mod tests {
         let mut pids = Pids::open(Path::new("/proc"), 100_000, true).unwrap();
         pids.look(0).unwrap();
         pids.settled = u32::MAX;
-        let child = sleeping();
+        let child = Sleeping::start();
         assert!(pids.look(1).unwrap().contains(&std::process::id()));
-        ended(child);
-        let child = sleeping();
+        drop(child);
+        let child = Sleeping::start();
         assert!(pids.look(2).unwrap().contains(&child.id()), "and then it goes on as before");
         assert!(pids.settled < u32::MAX);
-        ended(child);
+        drop(child);
     }
 }

@@ -71,6 +71,11 @@ impl Scheduler {
         ))
     }
 
+    /// Whether context switches come from `status`, because taskstats does not answer.
+    pub fn needs_status(&self) -> bool {
+        self.taskstats.is_err()
+    }
+
     fn ask(&mut self, pid: u32) -> Result<Option<taskstats::Scheduling>, Missing> {
         let Ok(taskstats) = &mut self.taskstats else { return Ok(None) };
         match taskstats.of(pid) {

@@ -184,8 +184,10 @@ impl Process {
 
     fn read_rest(&mut self, tools: &mut Tools, due: Due, now_ns: u64) -> Result<(), Missing> {
         let Process { path, files, stat, .. } = self;
-        // Threads of the kernel have no memory of their own and never change their owner.
-        if due.new || (due.ran || self.memory_changed) && !stat.kernel_thread {
+        // Threads of the kernel have no memory of their own and never change their owner; of theirs
+        // it tells the context switches, where nothing else does.
+        let tells = !stat.kernel_thread || tools.scheduler.needs_status();
+        if due.new || (due.ran || self.memory_changed) && tells {
             let text = tools.reader.read_kept(path, "status", &mut files.status, due.keep);
             self.status = readable(text)?.map(status::parse).unwrap_or_default();
         }

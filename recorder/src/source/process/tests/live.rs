@@ -198,6 +198,25 @@ fn threads_of_the_kernel_are_there_and_have_no_memory() {
     assert_eq!(row.u64("uid"), 0);
 }
 
+/// A process that wakes a hundred times a second, until it is dropped.
+struct Napping(Child);
+
+impl Napping {
+    fn start() -> Napping {
+        // A time-out is told by a status above 128; the end of the input ends it too.
+        let naps = "while read -t 0.01; [ $? -gt 128 ]; do :; done";
+        let mut command = Command::new("bash");
+        Napping(command.args(["-c", naps]).stdin(Stdio::piped()).spawn().unwrap())
+    }
+}
+
+impl Drop for Napping {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// What only the process itself changes, and a process of one thread only while it runs.
 const OWN: [&str; 20] = [
     "command",
@@ -225,8 +244,7 @@ const OWN: [&str; 20] = [
 #[test]
 fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood_still() {
     // One process wakes often, and the others of this machine do what they do.
-    let napping = "while :; do sleep 0.01; done";
-    let mut child = Command::new("sh").args(["-c", napping]).spawn().unwrap();
+    let _napping = Napping::start();
     let mut recorder = Recorder::open(&Context::default());
     let mut compared = 0;
     let start = Instant::now();
@@ -256,8 +274,6 @@ fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood
             compared += 1;
         }
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert!(compared > 100, "only {compared} rows could be compared");
 }
 
