@@ -6,6 +6,7 @@
 
 mod ask;
 mod disk;
+mod killed;
 mod load;
 mod mount;
 mod programs;
@@ -16,6 +17,7 @@ mod ticks;
 
 pub use ask::{Answer, ask, ask_ok, csv};
 pub use disk::{fingerprint, usage_bytes};
+pub use killed::{copy, killed_recording};
 pub use load::{burn_cpu, loopback, write_file};
 pub use mount::{Mount, why_no_mounts};
 pub use programs::{Programs, programs};

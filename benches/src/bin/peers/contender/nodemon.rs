@@ -7,15 +7,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `nodemon-recorder run` with every `/proc` source at 1 s.
+/// `nodemon-recorder run` at 1 s.
 pub struct Nodemon {
-    /// Whether it records processes too.
+    /// Whether it records everything that it can, or what is in `/proc` without processes.
     pub processes: bool,
 }
 
 impl Contender for Nodemon {
     fn name(&self) -> &'static str {
-        if self.processes { "**nodemon**" } else { "**nodemon** without `process`" }
+        if self.processes {
+            "**nodemon**, everything"
+        } else {
+            "**nodemon**, every source of `/proc` but `process`"
+        }
     }
 
     fn start(&self, scratch: &Path) -> io::Result<Running> {
@@ -26,7 +30,7 @@ impl Contender for Nodemon {
             .arg(scratch.join("recording"))
             .args(["--ring-size", "1GiB"]);
         if !self.processes {
-            command.args(["--without", "process"]);
+            command.args(["--without", "process,cgroup,numa"]);
         }
         Running::spawn(&mut command)
     }

@@ -1,0 +1,24 @@
+//! A recording whose recorder was killed, and copies of it.
+
+use crate::{Recorder, Setup, segments};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Makes a recording of several segments in `scratch`, in a ring that is about to turn, whose
+/// recorder was killed.
+pub fn killed_recording(scratch: &Path) -> PathBuf {
+    let dir = scratch.join("recording");
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir).ring(4 << 20).every("1ms"));
+    recorder.wait_until("there are some segments", Duration::from_secs(60), |dir| {
+        segments(dir).len() >= 6
+    });
+    recorder.kill();
+    dir
+}
+
+/// Copies a file or a directory with its modes and times, as `cp -a` does.
+pub fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp can be run");
+    assert!(copied.success(), "cannot copy {}", from.display());
+}
