@@ -139,10 +139,13 @@ mod tests {
         }
     }
 
+    /// Looks like a line, with any number of fields.
+    const LINE: &str = "[0-9]{1,3} \\([a-z) ]{0,9}\\) [SRD]( -?[0-9]{1,21}){0,60}";
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(
-            text: Vec<u8>, line in "[0-9]{1,3} \\([a-z) ]{0,9}\\) [SRD]( -?[0-9]{1,21}){0,60}",
+            text: Vec<u8>, line in LINE,
         ) {
             parse(&text);
             parse(line.as_bytes());

@@ -5,8 +5,8 @@ use super::{Recorder, Row};
 use crate::source::trial::{context, sample, sample_of};
 use nodemon_formats::Value;
 
-const STAT: &str = "S 1 42 42 0 -1 4194560 10 20 30 40 50 60 70 80 20 -5 1 0 START 409600 7 0 1 1 0 \
-                    0 0 0 0 0 0 0 0 0 17 3 0 0 0 0 0 0 0 0 77 0 0 0 0";
+const STAT: &str = "S 1 42 42 0 -1 4194560 10 20 30 40 50 60 70 80 20 -5 1 0 START 409600 7 0 1 \
+                    1 0 0 0 0 0 0 0 0 0 0 17 3 0 0 0 0 0 0 0 0 77 0 0 0 0";
 
 fn stat(pid: u32, command: &str, start: u32) -> String {
     format!("{pid} ({command}) {}\n", STAT.replace("START", &start.to_string()))
