@@ -33,9 +33,10 @@
 //! 0.32 %. Back to back it is 0.9 µs a process. The first sample reads everything of every process
 //! and takes 25 to 70 µs for each.
 //!
-//! In a soak under the same load, 30,000 rows of processes whose clock stood still were compared with what
-//! a fresh source read at the same time. Rows of one thread never differed in what only a process
-//! itself can change; a few of processes with threads did, whose threads were running just then.
+//! In a soak under the same load, 30,000 rows of processes whose clock stood still were compared
+//! with what a fresh source read at the same time. Rows of one thread never differed in what only
+//! a process itself can change; a few of processes with threads did, whose threads were running
+//! just then.
 //!
 //! # What can block
 //!
