@@ -94,8 +94,18 @@ pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
     let _ = std::io::stderr().lock().write_all(format!("{color}{what}{plain} {text}\n").as_bytes());
 }
 
+/// The zone of this machine. Read from `/etc/localtime` where `TZ` does not say otherwise: to look
+/// a zone up by its name takes a walk through the whole database, which is longer than most
+/// answers take.
 fn zone(args: &GlobalArgs) -> TimeZone {
-    if args.utc { TimeZone::UTC } else { TimeZone::system() }
+    if args.utc {
+        return TimeZone::UTC;
+    }
+    if std::env::var_os("TZ").is_some_and(|zone| !zone.is_empty()) {
+        return TimeZone::system();
+    }
+    let local = std::fs::read("/etc/localtime").ok();
+    local.and_then(|data| TimeZone::tzif("local", &data).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Whether to colour a stream.

@@ -48,9 +48,9 @@ impl Sketch {
     pub fn percentile(&mut self, percent: f64) -> Option<f64> {
         let rank = (percent / 100.0 * self.count as f64).ceil().max(1.0) as u64;
         if self.buckets.is_empty() {
-            self.exact.sort_unstable_by(f64::total_cmp);
-            let index = usize::try_from(rank - 1).ok()?;
-            return self.exact.get(index.min(self.exact.len().checked_sub(1)?)).copied();
+            let last = self.exact.len().checked_sub(1)?;
+            let index = usize::try_from(rank - 1).map_or(last, |index| index.min(last));
+            return Some(*self.exact.select_nth_unstable_by(index, f64::total_cmp).1);
         }
         let mut below = 0;
         let found = self.buckets.iter().find(|(_, count)| {

@@ -161,20 +161,23 @@ fn extremes(kind: ColumnType, words: &[u64]) -> (u64, u64, f64) {
             (smaller(kind, min, *word), larger(kind, max, *word), sum + f64::from_bits(*word))
         }),
         ColumnType::I64 => {
-            let first = start.cast_signed();
-            let (min, max, sum) =
-                words.iter().fold((first, first, 0i128), |(min, max, sum), word| {
-                    let value = word.cast_signed();
-                    (min.min(value), max.max(value), sum + i128::from(value))
-                });
+            let values = words.iter().map(|word| word.cast_signed());
+            let min = values.clone().min().unwrap_or(0);
+            let max = values.clone().max().unwrap_or(0);
+            let sum: i128 = values.map(i128::from).sum();
             (min.cast_unsigned(), max.cast_unsigned(), sum as f64)
         }
+        // Two passes over words that stay in the first cache: the sum of halves takes no carry, and
+        // so the processor adds several at a time.
         _ => {
-            let (min, max, sum) =
-                words.iter().fold((start, start, 0u128), |(min, max, sum), word| {
-                    (min.min(*word), max.max(*word), sum + u128::from(*word))
-                });
-            (min, max, sum as f64)
+            let order = |(min, max): (u64, u64), word: &u64| (min.min(*word), max.max(*word));
+            let (min, max) = words.iter().fold((start, start), order);
+            let halves =
+                |(low, high): (u64, u64), word: &u64| (low + (word & LOW), high + (word >> 32));
+            let (low, high) = words.iter().fold((0, 0), halves);
+            (min, max, ((u128::from(high) << 32) + u128::from(low)) as f64)
         }
     }
 }
+
+const LOW: u64 = 0xffff_ffff;

@@ -5,13 +5,18 @@
 //! file of their own there is neither. An absent value is empty, an empty string is `""`, bytes are
 //! hexadecimal.
 
+use super::cursor::{Cursor, SLACK};
 use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink};
+use crate::rows::{Batch, Field, Header, Missing, Sink};
 use nodemon_formats::ColumnType;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// About so many bytes are made at a time: what fits the first cache.
+const TILE_BYTES: usize = 16 << 10;
 
 /// Encodes rows as CSV.
 pub struct CsvEncoder {
@@ -64,28 +69,58 @@ impl CsvEncoder {
         if has(ColumnType::Bytes) {
             self.bytes.fill(batch, hexadecimal);
         }
-        let mut integers = itoa::Buffer::new();
+        let row_bytes = self.row_bytes();
+        let tile = (TILE_BYTES / row_bytes).clamp(1, batch.len().max(1));
+        for start in (0..batch.len()).step_by(tile) {
+            let rows = start..batch.len().min(start + tile);
+            let written = out.len();
+            out.resize(written + rows.len() * row_bytes + SLACK, 0);
+            let mut cursor = Cursor::new(&mut out[written..]);
+            self.tile(batch, rows, &mut cursor);
+            let end = written + cursor.len();
+            out.truncate(end);
+        }
+    }
+
+    /// The most that a row of the batch at hand can take.
+    fn row_bytes(&self) -> usize {
+        let of_field = |field: &Field| match field.kind {
+            ColumnType::U64 | ColumnType::I64 => 20,
+            ColumnType::F64 => 24,
+            ColumnType::Bool => 5,
+            ColumnType::String => self.texts.longest(),
+            ColumnType::Bytes => self.bytes.longest(),
+        };
+        let fields: usize = self.header.fields.iter().map(|field| 1 + of_field(field)).sum();
+        Rfc3339::LENGTH + fields + self.end.len()
+    }
+
+    fn tile(&mut self, batch: &Batch, rows: Range<usize>, cursor: &mut Cursor<'_>) {
+        let columns: Vec<_> = batch.columns.iter().zip(&self.header.fields).collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|(column, field)| (field.kind, &column.words[..], column.present.as_ref()))
+            .collect();
         let mut floats = ryu::Buffer::new();
-        out.reserve(batch.len() * (32 + 12 * batch.columns.len()));
-        for (row, time) in batch.times.iter().enumerate() {
-            out.extend_from_slice(self.stamps.text(*time));
-            for (column, field) in batch.columns.iter().zip(&self.header.fields) {
-                out.push(b',');
-                if !column.is_present(row) {
+        for row in rows {
+            cursor.array(self.stamps.text(batch.times[row]));
+            for (kind, words, present) in &columns {
+                cursor.byte(b',');
+                if present.is_some_and(|bits| !bits.get(row)) {
                     continue;
                 }
-                let word = column.words[row];
-                out.extend_from_slice(match field.kind {
-                    ColumnType::U64 => integers.format(word).as_bytes(),
-                    ColumnType::I64 => integers.format(word.cast_signed()).as_bytes(),
-                    ColumnType::F64 => floats.format(f64::from_bits(word)).as_bytes(),
-                    ColumnType::Bool if word == 0 => b"false",
-                    ColumnType::Bool => b"true",
-                    ColumnType::String => self.texts.get(word),
-                    ColumnType::Bytes => self.bytes.get(word),
-                });
+                let word = words[row];
+                match kind {
+                    ColumnType::U64 => cursor.integer(word),
+                    ColumnType::I64 => cursor.signed(word.cast_signed()),
+                    ColumnType::F64 => cursor.text(floats.format(f64::from_bits(word)).as_bytes()),
+                    ColumnType::Bool if word == 0 => cursor.text(b"false"),
+                    ColumnType::Bool => cursor.text(b"true"),
+                    ColumnType::String => cursor.text(self.texts.get(word)),
+                    ColumnType::Bytes => cursor.text(self.bytes.get(word)),
+                }
             }
-            out.extend_from_slice(self.end);
+            cursor.text(self.end);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Writes rows down: one module a format.
 
 pub mod csv;
+mod cursor;
 pub mod jsonl;
 mod spelled;
 mod stamp;

@@ -7,6 +7,7 @@ use crate::rows::Batch;
 pub struct Spelled {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    longest: usize,
 }
 
 impl Spelled {
@@ -14,10 +15,18 @@ impl Spelled {
     pub fn fill(&mut self, batch: &Batch, spell: impl Fn(&[u8], &mut Vec<u8>)) {
         self.bytes.clear();
         self.ends.clear();
+        self.longest = 0;
         for number in 0..batch.strings.len() as u32 {
             spell(batch.strings.get(number), &mut self.bytes);
+            let start = self.ends.last().copied().unwrap_or(0);
+            self.longest = self.longest.max(self.bytes.len() - start);
             self.ends.push(self.bytes.len());
         }
+    }
+
+    /// The most bytes that one of them takes.
+    pub fn longest(&self) -> usize {
+        self.longest
     }
 
     /// What the string of that number looks like; empty when there is none.

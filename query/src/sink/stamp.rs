@@ -1,5 +1,6 @@
 //! Times for programs: RFC 3339 in UTC with nine digits of the fraction.
 
+use super::cursor::eight_digits;
 use crate::time::Stamp;
 use jiff::tz::TimeZone;
 
@@ -9,10 +10,9 @@ use jiff::tz::TimeZone;
 pub struct Rfc3339 {
     second: Option<i64>,
     nanosecond: u32,
-    text: [u8; LENGTH],
+    text: [u8; Rfc3339::LENGTH],
 }
 
-const LENGTH: usize = 30;
 const FRACTION: usize = 20;
 
 impl Default for Rfc3339 {
@@ -22,9 +22,12 @@ impl Default for Rfc3339 {
 }
 
 impl Rfc3339 {
+    /// Bytes of a time.
+    pub const LENGTH: usize = 30;
+
     /// The text of `time`, ns since the epoch.
     #[inline]
-    pub fn text(&mut self, time: i64) -> &[u8; LENGTH] {
+    pub fn text(&mut self, time: i64) -> &[u8; Rfc3339::LENGTH] {
         let second = time.div_euclid(1_000_000_000);
         let nanosecond = time.rem_euclid(1_000_000_000) as u32;
         if self.second != Some(second) {
@@ -35,11 +38,9 @@ impl Rfc3339 {
         }
         if self.nanosecond != nanosecond {
             self.nanosecond = nanosecond;
-            let mut rest = nanosecond;
-            for digit in self.text[FRACTION..LENGTH - 1].iter_mut().rev() {
-                *digit = b'0' + (rest % 10) as u8;
-                rest /= 10;
-            }
+            self.text[FRACTION] = b'0' + (nanosecond / 100_000_000) as u8;
+            let eight = eight_digits(u64::from(nanosecond % 100_000_000));
+            self.text[FRACTION + 1..FRACTION + 9].copy_from_slice(&eight);
         }
         &self.text
     }

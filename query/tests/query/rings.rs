@@ -6,7 +6,9 @@ use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions};
 use nodemon_formats::{ColumnType, Schema};
+use std::io::{BufReader, Read};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 const CPUS: u64 = 64;
 const COLUMNS: u64 = 24;
@@ -98,6 +100,37 @@ fn time_that_the_ring_has_forgotten_is_answered_by_a_tier_which_is_told() {
     }
     let info = ask(&dir, &["info"]).out;
     assert!(info.contains("tier        1.0 s: "), "{info}");
+}
+
+/// The most memory that a process ever had, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn results_stream_so_that_memory_does_not_grow_with_the_range() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("recording");
+    write(&dir);
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("nodemon-query"))
+        .args(["range", "-t", "noise", "-f", "csv", "--dir"])
+        .arg(&dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    // The process is never further than a pipe and a batch ahead of what was read.
+    let mut read = |bytes: u64| std::io::copy(&mut out.by_ref().take(bytes), &mut std::io::sink());
+    let part = 5 << 20;
+    assert_eq!(read(part).unwrap(), part);
+    let early = peak_kib(child.id());
+    assert_eq!(read(2 * part).unwrap(), 2 * part);
+    let late = peak_kib(child.id());
+    assert!(read(u64::MAX).unwrap() > 0, "the whole answer was ahead of what was read");
+    assert!(child.wait().unwrap().success());
+    assert!(late < early + 4096, "{early} KiB after 5 MiB of rows, {late} KiB after 15 MiB");
 }
 
 #[test]
