@@ -92,6 +92,9 @@ fn compare(text: &str, seen: &Seen) -> usize {
     let mut known = 0;
     let mut seen = seen.lock().unwrap();
     for row in rows {
+        if row[key].is_empty() {
+            continue; // a gap, not a row
+        }
         let line = row.join(",");
         if let Some(before) = seen.get(&format!("{} {}", row[0], row[key])) {
             known += 1;

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 12;
 
 /// Tables that are compared row by row.
-const TABLES: [&str; 5] = ["cpu", "memory", "vmstat", "disk", "interrupt"];
+const TABLES: [&str; 4] = ["cpu", "memory", "disk", "interrupt"];
 
 #[test]
 fn noise_inside_a_segment_costs_its_damaged_blocks_and_the_query_names_it() {

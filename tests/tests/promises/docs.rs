@@ -22,6 +22,9 @@ fn every_command_in_the_documents_works_on_a_fresh_recording() {
     let dir = scratch.path().join("recording");
     let mut recorder = Recorder::start_recording(&Setup::new(&dir));
     recorder.wait_for(Duration::from_secs(4));
+    // Ended, because the documents start recorders too, and a directory has one at a time.
+    let (status, _, log) = recorder.terminate();
+    assert!(status.success(), "the recorder ended with {status}:\n{log}");
     let work = scratch.path().join("work");
     std::fs::create_dir(&work).unwrap();
     let failed: Vec<String> =
