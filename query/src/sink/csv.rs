@@ -24,8 +24,8 @@ pub struct CsvEncoder {
     stamps: Rfc3339,
     texts: Spelled,
     bytes: Spelled,
-    /// What ends the line of a row: an empty `gap`, or nothing.
-    end: &'static [u8],
+    /// Whether there is a column for gaps.
+    gaps: bool,
 }
 
 impl CsvEncoder {
@@ -33,7 +33,7 @@ impl CsvEncoder {
     pub fn new(header: Arc<Header>) -> CsvEncoder {
         CsvEncoder {
             header,
-            end: b",\n",
+            gaps: true,
             stamps: Rfc3339::default(),
             texts: Spelled::default(),
             bytes: Spelled::default(),
@@ -43,11 +43,7 @@ impl CsvEncoder {
     /// The same without the column for gaps.
     #[must_use]
     pub fn without_gaps(self) -> CsvEncoder {
-        CsvEncoder { end: b"\n", ..self }
-    }
-
-    fn has_gaps(&self) -> bool {
-        self.end.len() > 1
+        CsvEncoder { gaps: false, ..self }
     }
 
     /// Appends the header line to `out`.
@@ -57,7 +53,7 @@ impl CsvEncoder {
             out.push(b',');
             quote(&field.name, out);
         }
-        out.extend_from_slice(if self.has_gaps() { b",gap\n" } else { b"\n" });
+        out.extend_from_slice(if self.gaps { b",gap\n" } else { b"\n" });
     }
 
     /// Appends rows to `out`.
@@ -92,7 +88,7 @@ impl CsvEncoder {
             ColumnType::Bytes => self.bytes.longest(),
         };
         let fields: usize = self.header.fields.iter().map(|field| 1 + of_field(field)).sum();
-        Rfc3339::LENGTH + fields + self.end.len()
+        Rfc3339::LENGTH + fields + ",\n".len()
     }
 
     fn tile(&mut self, batch: &Batch, rows: Range<usize>, cursor: &mut Cursor<'_>) {
@@ -120,13 +116,16 @@ impl CsvEncoder {
                     ColumnType::Bytes => cursor.text(self.bytes.get(word)),
                 }
             }
-            cursor.text(self.end);
+            if self.gaps {
+                cursor.byte(b',');
+            }
+            cursor.byte(b'\n');
         }
     }
 
     /// Appends the line of a gap to `out`, where there is a column for it.
     pub fn gap(&mut self, gap: &Missing, out: &mut Vec<u8>) {
-        if !self.has_gaps() {
+        if !self.gaps {
             return;
         }
         out.extend_from_slice(self.stamps.text(gap.from));

@@ -41,8 +41,15 @@ impl<'a> Cursor<'a> {
     /// Writes text of a length that the compiler knows, which is a few moves.
     #[inline]
     pub fn array<const N: usize>(&mut self, text: &[u8; N]) {
-        self.bytes[self.at..self.at + N].copy_from_slice(text);
+        self.place(text);
         self.at += N;
+    }
+
+    #[inline]
+    fn place<const N: usize>(&mut self, text: &[u8; N]) {
+        if let Some(place) = self.bytes[self.at..].first_chunk_mut() {
+            *place = *text;
+        }
     }
 
     /// Writes an integer in decimal.
@@ -75,8 +82,7 @@ impl<'a> Cursor<'a> {
     fn leading(&mut self, value: u64) {
         let digits = u64::from_le_bytes(eight_digits(value));
         let zeros = ((digits ^ ZEROS) | 1 << 56).trailing_zeros() / 8;
-        let text = (digits >> (8 * zeros)).to_le_bytes();
-        self.bytes[self.at..self.at + 8].copy_from_slice(&text);
+        self.place(&(digits >> (8 * zeros)).to_le_bytes());
         self.at += 8 - zeros as usize;
     }
 }
