@@ -199,3 +199,16 @@ impl Drop for Ticks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cause_of;
+    use nodemon_formats::GapCause;
+
+    #[test]
+    fn ticks_that_a_sleeping_machine_missed_are_not_blamed_on_the_recorder() {
+        assert_eq!(cause_of(3_000_000_000, 0), GapCause::Late);
+        assert_eq!(cause_of(3_000_000_000, 200_000), GapCause::Late);
+        assert_eq!(cause_of(3_600_000_000_000, 3_599_000_000_000), GapCause::Suspended);
+    }
+}

@@ -5,6 +5,7 @@
 //! the gap is kept until there is room for it.
 
 use super::alert::Alert;
+use super::gaps::add_gap;
 use super::message::{Batch, Contents, Feed, Sent, Waiting};
 use super::writer::Writer;
 use crate::overhead::Overhead;
@@ -151,65 +152,64 @@ impl State {
     }
 }
 
-/// So many gaps wait apart from each other; memory must stay bounded while nothing can be sent.
-const MOST_GAPS: usize = 1000;
-
-/// Adds `gap`. One that goes on where another of its kind ends makes that one longer; so does one
-/// too many.
-fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
-    let is_full = gaps.len() >= MOST_GAPS;
-    let same = gaps.iter_mut().rev().find(|old| {
-        old.table == gap.table && old.cause == gap.cause && (is_full || old.detail == gap.detail)
-    });
-    match same {
-        Some(old) if is_full || gap.from_ns <= old.to_ns => {
-            old.to_ns = old.to_ns.max(gap.to_ns);
-            old.lost += gap.lost;
-        }
-        _ => gaps.push(gap),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MOST_GAPS, add_gap};
-    use nodemon_formats::{Gap, GapCause};
+    #![allow(clippy::unwrap_used)]
 
-    fn gap(table: &str, from_ns: u64, to_ns: u64) -> Gap {
-        let cause = GapCause::QueueFull;
-        Gap { table: table.into(), cause, from_ns, to_ns, lost: 1, detail: String::new() }
-    }
+    use super::super::message::{AddTables, Close, Feed};
+    use super::{Alert, Outbox, Writer};
+    use crate::overhead::Overhead;
+    use actix::{Actor, Arbiter, System};
+    use nodemon_formats::clock::boottime_ns;
+    use nodemon_formats::reader::Recording;
+    use nodemon_formats::record::{BufferPool, RecordBuilder};
+    use nodemon_formats::writer::{RecordingWriter, WriterOptions};
+    use nodemon_formats::{GapCause, Schema, schema::unit};
+    use std::sync::Arc;
 
     #[test]
-    fn a_queue_that_stays_full_leaves_one_gap_a_table_that_counts_every_sample() {
-        let mut gaps = Vec::new();
-        for second in 1..=1000 {
-            for table in ["cpu", "disk"] {
-                add_gap(&mut gaps, gap(table, second - 1, second + 1));
+    fn a_full_mailbox_turns_records_into_a_gap_that_arrives_once_there_is_room() {
+        const SENT: u64 = 1000;
+        let dir = tempfile::tempdir().unwrap();
+        let schema = Schema::sample("load", "test", "A number").counter("n", unit::COUNT, "it");
+        let overhead = Arc::<Overhead>::default();
+        let recording = RecordingWriter::open(dir.path(), WriterOptions::new(64 << 20)).unwrap();
+        System::new().block_on(async {
+            let (thread, counted) = (Arbiter::new(), overhead.clone());
+            let writer = Writer::start_in_arbiter(&thread.handle(), move |_| {
+                Writer::new(recording, counted)
+            });
+            let numbers = writer.send(AddTables(vec![schema.clone()])).await.unwrap();
+            let outbox = Outbox::new(writer.clone(), Alert::new().0, overhead.clone(), u64::MAX);
+            let feed = Arc::new(Feed {
+                table: schema.name.clone(),
+                number: numbers[0],
+                interval_ns: 1,
+                pool: BufferPool::new(SENT as usize, 4096),
+                overhead: overhead.source("test"),
+            });
+            let (go_on, wait) = std::sync::mpsc::channel::<()>();
+            thread.spawn_fn(move || wait.recv().unwrap());
+            let mut record = RecordBuilder::new(&schema);
+            for n in 0..SENT {
+                record.begin_sample(boottime_ns());
+                record.u64(n);
+                record.end_sample();
+                outbox.put(&feed, &mut record);
+                outbox.send();
             }
-        }
-        assert_eq!(gaps.len(), 2, "{gaps:?}");
-        for gap in &gaps {
-            assert_eq!((gap.from_ns, gap.to_ns, gap.lost), (0, 1001, 1000));
-        }
-    }
-
-    #[test]
-    fn gaps_with_data_in_between_stay_apart() {
-        let mut gaps = Vec::new();
-        add_gap(&mut gaps, gap("cpu", 0, 10));
-        add_gap(&mut gaps, gap("cpu", 20, 30));
-        add_gap(&mut gaps, Gap { cause: GapCause::Late, ..gap("cpu", 20, 30) });
-        assert_eq!(gaps.len(), 3, "{gaps:?}");
-    }
-
-    #[test]
-    fn however_many_gaps_there_are_they_take_bounded_memory_and_lose_no_sample() {
-        let mut gaps = Vec::new();
-        for n in 0..10 * MOST_GAPS as u64 {
-            add_gap(&mut gaps, gap("cpu", n * 100, n * 100 + 1));
-        }
-        assert_eq!(gaps.len(), MOST_GAPS);
-        assert_eq!(gaps.iter().map(|gap| gap.lost).sum::<u64>(), 10 * MOST_GAPS as u64);
+            go_on.send(()).unwrap();
+            outbox.finish().await;
+            writer.send(Close).await.unwrap().last.unwrap();
+            thread.stop();
+        });
+        let recording = Recording::open(dir.path()).unwrap();
+        let stored = recording.table("load").unwrap().unwrap().rows;
+        let gaps = recording.gaps(Some("load"), i64::MIN, i64::MAX).unwrap();
+        let full = gaps.iter().filter(|gap| gap.gap.cause == GapCause::QueueFull);
+        let lost: u64 = full.map(|gap| gap.gap.lost).sum();
+        assert!(lost > 0 && stored > 0, "{stored} stored, {lost} lost");
+        assert_eq!(stored + lost, SENT, "samples in = stored + in gaps: {gaps:?}");
+        assert_eq!(overhead.source("test").dropped.get(), lost);
     }
 }

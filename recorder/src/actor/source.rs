@@ -3,9 +3,10 @@
 use super::clock::{Clock, Tick};
 use super::message::{AddTables, Feed};
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::supervisor::{Failure, Opening, Supervisor};
 use super::writer::Writer;
-use crate::config::PlannedSource;
+use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::SourceOverhead;
 use crate::source::{Context as SourceContext, Sink};
 use actix::{
@@ -19,6 +20,7 @@ use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A source with an interval up to this gathers several samples in a record; a slower one sends
 /// each at once.
@@ -59,6 +61,7 @@ pub struct SourceActor {
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
+    pace: Pace,
 }
 
 impl SourceActor {
@@ -74,6 +77,7 @@ impl SourceActor {
             accounted_ns: boottime_ns(),
             flushed: 0,
             has_failed: false,
+            pace: Pace::default(),
             plan,
             around,
         }
@@ -120,6 +124,9 @@ impl SourceActor {
             self.gap(tick.cause, start_ns, tick.missed, "");
         }
         self.sampled(start_ns);
+        if self.pace.has_fallen_behind(tick.missed, self.plan.interval) {
+            self.tell_pace();
+        }
         if self.is_flush_due(tick.deadline_ns) {
             self.flush();
         }
@@ -132,6 +139,16 @@ impl SourceActor {
         self.overhead.sampling_ns.add(took_ns);
         self.overhead.last_ns.set(took_ns);
         self.accounted_ns = start_ns;
+    }
+
+    fn tell_pace(&self) {
+        tracing::warn!(
+            "source {} misses more than half of its ticks every {}, which are gaps; its last \
+             sample took {:?}",
+            self.name(),
+            exact_duration(self.plan.interval),
+            Duration::from_nanos(self.overhead.last_ns.get()),
+        );
     }
 
     /// Stops sampling, and tries again when it is time.

@@ -241,3 +241,34 @@ fn one_millisecond_is_kept_on_a_busy_thread() {
         assert_eq!(ended.lost("steady", GapCause::Late), counts.late_ticks.get());
     });
 }
+
+#[test]
+fn a_source_that_hangs_does_not_keep_the_recording_from_being_closed() {
+    Trial::run(1 << 20, |trial| async move {
+        trial.start_source(&MOODY, INTERVAL).await;
+        trial.wait_for_samples(&MOODY, 60).await;
+        let reached = || trial.overhead.writer.samples_in.get();
+        wait_until("some have reached the writer", || reached() > 20).await;
+        set_mood(trial.dir.path(), "hang");
+        let counts = trial.counts(&MOODY);
+        let mut last = (0, Instant::now());
+        wait_until("ten ticks without a sample", || {
+            let samples = counts.samples.get();
+            if samples != last.0 {
+                last = (samples, Instant::now());
+            }
+            last.1.elapsed() > 10 * INTERVAL
+        })
+        .await;
+        let begun = Instant::now();
+        let patience = Duration::from_millis(300);
+        let drained = tokio::time::timeout(patience, trial.lane.send(Drain)).await;
+        assert!(drained.is_err(), "the lane answered although its source hangs");
+        let closed = trial.writer.send(Close).await.unwrap();
+        closed.last.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());
+        let recording = Recording::open(&trial.recording()).unwrap();
+        let stored = recording.table("moody").unwrap().unwrap().rows;
+        assert!(stored >= 20, "{stored} stored");
+    });
+}

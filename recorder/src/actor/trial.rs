@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A source that reads the file `mood` below the procfs of its context each time: it fails, panics,
-/// dawdles, or counts.
+/// dawdles, hangs, or counts.
 pub static MOODY: Descriptor = Descriptor {
     name: "moody",
     reads: "mood",
@@ -80,6 +80,7 @@ impl Source for Moody {
             "fail" => return Err(SourceError::parse(&self.path, "a bad mood")),
             "panic" => panic!("the mood is {mood}"),
             "dawdle" => std::thread::sleep(Duration::from_millis(35)),
+            "hang" => std::thread::sleep(Duration::from_secs(3)),
             _ => {}
         }
         table.instance(|key| key.u64(1));

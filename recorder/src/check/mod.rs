@@ -4,6 +4,8 @@ mod host;
 mod place;
 mod sources;
 
+pub use place::lack_of_room;
+
 use crate::config::{Catalogue, Config};
 use crate::source::Context;
 use std::fmt;
@@ -144,6 +146,23 @@ mod tests {
         assert!(places.len() > SOURCES.len());
         places.dedup();
         assert_eq!(places.len(), 1, "verdicts stand in columns {places:?} of\n{text}");
+    }
+
+    #[test]
+    fn a_ring_that_the_disk_has_no_room_for_is_told_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::new(SOURCES);
+        let settings = Settings {
+            directory: Some(dir.path().to_owned()),
+            ring_size_bytes: Some(1 << 60),
+            ..Settings::default()
+        };
+        let places = Places::of_this_process();
+        let config = Config::resolve(&[settings], &catalogue, &places).unwrap();
+        let told = super::lack_of_room(&config).unwrap();
+        assert!(told.contains("1048576 TiB") && told.contains("--ring-size"), "{told}");
+        let report = Report::of(&config, &catalogue);
+        assert!(report.can_record() && report.to_string().contains(&told), "{report}");
     }
 
     #[test]

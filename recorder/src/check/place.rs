@@ -2,8 +2,9 @@
 
 use super::{Finding, Verdict};
 use crate::config::{Config, rough_size};
-use nodemon_formats::ring::{Lock, Ring};
-use rustix::fs::{Access, StatVfs, StatVfsMountFlags, access, statvfs};
+use nodemon_formats::ring::{Lock, disk_bytes};
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::io::Errno;
 use std::path::Path;
 
 /// Whether the recording can be written.
@@ -55,27 +56,54 @@ fn is_virtual(path: &Path) -> bool {
 }
 
 fn room(config: &Config) -> Finding {
-    let finding =
-        |verdict, what, notes| Finding { subject: "disk".to_owned(), verdict, what, notes };
-    let existing = nearest_existing(&config.directory);
-    let free = |fs: StatVfs| fs.f_bavail.saturating_mul(fs.f_frsize);
-    let free_bytes = match statvfs(existing) {
-        Ok(fs) => free(fs),
-        Err(error) => {
-            let what = format!("how much is free cannot be told: {error}");
-            return finding(Verdict::Partly, what, vec!["the ring may not fit".to_owned()]);
-        }
-    };
-    let used_bytes = Ring::open(&config.directory).map_or(0, |ring| ring.size_bytes());
+    let subject = "disk".to_owned();
     let ring_bytes = config.ring_size_bytes;
-    let what =
-        format!("{} free, the ring takes {}", rough_size(free_bytes), rough_size(ring_bytes));
-    if free_bytes.saturating_add(used_bytes) >= ring_bytes {
-        return finding(Verdict::Yes, what, Vec::new());
+    match room_bytes(&config.directory) {
+        Ok(room_bytes) => {
+            let (room, ring) = (rough_size(room_bytes), rough_size(ring_bytes));
+            let what = format!("room for {room}, the ring takes {ring}");
+            let notes: Vec<String> = lack_of_room(config).into_iter().collect();
+            let verdict = if notes.is_empty() { Verdict::Yes } else { Verdict::Partly };
+            Finding { subject, verdict, what, notes }
+        }
+        Err(error) => Finding {
+            subject,
+            verdict: Verdict::Partly,
+            what: format!("how much is free cannot be told: {error}"),
+            notes: vec!["the ring may not fit".to_owned()],
+        },
     }
-    let note = "the disk will be full before the ring is: writing pauses then, and what comes in \
-                between is lost; make room, or choose a smaller --ring-size";
-    finding(Verdict::Partly, what, vec![note.to_owned()])
+}
+
+/// What to say when the ring does not fit the disk.
+pub fn lack_of_room(config: &Config) -> Option<String> {
+    let room_bytes = room_bytes(&config.directory).ok()?;
+    (room_bytes < config.ring_size_bytes).then(|| {
+        format!(
+            "the disk has room for {} of a ring of {}: when it is full, writing pauses and what \
+             comes is lost; make room, or choose a smaller --ring-size",
+            rough_size(room_bytes),
+            rough_size(config.ring_size_bytes)
+        )
+    })
+}
+
+/// What the recording may take: what is free and what it has already.
+fn room_bytes(dir: &Path) -> Result<u64, Errno> {
+    let fs = statvfs(nearest_existing(dir))?;
+    Ok(fs.f_bavail.saturating_mul(fs.f_frsize).saturating_add(used_bytes(dir)))
+}
+
+/// What the recording takes already.
+fn used_bytes(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| {
+            let path = entry.path();
+            let below = if path.is_dir() { used_bytes(&path) } else { 0 };
+            below + disk_bytes(&path).unwrap_or(0)
+        })
+        .sum()
 }
 
 /// `path`, or the nearest directory above it that is there.

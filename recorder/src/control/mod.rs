@@ -5,6 +5,7 @@ mod reload;
 mod signals;
 
 use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Writer};
+use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::overhead::Overhead;
 use crate::source::Context;
@@ -52,6 +53,9 @@ pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result
         options.tiers.clone_from(tiers);
     }
     let recording = RecordingWriter::open(&config.directory, options)?;
+    if let Some(what) = lack_of_room(&config) {
+        tracing::warn!("{what}");
+    }
     if let Err(error) = crate::privilege::drop_capabilities(&config.directory) {
         tracing::warn!("cannot drop the capabilities that are not needed: {error}");
     }
@@ -65,6 +69,8 @@ struct Recorder {
     writer: Addr<Writer>,
     overhead: Arc<Overhead>,
     began: Instant,
+    /// Sources that this machine did not have when they were started.
+    off: Vec<&'static str>,
 }
 
 async fn record(
@@ -93,7 +99,8 @@ async fn record(
         offset_ns: ClockOffset::now().offset_ns,
         queue_size_bytes: config.queue_size_bytes,
     });
-    let mut recorder = Recorder { config, lanes, writer, overhead, began: Instant::now() };
+    let began = Instant::now();
+    let mut recorder = Recorder { config, lanes, writer, overhead, began, off: Vec::new() };
     recorder.start().await?;
 
     let deadline = duration.map(|duration| tokio::time::Instant::now() + duration);
@@ -128,49 +135,43 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 
 impl Recorder {
     async fn start(&mut self) -> Result<(), RunError> {
-        let (mut running, mut off, mut limited) = (0, Vec::new(), Vec::new());
         for plan in self.config.sources.clone() {
-            match self.start_source(&plan).await? {
-                Opening::Ready(limits) => {
-                    running += 1;
-                    if !limits.is_empty() {
-                        limited.push(plan.descriptor.name);
-                    }
-                }
-                // It is tried again.
-                Opening::Failed(_) => running += 1,
-                Opening::Unavailable(_) => off.push(plan.descriptor.name),
-            }
+            self.start_source(&plan).await?;
         }
+        let running = self.config.sources.len() - self.off.len();
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
         tracing::info!("recording {running} sources into {directory}, in at most {ring}");
-        if !off.is_empty() {
-            let off = off.join(", ");
+        if !self.off.is_empty() {
+            let off = self.off.join(", ");
             tracing::info!("not on this machine: {off} (nodemon-recorder check says why)");
-        }
-        if !limited.is_empty() {
-            let limited = limited.join(", ");
-            tracing::info!("not all of: {limited} (nodemon-recorder check says what would help)");
         }
         Ok(())
     }
 
-    async fn start_source(&mut self, plan: &PlannedSource) -> Result<Opening, RunError> {
-        let opening = self.lanes.start(plan).await?;
+    async fn start_source(&mut self, plan: &PlannedSource) -> Result<(), RunError> {
         let name = plan.descriptor.name;
-        match &opening {
+        self.off.retain(|off| *off != name);
+        match self.lanes.start(plan).await? {
             Opening::Ready(limits) => {
                 tracing::debug!("source {name} runs every {}", exact_duration(plan.interval));
+                let is_root = rustix::process::geteuid().is_root();
                 for limit in limits {
-                    tracing::debug!("source {name} is limited: {limit}");
+                    if is_root {
+                        tracing::debug!("source {name} lacks something: {limit}");
+                    } else {
+                        tracing::info!("source {name} lacks something as this user: {limit}");
+                    }
                 }
             }
-            Opening::Unavailable(why) => tracing::debug!("source {name} is off: {why}"),
+            Opening::Unavailable(why) => {
+                tracing::debug!("source {name} is off: {why}");
+                self.off.push(name);
+            }
             // The source says so itself, as it does each time that it fails.
             Opening::Failed(_) => {}
         }
-        Ok(opening)
+        Ok(())
     }
 
     /// Ends in order: sources first, then the writer, so that nothing that was sampled is lost.

@@ -2,7 +2,9 @@
 
 use super::Recorder;
 use crate::actor::SetRingSize;
-use crate::config::{Catalogue, Config, ConfigError, Places, Settings, read_file, rough_size};
+use crate::config::{
+    Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
+};
 use std::path::PathBuf;
 
 /// Where the configuration comes from.
@@ -46,26 +48,36 @@ impl Recorder {
         self.note_what_stays(&new);
         let resized = new.ring_size_bytes != self.config.ring_size_bytes
             && self.set_ring_size(new.ring_size_bytes).await;
-        let mut changed = 0;
-        for old in &self.config.sources {
-            if !new.sources.contains(old) {
-                self.lanes.end(old).await;
-                changed += 1;
+        // What was not there may have come, so it is tried again.
+        let goes_on = |plan: &PlannedSource| {
+            !self.off.contains(&plan.descriptor.name)
+                && self.config.sources.contains(plan)
+                && new.sources.contains(plan)
+        };
+        let ended = self.config.sources.iter().filter(|old| !goes_on(old));
+        let ended: Vec<_> = ended.cloned().collect();
+        let begun: Vec<_> = new.sources.iter().filter(|plan| !goes_on(plan)).cloned().collect();
+        for old in &ended {
+            self.lanes.end(old).await;
+        }
+        for plan in &begun {
+            if let Err(error) = self.start_source(plan).await {
+                tracing::error!("source {}: {error}", plan.descriptor.name);
             }
         }
-        for plan in &new.sources {
-            if !self.config.sources.contains(plan) {
-                changed += 1;
-                if let Err(error) = self.start_source(plan).await {
-                    tracing::error!("source {}: {error}", plan.descriptor.name);
-                }
-            }
-        }
+        let name = |plan: &PlannedSource| plan.descriptor.name;
+        let stays = |old: &PlannedSource| new.sources.iter().any(|plan| name(plan) == name(old));
+        let off = ended.iter().filter(|old| !stays(old)).map(name);
+        let on = begun.iter().map(name).filter(|name| !self.off.contains(name));
+        tracing::info!(
+            "configuration read again; switched off: {}; begun anew: {}",
+            list(off),
+            list(on)
+        );
         if resized {
             self.config.ring_size_bytes = new.ring_size_bytes;
         }
         self.config.sources = new.sources;
-        tracing::info!("configuration read: {changed} sources changed");
     }
 
     async fn set_ring_size(&self, size_bytes: u64) -> bool {
@@ -106,4 +118,9 @@ impl Recorder {
             }
         }
     }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
