@@ -12,7 +12,7 @@ proptest! {
 
     #[test]
     fn rows_come_back_bit_for_bit_from_blocks_and_journal(
-        samples in samples(90),
+        samples in samples(90, 3_000_000_000),
         per_record in 1usize..20,
         commit_every in 1usize..6,
         fast in any::<bool>(),
@@ -78,4 +78,42 @@ fn events_come_back_in_order_even_at_equal_times() {
     assert_eq!(pids, (0..500).map(Value::U64).collect::<Vec<_>>().iter().collect::<Vec<_>>());
     assert_eq!(rows[321].2[1], Value::String("odd".into()));
     assert_eq!(rows[321].2[2], Value::U64(321 * 321));
+}
+
+#[test]
+fn a_table_that_goes_on_at_another_cadence_keeps_what_it_had() {
+    let schema = |interval_ns| {
+        let mut schema = Schema::sample("cpu", "a test", "Time of the CPU").counter(
+            "user_ns",
+            unit::NS,
+            "running user code",
+        );
+        schema.interval_ns = interval_ns;
+        schema
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open_writer(dir.path());
+    let mut record = RecordBuilder::new(&schema(0));
+    let mut expected = Vec::new();
+    // Every other cadence is one that was there before.
+    for (number, interval_ns) in [1_000_000, 1_000_000, 50_000_000, 1_000_000].into_iter().enumerate()
+    {
+        let table = writer.add_table(schema(interval_ns));
+        for sample in 0..100 {
+            let time = number as u64 * 10_000_000_000 + sample * interval_ns;
+            record.begin_sample(time);
+            record.u64(sample);
+            record.end_sample();
+            expected.push((time, vec![], vec![Value::U64(sample)]));
+            if sample % 30 == 29 {
+                push(&mut writer, &mut record, table);
+                writer.commit().unwrap();
+            }
+        }
+        push(&mut writer, &mut record, table);
+    }
+    writer.commit().unwrap();
+    assert_eq!(rows_of(dir.path(), "cpu", 1), (expected.clone(), vec![]), "while it is written");
+    writer.close().unwrap();
+    assert_eq!(rows_of(dir.path(), "cpu", 2), (expected, vec![]), "after it was closed");
 }
