@@ -3,6 +3,7 @@
 use crate::error::QueryError;
 use crate::question::Step;
 use crate::rows::{Batch, Missing, Sink};
+use crate::time::show_duration;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -74,28 +75,30 @@ impl Emitter<'_> {
     }
 }
 
+/// Joins gaps of one cause that begin in the same step.
 fn joined(missing: Vec<Missing>, step: Step) -> Vec<Missing> {
-    let mut joined: Vec<(Missing, u64)> = Vec::new();
+    let mut joined: Vec<(Missing, u64, i64)> = Vec::new();
     for gap in missing {
         let number = step.of(gap.from);
-        match joined
-            .iter_mut()
-            .rev()
-            .take_while(|(known, _)| step.of(known.from) == number)
-            .find(|(known, _)| known.cause == gap.cause && known.detail == gap.detail)
-        {
-            Some((known, count)) => {
+        let length = gap.to.saturating_sub(gap.from);
+        let of_step = |known: &Missing| step.of(known.from) == number;
+        let alike = |known: &Missing| known.cause == gap.cause && known.detail == gap.detail;
+        let mut in_step = joined.iter_mut().rev().take_while(|(known, ..)| of_step(known));
+        match in_step.find(|(known, ..)| alike(known)) {
+            Some((known, count, together)) => {
                 known.to = known.to.max(gap.to);
                 known.lost = known.lost.saturating_add(gap.lost);
                 *count += 1;
+                *together = together.saturating_add(length);
             }
-            None => joined.push((gap, 1)),
+            None => joined.push((gap, 1, length)),
         }
     }
-    let told = |(mut gap, count): (Missing, u64)| {
+    let told = |(mut gap, count, together): (Missing, u64, i64)| {
         if count > 1 {
             let separator = if gap.detail.is_empty() { "" } else { "; " };
-            gap.detail = format!("{}{separator}in {count} gaps", gap.detail);
+            let together = show_duration(together);
+            gap.detail.push_str(&format!("{separator}{count} gaps, {together} together"));
         }
         gap
     };

@@ -9,8 +9,9 @@ use crate::columns::nearest;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
-use crate::question::{Question, Step, StepQuestion};
-use crate::time::{Span, Stamp, show_instant};
+use crate::question::{Plan, Question, Step, StepQuestion};
+use crate::rows::Field;
+use crate::time::{Span, Stamp, show_duration, show_instant};
 use nodemon_formats::Schema;
 use std::sync::Arc;
 
@@ -34,6 +35,9 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
+        if format == Format::Table {
+            note_ticks(context, &plan);
+        }
         let several = schemas.len() > 1;
         let look = format::look(context, args, schema, several);
         let mut sink = format::sink(format, &plan.header, output.another()?, look, several)?;
@@ -78,6 +82,26 @@ fn tables(
         Format::Csv | Format::Parquet | Format::Arrow => {
             Err(one("this format holds one table (`nodemon-query export` writes them all)"))
         }
+    }
+}
+
+/// Rates over little more than a tick say less than their digits. Who looks at them should know.
+fn note_ticks(context: &Context, plan: &Plan) {
+    let over_ns = plan.header.interval_ns;
+    let is_coarse = |field: &&Field| {
+        field.unit == "ns/s" && field.quantum > 0 && over_ns < field.quantum.saturating_mul(20)
+    };
+    let coarse: Vec<&Field> = plan.header.fields.iter().filter(is_coarse).collect();
+    if let Some(first) = coarse.first()
+        && over_ns > 0
+    {
+        let ticks = show_duration(first.quantum.cast_signed());
+        let labels: Vec<&str> = coarse.iter().map(|field| field.label.as_str()).collect();
+        let (many, over) = (labels.join(", "), show_duration(over_ns.cast_signed()));
+        context.note(&format!(
+            "the kernel counts {many} in steps of {ticks}: their rates over {over} are no finer; \
+             --step joins samples"
+        ));
     }
 }
 

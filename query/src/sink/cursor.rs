@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn leading(&mut self, value: u64) {
         let digits = u64::from_le_bytes(eight_digits(value));
-        let zeros = ((digits ^ ZEROS) | 1 << 56).trailing_zeros() / 8;
+        let zeros = ((digits ^ ZEROS) | (1 << 56)).trailing_zeros() / 8;
         self.place(&(digits >> (8 * zeros)).to_le_bytes());
         self.at += 8 - zeros as usize;
     }
@@ -95,11 +95,11 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// x * 103 >> 10, exact for what can be there.
 #[inline]
 pub fn eight_digits(value: u64) -> [u8; 8] {
-    let halves = value / 10_000 | (value % 10_000) << 32;
-    let hundreds = (halves * 10_486 >> 20) & 0x7f_0000_007f;
-    let quarters = hundreds | (halves - hundreds * 100) << 16;
-    let tens = (quarters * 103 >> 10) & 0x000f_000f_000f_000f;
-    (ZEROS | tens | (quarters - tens * 10) << 8).to_le_bytes()
+    let halves = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
+    let quarters = hundreds | ((halves - hundreds * 100) << 16);
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    (ZEROS | tens | ((quarters - tens * 10) << 8)).to_le_bytes()
 }
 
 #[cfg(test)]

@@ -177,9 +177,9 @@ fn a_damaged_block_costs_its_rows_only_and_is_named() {
 #[test]
 fn a_reader_that_had_enough_is_no_error() {
     let recorded = record();
-    for format in ["table", "csv", "jsonl", "parquet"] {
+    for format in ["table", "csv", "jsonl", "parquet", "arrow"] {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin("nodemon-query"))
-            .args(["range", "-t", "cpu", "-f", format, "--dir"])
+            .args(["range", "-t", "disk", "-f", format, "--dir"])
             .arg(&recorded.dir)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

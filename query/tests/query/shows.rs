@@ -87,7 +87,18 @@ fn what_minus_five_minutes_counted_from_is_told_where_it_is_not_now() {
     let said = ask(&recorded.dir, &["range", "-t", "cpu", "--from", "-5m"]);
     assert_eq!(said.code, Some(0));
     assert!(said.err.contains("note: nobody writes this recording; it ends at"), "{}", said.err);
-    assert_eq!(ask(&recorded.dir, &["range", "-t", "cpu", "--from", "end-5m"]).err, "");
+    let by_end = ask(&recorded.dir, &["range", "-t", "disk", "--from", "end-5m"]);
+    assert_eq!(by_end.err, "");
+}
+
+#[test]
+fn rates_over_little_more_than_a_tick_come_with_a_word_about_it() {
+    let recorded = record();
+    let fine = ask(&recorded.dir, &["range", "-t", "cpu"]).err;
+    assert!(fine.contains("note: the kernel counts user in steps of 10 ms"), "{fine}");
+    assert!(!fine.contains("system"), "system_ns is exact: {fine}");
+    assert_eq!(ask(&recorded.dir, &["range", "-t", "cpu", "--step", "1s"]).err, "");
+    assert_eq!(ask(&recorded.dir, &["range", "-t", "cpu", "-f", "csv"]).err, "");
 }
 
 #[test]
