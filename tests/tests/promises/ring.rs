@@ -29,7 +29,7 @@ fn du_stays_within_a_small_ring_through_twenty_turns() {
         let stop = StopOnDrop(&done);
         let mut recorder =
             Recorder::start_recording(&Setup::new(&dir).ring(RING_BYTES).every("1ms"));
-        recorder.wait_until("the ring has turned twenty times", Duration::from_secs(240), |dir| {
+        recorder.wait_until("the ring has turned twenty times", Duration::from_secs(420), |dir| {
             written_bytes(dir) >= TURNS * RING_BYTES
         });
         let (status, _, log) = recorder.terminate();
