@@ -6,6 +6,7 @@ use crate::output::Output;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
+use std::io::Write;
 use std::path::Path;
 
 /// Prints a completion script.
@@ -45,8 +46,28 @@ pub fn manual(dir: Option<&Path>) -> Result<Outcome, QueryError> {
     Ok(Outcome::Complete)
 }
 
+/// A page. What stands behind the options in `--help` has its line breaks for a reason, so it is
+/// not filled; each of its parts becomes a section.
 fn page(command: clap::Command) -> std::io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    Man::new(command).render(&mut page)?;
-    Ok(page)
+    let parts = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let has_commands = command.get_subcommands().next().is_some();
+    let page = Man::new(command);
+    let mut out = Vec::new();
+    page.render_title(&mut out)?;
+    page.render_name_section(&mut out)?;
+    page.render_synopsis_section(&mut out)?;
+    page.render_description_section(&mut out)?;
+    page.render_options_section(&mut out)?;
+    if has_commands {
+        page.render_subcommands_section(&mut out)?;
+    }
+    for line in parts.lines().filter(|line| !line.is_empty()) {
+        let text = line.replace('\\', "\\e").replace('-', "\\-");
+        match line.strip_suffix(':').filter(|title| !title.starts_with(' ')) {
+            Some(title) => writeln!(out, ".fi\n.SH {}\n.nf", title.to_uppercase())?,
+            None => writeln!(out, "\\&{}", text.strip_prefix("  ").unwrap_or(&text))?,
+        }
+    }
+    writeln!(out, ".fi")?;
+    Ok(out)
 }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// Ask a recording what happened on this node.
 #[derive(Parser, Debug)]
-#[command(name = "nodemon-query", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "nodemon-query", version, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), max_term_width = 100)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -27,15 +27,18 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The heading of what every command takes.
+const EVERY: &str = "Options of every command";
+
 /// What every command takes, before or after its name.
 #[derive(Args, Debug, Clone)]
 pub struct GlobalArgs {
     /// The recording: a directory that nodemon-recorder wrote, or a copy of one. Without it
     /// /var/lib/nodemon, or ~/.local/state/nodemon for a user who has one there
-    #[arg(long, short = 'd', global = true, env = "NODEMON_DIR", value_name = "DIR")]
+    #[arg(long, short = 'd', global = true, env = "NODEMON_DIR", value_name = "DIR", help_heading = EVERY)]
     pub dir: Option<PathBuf>,
     /// Show and read times in UTC instead of the local time zone
-    #[arg(long, global = true, action = ArgAction::SetTrue)]
+    #[arg(long, global = true, action = ArgAction::SetTrue, help_heading = EVERY)]
     pub utc: bool,
     /// Colours: on a terminal (unless NO_COLOR is set), always, or never
     #[arg(
@@ -43,7 +46,8 @@ pub struct GlobalArgs {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_default_value = true
+        hide_default_value = true,
+        help_heading = EVERY
     )]
     pub color: Color,
 }
@@ -82,6 +86,7 @@ pub enum Command {
 
 /// Arguments of `info`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct InfoArgs {
     /// List every segment and every gap
     #[arg(long, short)]
@@ -90,6 +95,7 @@ pub struct InfoArgs {
 
 /// Arguments of `tables`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct TablesArgs {
     /// Show the columns of this table
     pub table: Option<String>,
@@ -97,6 +103,7 @@ pub struct TablesArgs {
 
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct VerifyArgs {
     /// Say nothing when all is well
     #[arg(long, short)]
@@ -105,6 +112,7 @@ pub struct VerifyArgs {
 
 /// Arguments of `completions`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
@@ -112,10 +120,19 @@ pub struct CompletionsArgs {
 
 /// Arguments of `man`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct ManArgs {
     /// Write nodemon-query.1 and one page for each command into this directory
     pub dir: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-query info
+  nodemon-query tables cpu
+  nodemon-query range --from -5m -t cpu --step 1s
+  nodemon-query replay --from '2026-11-20 03:12' --to +1m
+  nodemon-query export --from -1h -o incident/";
 
 /// What the process's exit code says; part of every `--help`.
 pub const EXIT_CODES: &str = "\

@@ -57,13 +57,15 @@ const ANSWERS: &str = "\
 Answers:
   Rows are ordered by time, then by instance. The rate of a counter is its growth since the sample
   before of the same instance, over the time between them, also where a gap lies between; where the
-  counter went down (it was reset, or wrapped) and where the samples are more than a minute and more
-  than ten intervals apart, there is none. In tables the rate of ns is shown in %: 100 % is one CPU,
-  or one device, for the whole time.
+  counter went down (it was reset, or wrapped) there is none, and none where the samples are further
+  apart than three minutes, ten intervals, and one and a half steps. In tables the rate of ns is
+  shown in %: 100 % is one CPU, or one device, for the whole time.
   With --step every step that the span touches is answered whole and has the time of its start; avg
   of a rate is the growth over the time, sum of it the growth. Percentiles are exact for up to 1024
   values in a step and within 1 % beyond. Events of a step are counted.
   Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
   in csv as a line with the start of the gap as its time, no values, and its end and cause in the
   last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.
+  Where the ring has forgotten rows, a coarser tier answers with the last sample of each of its
+  steps, and a note says so.
   Times in csv and jsonl are RFC 3339 in UTC; in parquet and arrow ns since 1970.";

@@ -10,7 +10,8 @@ pub use test::Test;
 
 /// How filters are written; part of the help of every command that takes some.
 pub const FILTERS: &str = "\
-Filters (-w), all of which have to hold; a row without the value never does:
+Filters:
+  All that are given with -w have to hold. A row that does not have the value never passes.
   cpu=3   cpu=0-7,16   cpu!=0      a number, a range, any of a list, none of it
   device=sd*  device=sda,nvme*     text, with * ? [..] as in a shell
   rss_bytes>1GiB  wait_ns>=10ms    < <= > >=, with the units of the column

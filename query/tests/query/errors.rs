@@ -194,6 +194,7 @@ fn a_reader_that_had_enough_is_no_error() {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("nodemon-query"))
         .args(["range", "-t", "cpu", "--dir"])
         .arg(&recorded.dir)
+        .stderr(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

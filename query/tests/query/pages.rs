@@ -32,6 +32,8 @@ fn completions_and_manual_pages_know_the_commands() {
     assert_eq!(written.code, Some(0), "{}", written.err);
     for name in ["nodemon-query.1", "nodemon-query-range.1", "nodemon-query-verify.1"] {
         let text = std::fs::read_to_string(dir.path().join(name)).unwrap();
-        assert!(text.contains(".SH OPTIONS"), "{name} has no options");
+        for section in [".SH OPTIONS", ".SH EXIT CODES", ".SH ENVIRONMENT", "\\-\\-dir"] {
+            assert!(text.contains(section), "{name} has no {section}");
+        }
     }
 }
