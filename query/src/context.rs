@@ -2,7 +2,7 @@
 
 use crate::cli::{Color, GlobalArgs};
 use crate::error::QueryError;
-use crate::time::{Anchors, Span, show_duration, show_instant};
+use crate::time::{Anchors, Span, show_age, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{ReadError, Recording};
@@ -63,10 +63,10 @@ impl Context {
     pub fn note_anchor(&self, span: &Span) {
         if span.by_end {
             let end = self.anchors.present();
-            let ago = show_duration(self.anchors.now.saturating_sub(end));
+            let age = show_age(end, self.anchors.now);
             let at = show_instant(end, &self.anchors.zone);
             self.note(&format!(
-                "nobody writes this recording; it ends at {at}, {ago} ago, and times count from there"
+                "nobody writes this recording; it ends at {at}, {age}, and times count from there"
             ));
         }
     }

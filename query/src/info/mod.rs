@@ -8,7 +8,7 @@ use crate::error::{Outcome, QueryError};
 use crate::listing::{Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
-use crate::time::{show_duration, show_instant};
+use crate::time::{show_age, show_duration, show_instant};
 use nodemon_formats::reader::{SegmentState, SegmentSummary};
 
 /// Runs `info`.
@@ -84,8 +84,7 @@ fn state(context: &Context) -> String {
     match context.recording.span() {
         _ if context.anchors.live => "live: a recorder writes it now".into(),
         Some((_, last)) => {
-            let ago = show_duration(context.anchors.now.saturating_sub(last));
-            format!("nobody writes it; the last row is {ago} old")
+            format!("nobody writes it; the last row is {}", show_age(last, context.anchors.now))
         }
         None => "nobody writes it, and it has no row".into(),
     }

@@ -33,6 +33,15 @@ pub fn show_duration(ns: i64) -> String {
     }
 }
 
+/// How long ago an instant is: `2 h 13 min ago`. Of a copy from a machine whose clock is ahead it may
+/// be in the future.
+pub fn show_age(instant: i64, now: i64) -> String {
+    match now.saturating_sub(instant) {
+        age @ 0.. => format!("{} ago", show_duration(age)),
+        ahead => format!("{} ahead of this machine's clock", show_duration(ahead)),
+    }
+}
+
 fn tenths(ns: u64, unit_ns: u64) -> String {
     let value = ns as f64 / unit_ns as f64;
     if ns.is_multiple_of(unit_ns) && value >= 10.0 {
@@ -57,7 +66,7 @@ fn in_two_units(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::{parse_duration_ns, show_duration};
+    use super::{parse_duration_ns, show_age, show_duration};
 
     #[test]
     fn durations_are_read_as_people_write_them() {
@@ -90,5 +99,7 @@ mod tests {
         ] {
             assert_eq!(show_duration(ns), text);
         }
+        assert_eq!(show_age(0, 2_000_000_000), "2.0 s ago");
+        assert_eq!(show_age(2_000_000_000, 0), "2.0 s ahead of this machine's clock");
     }
 }

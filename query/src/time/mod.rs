@@ -5,7 +5,7 @@ mod resolve;
 mod show;
 mod spec;
 
-pub use duration::{parse_duration_ns, show_duration};
+pub use duration::{parse_duration_ns, show_age, show_duration};
 pub use resolve::{Anchors, Span};
 pub use show::{Stamp, show_instant, show_precise};
 pub use spec::TimeSpec;
