@@ -1,7 +1,7 @@
 //! From a recording to rows.
 //!
 //! Items of a scan come in order of time, decoded by threads of the reader. Here they become rows:
-//! [`samples`] turns blocks into rows as they were sampled, [`steps`] into a row a step. Both hold
+//! `samples` turns blocks into rows as they were sampled, `steps` into a row a step. Both hold
 //! one block and, for each instance that is alive, a few words; nothing grows with the range.
 
 mod emitter;
