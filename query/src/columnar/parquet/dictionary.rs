@@ -1,55 +1,64 @@
-//! Strings of a row group, numbered in the order in which they come.
+//! Strings of a column, numbered in the order in which they come.
 
+use super::hybrid;
+use super::pack::width_of;
 use crate::rows::{Batch, BatchColumn};
 use nodemon_formats::ColumnType;
 use nodemon_formats::interner::Interner;
+use parquet::basic::Encoding;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
-/// A dictionary takes less room than the strings themselves while it is small and they repeat.
+/// A dictionary of more than that is not worth reading; pages behind it hold the strings themselves.
 const MAX_DICTIONARY_BYTES: usize = 1 << 20;
-/// Readers cope with statistics of any length, but nothing prunes better for more than this.
+/// Nothing prunes better for longer statistics.
 const MAX_STATISTICS_BYTES: usize = 64;
 
-/// The distinct strings of one column of a row group.
-pub struct Dictionary {
+/// Encodes strings as numbers in a dictionary, while that pays.
+pub struct TextEncoder {
     kind: ColumnType,
-    entries: Interner,
-    /// Numbers in `entries` by the numbers of the batch at hand; `u32::MAX` is not known yet.
+    /// Every string of the row group.
+    strings: Interner,
+    /// How many of them the dictionary holds; `None` while it takes more.
+    full_at: Option<usize>,
+    /// Numbers in `strings` by the numbers of the batch at hand; `u32::MAX` is not known yet.
     renumbered: Vec<u32>,
+    /// Those of the page.
+    numbers: Vec<u64>,
 }
 
-impl Dictionary {
-    /// An empty dictionary for a column of type `kind`, where that is made of strings.
-    pub fn new(kind: ColumnType) -> Option<Dictionary> {
-        kind.is_dictionary().then(|| Dictionary {
+impl TextEncoder {
+    /// Nothing was seen yet.
+    pub fn new(kind: ColumnType) -> TextEncoder {
+        TextEncoder {
             kind,
-            entries: Interner::default(),
+            strings: Interner::default(),
+            full_at: None,
             renumbered: Vec::new(),
-        })
+            numbers: Vec::new(),
+        }
     }
 
-    /// Appends the numbers of a column's strings to `words`.
-    pub fn add(&mut self, batch: &Batch, column: &BatchColumn, words: &mut Vec<u64>) {
+    /// Takes the strings of the rows that have one.
+    pub fn push(&mut self, batch: &Batch, column: &BatchColumn) {
         self.renumbered.clear();
         self.renumbered.resize(batch.strings.len(), u32::MAX);
         for (row, &word) in column.words.iter().enumerate() {
+            if !column.is_present(row) {
+                continue;
+            }
             let known = self.renumbered.get(word as usize).copied().unwrap_or(u32::MAX);
-            let number = match known {
-                u32::MAX if !column.is_present(row) => 0,
-                u32::MAX => self.learn(batch, word),
-                number => number,
-            };
-            words.push(u64::from(number));
+            let number = if known == u32::MAX { self.learn(batch, word) } else { known };
+            self.numbers.push(u64::from(number));
         }
     }
 
     fn learn(&mut self, batch: &Batch, word: u64) -> u32 {
         let text = batch.strings.get(word as u32);
         let number = match self.kind {
-            // Parquet's readers may refuse a whole file for one string that is not UTF-8.
-            ColumnType::String => self.entries.intern(String::from_utf8_lossy(text).as_bytes()),
-            _ => self.entries.intern(text),
+            // Readers may refuse a whole file for one string that is not UTF-8.
+            ColumnType::String => self.strings.intern(String::from_utf8_lossy(text).as_bytes()),
+            _ => self.strings.intern(text),
         };
         if let Some(slot) = self.renumbered.get_mut(word as usize) {
             *slot = number;
@@ -57,51 +66,57 @@ impl Dictionary {
         number
     }
 
-    /// The string of a number.
-    pub fn get(&self, number: u64) -> &[u8] {
-        self.entries.get(number as u32)
+    /// Appends the strings since the last call to `out`, and says how.
+    pub fn flush(&mut self, out: &mut Vec<u8>) -> Encoding {
+        let encoding = match self.full_at {
+            None => {
+                let width = width_of(self.strings.len().saturating_sub(1) as u64).max(1);
+                out.push(width as u8);
+                hybrid::encode(&self.numbers, width, out);
+                Encoding::RLE_DICTIONARY
+            }
+            Some(_) => {
+                self.numbers.iter().for_each(|number| plain(self.strings.get(*number as u32), out));
+                Encoding::PLAIN
+            }
+        };
+        self.numbers.clear();
+        if self.full_at.is_none() && self.strings.size_bytes() > MAX_DICTIONARY_BYTES {
+            self.full_at = Some(self.strings.len());
+        }
+        encoding
     }
 
-    /// How many strings there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Bytes of all strings together.
+    /// Bytes of all strings.
     pub fn size_bytes(&self) -> usize {
-        self.entries.size_bytes()
+        self.strings.size_bytes()
     }
 
-    /// Whether `rows` rows are better written as numbers in this dictionary than as they are.
-    pub fn pays(&self, rows: usize) -> bool {
-        self.len() <= rows / 2 + 1 && self.size_bytes() <= MAX_DICTIONARY_BYTES
-    }
-
-    /// Appends every entry as Parquet stores it plainly.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        (0..self.len() as u64).for_each(|number| self.encode_entry(number, out));
-    }
-
-    /// Appends one entry as Parquet stores it plainly.
-    pub fn encode_entry(&self, number: u64, out: &mut Vec<u8>) {
-        let text = self.get(number);
-        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        out.extend_from_slice(text);
+    /// Appends the dictionary to `out` and returns how many entries it has.
+    pub fn dictionary(&self, out: &mut Vec<u8>) -> usize {
+        let entries = self.full_at.unwrap_or(self.strings.len());
+        (0..entries as u32).for_each(|number| plain(self.strings.get(number), out));
+        entries
     }
 
     /// Smallest and largest string, where both are short.
     pub fn statistics(&self, nulls: u64) -> Statistics {
-        let all = || (0..self.len() as u32).map(|number| self.entries.get(number));
+        let all = || (0..self.strings.len() as u32).map(|number| self.strings.get(number));
         let bounds = all().min().zip(all().max());
-        let short = |text: &&[u8]| text.len() <= MAX_STATISTICS_BYTES;
-        let bounds = bounds.filter(|(min, max)| short(min) && short(max));
-        let (min, max) = bounds.unzip();
+        let short = |text: &[u8]| text.len() <= MAX_STATISTICS_BYTES;
+        let (min, max) = bounds.filter(|(min, max)| short(min) && short(max)).unzip();
         let owned = |text: &[u8]| ByteArray::from(text.to_vec());
         ValueStatistics::new(min.map(owned), max.map(owned), None, Some(nulls), false).into()
     }
 
-    /// Forgets every string and keeps the memory.
+    /// Forgets everything, for the next row group, and keeps the memory.
     pub fn clear(&mut self) {
-        self.entries.clear();
+        self.strings.clear();
+        self.full_at = None;
     }
+}
+
+fn plain(text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text);
 }

@@ -5,17 +5,16 @@ use super::delta::uleb;
 use super::pack::{LANES, pack};
 use crate::rows::Bitmap;
 
-/// Appends the definition levels of `rows` rows from row `from` on, which must be a multiple of 64:
-/// 1 where there is a value. `None` says that every row has one.
-pub fn encode_presence(present: Option<&Bitmap>, from: usize, rows: usize, out: &mut Vec<u8>) {
+/// Appends the definition levels of `rows` rows: 1 where there is a value. `None` says that every
+/// row has one.
+pub fn encode_presence(present: Option<&Bitmap>, rows: usize, out: &mut Vec<u8>) {
     match present {
         None => encode_run(rows, 1, 1, out),
         Some(bits) => {
             let groups = rows.div_ceil(8);
             uleb(out, (groups as u64) << 1 | 1);
-            let words = bits.words().iter().skip(from / 64).take(rows.div_ceil(64));
             let start = out.len();
-            words.for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+            bits.words().iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
             out.truncate(start + groups);
         }
     }

@@ -9,109 +9,128 @@ use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use zstd::bulk::Compressor;
 
-/// Takes pages and puts them behind each other in memory.
-pub struct PageSink {
+/// What encoders share that are used one after the other.
+pub struct Workbench {
     compressor: Compressor<'static>,
-    /// The page at hand, not compressed.
-    raw: Vec<u8>,
+    /// The body of the page at hand.
+    pub body: Vec<u8>,
+    /// The words of the rows at hand that have a value.
+    pub words: Vec<u64>,
+}
+
+impl Workbench {
+    /// A workbench with its compressor.
+    ///
+    /// # Errors
+    /// When zstd cannot be set up.
+    pub fn new() -> std::io::Result<Workbench> {
+        let compressor = Compressor::new(super::ZSTD_LEVEL)?;
+        Ok(Workbench { compressor, body: Vec::new(), words: Vec::new() })
+    }
+
+    fn compress(&mut self) -> Result<Bytes> {
+        let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(self.body.len()));
+        self.compressor.compress_to_buffer(&self.body, &mut compressed)?;
+        Ok(compressed.into())
+    }
+}
+
+/// Takes pages and puts them behind each other in memory.
+pub struct Pages {
     chunk: TrackedWrite<Vec<u8>>,
-    offsets: OffsetIndexBuilder,
+    /// Where data pages are, by their offset behind the dictionary.
+    places: Vec<Place>,
     uncompressed_bytes: usize,
-    data_offset: Option<u64>,
+}
+
+struct Place {
+    rows: usize,
+    offset: u64,
+    size_bytes: usize,
 }
 
 /// All pages of a chunk.
 pub struct Chunk {
-    /// Headers and pages.
+    /// Headers and pages, the dictionary first.
     pub bytes: Bytes,
     /// What the pages would take without compression, with their headers.
     pub uncompressed_bytes: usize,
-    /// Where the first data page starts.
-    pub data_offset: u64,
+    /// Bytes of the dictionary, behind which the first data page starts.
+    pub dictionary_bytes: usize,
     /// Where every data page is.
     pub offsets: OffsetIndexMetaData,
 }
 
-impl PageSink {
-    /// A sink without pages.
-    ///
-    /// # Errors
-    /// When zstd cannot be set up.
-    pub fn new() -> std::io::Result<PageSink> {
-        Ok(PageSink {
-            compressor: Compressor::new(super::ZSTD_LEVEL)?,
-            raw: Vec::new(),
-            chunk: TrackedWrite::new(Vec::new()),
-            offsets: OffsetIndexBuilder::new(),
-            uncompressed_bytes: 0,
-            data_offset: None,
-        })
+impl Pages {
+    /// No pages.
+    pub fn new() -> Pages {
+        Pages { chunk: TrackedWrite::new(Vec::new()), places: Vec::new(), uncompressed_bytes: 0 }
     }
 
-    /// Where to put the body of the next page.
-    pub fn begin(&mut self) -> &mut Vec<u8> {
-        self.raw.clear();
-        &mut self.raw
+    /// Bytes of all pages so far.
+    pub fn size_bytes(&self) -> usize {
+        self.chunk.bytes_written()
     }
 
-    /// The body is that of a dictionary of `entries` strings.
+    /// Adds the body on the workbench as a page of `rows` rows.
     ///
     /// # Errors
     /// What the `parquet` crate objects to.
-    pub fn end_dictionary(&mut self, entries: usize) -> Result<()> {
-        let page = Page::DictionaryPage {
-            buf: self.compress()?,
-            num_values: entries as u32,
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        };
-        self.put(page).map(drop)
-    }
-
-    /// The body is that of `rows` rows.
-    ///
-    /// # Errors
-    /// What the `parquet` crate objects to.
-    pub fn end(&mut self, rows: usize, encoding: Encoding) -> Result<()> {
+    pub fn add(&mut self, rows: usize, encoding: Encoding, bench: &mut Workbench) -> Result<()> {
         let page = Page::DataPage {
-            buf: self.compress()?,
+            buf: bench.compress()?,
             num_values: rows as u32,
             encoding,
             def_level_encoding: Encoding::RLE,
             rep_level_encoding: Encoding::RLE,
             statistics: None,
         };
-        let spec = self.put(page)?;
-        self.offsets.append_row_count(rows as i64);
-        self.offsets.append_offset_and_size(spec.offset as i64, spec.compressed_size as i32);
-        self.data_offset.get_or_insert(spec.offset);
+        let spec = put(page, bench.body.len(), &mut self.chunk)?;
+        self.uncompressed_bytes += spec.uncompressed_size;
+        self.places.push(Place { rows, offset: spec.offset, size_bytes: spec.compressed_size });
         Ok(())
     }
 
-    fn compress(&mut self) -> Result<Bytes> {
-        let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(self.raw.len()));
-        self.compressor.compress_to_buffer(&self.raw, &mut compressed)?;
-        Ok(compressed.into())
-    }
-
-    fn put(&mut self, page: Page) -> Result<PageWriteSpec> {
-        let page = CompressedPage::new(page, self.raw.len());
-        let spec = SerializedPageWriter::new(&mut self.chunk).write_page(page)?;
-        self.uncompressed_bytes += spec.uncompressed_size;
-        Ok(spec)
-    }
-
-    /// All pages since the last call.
+    /// All pages since the last call. The body on the workbench is that of a dictionary with that
+    /// many entries, where there is one.
     ///
     /// # Errors
-    /// Never: writing to memory does not fail.
-    pub fn finish(&mut self) -> Result<Chunk> {
-        let chunk = std::mem::replace(&mut self.chunk, TrackedWrite::new(Vec::new()));
+    /// What the `parquet` crate objects to.
+    pub fn finish(&mut self, dictionary: Option<usize>, bench: &mut Workbench) -> Result<Chunk> {
+        let mut bytes = TrackedWrite::new(Vec::new());
+        if let Some(entries) = dictionary {
+            let page = Page::DictionaryPage {
+                buf: bench.compress()?,
+                num_values: entries as u32,
+                encoding: Encoding::PLAIN,
+                is_sorted: false,
+            };
+            let spec = put(page, bench.body.len(), &mut bytes)?;
+            self.uncompressed_bytes += spec.uncompressed_size;
+        }
+        let mut bytes = bytes.into_inner()?;
+        let dictionary_bytes = bytes.len();
+        let pages = std::mem::replace(&mut self.chunk, TrackedWrite::new(Vec::new()));
+        let mut pages = pages.into_inner()?;
+        match dictionary {
+            Some(_) => bytes.append(&mut pages),
+            None => bytes = pages,
+        }
+        let mut offsets = OffsetIndexBuilder::new();
+        for place in self.places.drain(..) {
+            let offset = dictionary_bytes as u64 + place.offset;
+            offsets.append_row_count(place.rows as i64);
+            offsets.append_offset_and_size(offset as i64, place.size_bytes as i32);
+        }
         Ok(Chunk {
-            bytes: chunk.into_inner()?.into(),
+            bytes: bytes.into(),
             uncompressed_bytes: std::mem::take(&mut self.uncompressed_bytes),
-            data_offset: self.data_offset.take().unwrap_or(0),
-            offsets: std::mem::replace(&mut self.offsets, OffsetIndexBuilder::new()).build(),
+            dictionary_bytes,
+            offsets: offsets.build(),
         })
     }
+}
+
+fn put(page: Page, body_bytes: usize, to: &mut TrackedWrite<Vec<u8>>) -> Result<PageWriteSpec> {
+    SerializedPageWriter::new(to).write_page(CompressedPage::new(page, body_bytes))
 }

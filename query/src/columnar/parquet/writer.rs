@@ -1,43 +1,55 @@
 //! Row groups, one after the other, and the footer.
 
-use super::chunk::ChunkEncoder;
-use super::group::{Group, GroupColumn};
+use super::column::ColumnEncoder;
+use super::page::Workbench;
 use super::schema;
 use crate::columnar::metadata;
-use crate::rows::{Batch, Header, Missing};
-use bytes::Bytes;
-use parquet::column::writer::ColumnCloseResult;
+use crate::rows::{Batch, BatchColumn, Header, Missing};
+use nodemon_formats::ColumnType;
 use parquet::errors::Result;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnDescPtr;
 use serde_json::Value;
 use std::io::Write;
 use std::sync::Arc;
 
+/// Rows in a row group: what DuckDB and Arrow like to split work by.
+const MAX_ROWS: usize = 1 << 20;
+/// Encoded bytes in a row group, which are held in memory until it is written. Narrow tables reach
+/// the rows first, wide ones this.
+const MAX_BYTES: usize = 64 << 20;
+/// A thread more pays for so many values.
+const VALUES_A_THREAD: usize = 1 << 17;
+
 /// Writes a Parquet file to `W`.
 pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
-    group: Group,
+    time: ColumnEncoder,
+    columns: Vec<ColumnEncoder>,
+    /// Rows of the row group at hand.
+    rows: usize,
     /// One a thread.
-    encoders: Vec<ChunkEncoder>,
+    benches: Vec<Workbench>,
     gaps: Vec<Value>,
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
-    /// A writer of rows of `header` that encodes on `threads` threads.
+    /// A writer of rows of `header` that encodes on up to `threads` threads.
     ///
     /// # Errors
     /// When `out` cannot be written.
     pub fn new(out: W, header: &Header, threads: usize) -> Result<ParquetWriter<W>> {
         let properties = Arc::new(schema::properties(header));
-        let encoders = (0..threads.max(1)).map(|_| ChunkEncoder::new());
-        Ok(ParquetWriter {
-            encoders: encoders.collect::<std::io::Result<_>>()?,
-            file: SerializedFileWriter::new(out, schema::of(header)?, properties)?,
-            group: Group::new(header),
-            gaps: Vec::new(),
-        })
+        let file = SerializedFileWriter::new(out, schema::of(header)?, properties)?;
+        let kinds = header.fields.iter().map(|field| field.kind);
+        let columns = &mut file.schema_descr().columns().iter().cloned();
+        let first = columns.next().ok_or_else(no_time)?;
+        let time = ColumnEncoder::new(first, ColumnType::I64);
+        let encoder = |(descriptor, kind)| ColumnEncoder::new(descriptor, kind);
+        let columns = columns.zip(kinds).map(encoder).collect();
+        let benches = (0..threads.max(1)).map(|_| Workbench::new());
+        let benches = benches.collect::<std::io::Result<_>>()?;
+        Ok(ParquetWriter { file, time, columns, rows: 0, benches, gaps: Vec::new() })
     }
 
     /// Takes the next rows, which must not be earlier than those before.
@@ -45,8 +57,40 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When they cannot be written.
     pub fn rows(&mut self, batch: &Batch) -> Result<()> {
-        self.group.add(batch);
-        if self.group.is_full() { self.write_group() } else { Ok(()) }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if let Some(bench) = self.benches.first_mut() {
+            self.time.push_times(&batch.times, bench)?;
+        }
+        self.push(batch)?;
+        self.rows += batch.len();
+        let bytes = || self.columns.iter().map(ColumnEncoder::size_bytes).sum::<usize>();
+        if self.rows >= MAX_ROWS || bytes() >= MAX_BYTES { self.write_group() } else { Ok(()) }
+    }
+
+    /// Encodes the columns of a batch; of a large one on several threads, each some of the columns.
+    fn push(&mut self, batch: &Batch) -> Result<()> {
+        let threads = batch.len() * self.columns.len() / VALUES_A_THREAD + 1;
+        let benches = self.benches.len().min(threads).max(1);
+        let part = self.columns.len().div_ceil(benches).max(1);
+        let work = self.columns.chunks_mut(part).zip(batch.columns.chunks(part));
+        let mut work = work.zip(&mut self.benches);
+        let Some(((columns, from), bench)) = work.next() else { return Ok(()) };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = work
+                .map(|((columns, from), bench)| {
+                    scope.spawn(move || push_part(batch, columns, from, bench))
+                })
+                .collect();
+            let mut result = push_part(batch, columns, from, bench);
+            for other in others {
+                let other = other.join();
+                let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                result = result.and(other);
+            }
+            result
+        })
     }
 
     /// Notes a gap. All gaps stand in the footer, as `nodemon.gaps`.
@@ -76,55 +120,27 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     fn write_group(&mut self) -> Result<()> {
-        if self.group.rows() == 0 {
-            return Ok(());
-        }
-        let descriptors = self.file.schema_descr().columns().to_vec();
-        let columns = encode(&mut self.encoders, &descriptors, &self.group.columns)?;
+        let Some(bench) = self.benches.first_mut().filter(|_| self.rows > 0) else { return Ok(()) };
         let mut group = self.file.next_row_group()?;
-        for (bytes, close) in columns {
+        for column in std::iter::once(&mut self.time).chain(&mut self.columns) {
+            let (bytes, close) = column.finish(bench)?;
             group.append_column(&bytes, close)?;
         }
         group.close()?;
-        self.group.clear();
+        self.rows = 0;
         Ok(())
     }
 }
 
-type EncodedChunk = (Bytes, ColumnCloseResult);
-
-/// Encodes the columns, each encoder on a thread of its own where there are several.
-fn encode(
-    encoders: &mut [ChunkEncoder],
-    descriptors: &[ColumnDescPtr],
-    columns: &[GroupColumn],
-) -> Result<Vec<EncodedChunk>> {
-    if let [encoder] = encoders {
-        return encode_part(encoder, descriptors, columns);
-    }
-    let part = columns.len().div_ceil(encoders.len().max(1)).max(1);
-    let parts: Vec<Result<Vec<EncodedChunk>>> = std::thread::scope(|scope| {
-        let work = encoders.iter_mut().zip(descriptors.chunks(part).zip(columns.chunks(part)));
-        let threads: Vec<_> = work
-            .map(|(encoder, (descriptors, columns))| {
-                scope.spawn(move || encode_part(encoder, descriptors, columns))
-            })
-            .collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
-    let mut all = Vec::with_capacity(columns.len());
-    for part in parts {
-        all.extend(part?);
-    }
-    Ok(all)
+fn push_part(
+    batch: &Batch,
+    columns: &mut [ColumnEncoder],
+    from: &[BatchColumn],
+    bench: &mut Workbench,
+) -> Result<()> {
+    columns.iter_mut().zip(from).try_for_each(|(column, from)| column.push(batch, from, bench))
 }
 
-fn encode_part(
-    encoder: &mut ChunkEncoder,
-    descriptors: &[ColumnDescPtr],
-    columns: &[GroupColumn],
-) -> Result<Vec<EncodedChunk>> {
-    let both = descriptors.iter().zip(columns);
-    both.map(|(descriptor, column)| encoder.encode(descriptor, column)).collect()
+fn no_time() -> parquet::errors::ParquetError {
+    parquet::errors::ParquetError::General("the schema has no column".to_owned())
 }
