@@ -7,6 +7,7 @@
 //!                       Writer ◄── Batch, one a round, bounded ── Outbox, one a lane ─┘
 //! ```
 
+mod account;
 mod alarm;
 mod alert;
 mod backoff;

@@ -57,10 +57,10 @@ impl Outbox {
         let contents = Contents { samples: builder.samples() as u64, first_ns, last_ns };
         let Some(mut buffer) = feed.pool.take() else {
             builder.clear();
-            return self.gap(self.lost(feed, contents, ""));
+            return self.gap(self.lost(feed, contents, ""), 0);
         };
         if let Err(error) = builder.finish(feed.number, &mut buffer) {
-            return self.gap(self.lost(feed, contents, &error.to_string()));
+            return self.gap(self.lost(feed, contents, &error.to_string()), 0);
         }
         let size_bytes = buffer.len() as u64;
         match Waiting::within(&self.overhead, size_bytes, self.queue_size_bytes) {
@@ -70,13 +70,14 @@ impl Outbox {
                 state.batch.records.push(sent);
                 state.freshen();
             }
-            None => self.gap(self.lost(feed, contents, "")),
+            None => self.gap(self.lost(feed, contents, ""), 0),
         }
     }
 
-    /// Puts a gap in. It goes with the next records, and needs no wake of its own.
-    pub fn gap(&self, gap: Gap) {
-        add_gap(&mut self.state.borrow_mut().batch.gaps, gap);
+    /// Puts a gap in, which is made one with another that ends up to `slack_ns` before it. It goes
+    /// with the next records, and needs no wake of its own.
+    pub fn gap(&self, gap: Gap, slack_ns: u64) {
+        add_gap(&mut self.state.borrow_mut().batch.gaps, gap, slack_ns);
     }
 
     /// Has what was put in sent even if no records come.
@@ -115,7 +116,7 @@ impl Outbox {
         };
         let mut gaps = batch.gaps;
         for sent in batch.records {
-            add_gap(&mut gaps, self.lost(&sent.feed, sent.contents, ""));
+            add_gap(&mut gaps, self.lost(&sent.feed, sent.contents, ""), 0);
         }
         self.state.borrow_mut().batch.gaps = gaps;
     }

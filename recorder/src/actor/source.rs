@@ -1,5 +1,6 @@
 //! One running source: samples it at each tick, and sends its records on.
 
+use super::account::Account;
 use super::clock::{Clock, Tick};
 use super::message::{AddTables, Feed};
 use super::outbox::Outbox;
@@ -13,9 +14,9 @@ use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Context, Handler,
     Message, MessageResult, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture,
 };
+use nodemon_formats::Schema;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::BufferPool;
-use nodemon_formats::{Gap, GapCause, Schema};
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -56,8 +57,7 @@ pub struct SourceActor {
     feeds: Vec<Option<Arc<Feed>>>,
     overhead: Arc<SourceOverhead>,
     ticks: Option<SpawnHandle>,
-    /// Until when every deadline has its sample or its gap, `CLOCK_BOOTTIME` ns.
-    accounted_ns: u64,
+    account: Account,
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
@@ -74,7 +74,7 @@ impl SourceActor {
             feeds: Vec::new(),
             overhead: around.context.overhead.source(plan.descriptor.name),
             ticks: None,
-            accounted_ns: boottime_ns(),
+            account: Account::new(&plan, &around),
             flushed: 0,
             has_failed: false,
             pace: Pace::default(),
@@ -121,7 +121,7 @@ impl SourceActor {
             return self.fail(&failure, ctx);
         }
         if tick.missed > 0 {
-            self.gap(tick.cause, start_ns, tick.missed, "");
+            self.account.missed(&tick, start_ns);
         }
         self.sampled(start_ns);
         if self.pace.has_fallen_behind(tick.missed, self.plan.interval) {
@@ -138,7 +138,7 @@ impl SourceActor {
         self.overhead.samples.add(1);
         self.overhead.sampling_ns.add(took_ns);
         self.overhead.last_ns.set(took_ns);
-        self.accounted_ns = start_ns;
+        self.account.sampled(start_ns);
     }
 
     fn tell_pace(&self) {
@@ -165,40 +165,9 @@ impl SourceActor {
             failure.retry_in.as_secs()
         );
         self.flush();
-        self.failed_until(boottime_ns(), &failure.error);
+        self.account.failed_until(boottime_ns(), &failure.error);
         self.around.outbox.send_soon();
         ctx.run_later(failure.retry_in, |_, ctx| ctx.notify(Open));
-    }
-
-    /// Accounts for every deadline until `to_ns` as missed because of a failure.
-    fn failed_until(&mut self, to_ns: u64, error: &str) {
-        let lost = self.deadlines_until(to_ns);
-        self.gap(GapCause::SourceFailed, to_ns, lost, error);
-    }
-
-    /// Records that no table has anything from what is accounted for until `to_ns`, which is
-    /// accounted for then.
-    fn gap(&mut self, cause: GapCause, to_ns: u64, lost: u64, detail: &str) {
-        for (schema, _) in self.plan.tables.iter().filter(|(_, kept)| *kept) {
-            self.around.outbox.gap(Gap {
-                table: schema.name.clone(),
-                cause,
-                from_ns: self.accounted_ns,
-                to_ns,
-                lost,
-                detail: detail.to_owned(),
-            });
-        }
-        self.accounted_ns = to_ns;
-    }
-
-    /// How many deadlines there were from what is accounted for until `to_ns`.
-    fn deadlines_until(&self, to_ns: u64) -> u64 {
-        let number = |time_ns| {
-            let wall_ns = self.around.clock.wall_ns(time_ns);
-            wall_ns.div_euclid(self.interval_ns().cast_signed())
-        };
-        number(to_ns).saturating_sub(number(self.accounted_ns)).max(0).cast_unsigned()
     }
 
     /// Whether the sample of `deadline_ns` is the last one of its record. Sources of one thread
@@ -259,7 +228,7 @@ impl Handler<Open> for SourceActor {
         if self.has_failed {
             self.has_failed = false;
             tracing::info!("source {} works again", self.name());
-            self.failed_until(start_ns, "");
+            self.account.failed_until(start_ns, "");
         }
         self.sampled(start_ns);
         if !self.feeds.is_empty() {
@@ -296,7 +265,7 @@ impl Handler<Finish> for SourceActor {
     fn handle(&mut self, _: Finish, ctx: &mut Context<SourceActor>) -> Self::Result {
         self.flush();
         if self.has_failed {
-            self.failed_until(boottime_ns(), "stopped before it worked again");
+            self.account.failed_until(boottime_ns(), "stopped before it worked again");
         }
         ctx.stop();
         MessageResult(())

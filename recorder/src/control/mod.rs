@@ -181,20 +181,18 @@ impl Recorder {
         }
         let Closed { last, totals } =
             self.writer.send(Close).await.map_err(|_| RunError::NoAnswer)?;
-        let lost = totals.samples_lost + self.dropped_samples();
+        let (mut lost, mut missed) = (totals.samples_lost, 0);
+        self.overhead.each_source(|source| {
+            lost += source.dropped.get();
+            missed += source.late_ticks.get();
+        });
         tracing::info!(
-            "recorded {} samples in {}, {} written, {lost} lost into gaps",
+            "recorded {} samples in {}, {} written; {lost} lost, {missed} ticks missed",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
             rough_size(totals.bytes),
         );
         last?;
         Ok(())
-    }
-
-    fn dropped_samples(&self) -> u64 {
-        let mut dropped = 0;
-        self.overhead.each_source(|source| dropped += source.dropped.get());
-        dropped
     }
 }
