@@ -4,6 +4,7 @@ use super::coder::{self, Coder};
 use super::directory::Directory;
 use super::frame::Decompressor;
 use super::header::BlockHeader;
+use super::planes::PlaneCursors;
 use super::presence::{count, spread};
 use super::{BLOCK_VERSION, BlockError};
 use crate::reader::{Cells, ColumnRollup, Presence, Strings, Words};
@@ -42,6 +43,9 @@ impl<'a> Block<'a> {
         // is caught before memory is asked for.
         if header.columns() > raw.len() || header.rows > MOST_ROWS {
             return Err(BlockError::Layout("number of columns or rows"));
+        }
+        if header.key_width == 0 && header.instances > 1 {
+            return Err(BlockError::Layout("number of instances without keys"));
         }
         let directory = Directory::take(&raw, &header, &columns)?;
         let frames = &frames[header.directory_bytes as usize..];
@@ -106,6 +110,13 @@ impl<'a> Block<'a> {
         for &value in selected {
             *wanted.get_mut(value).ok_or(BlockError::Layout("column asked for"))? = true;
         }
+        let needed = |column: usize| {
+            wanted[column / instances] && self.directory.coder(column) != Coder::Constant
+        };
+        let moving = (0..self.header.columns()).filter(|column| needed(*column)).count();
+        if moving.saturating_mul(self.header.rows as usize) > MOST_CELLS {
+            return Err(BlockError::Layout("number of cells"));
+        }
         let mut decoded: Vec<Option<Cells>> = vec![None; self.header.columns()];
         let mut start = 0;
         let mut frame_start = 0;
@@ -115,18 +126,16 @@ impl<'a> Block<'a> {
             if end > decoded.len() || end < start {
                 return Err(BlockError::Layout("groups"));
             }
-            if (start..end).any(|column| wanted[column / instances]) {
+            if (start..end).any(needed) {
                 let frame = frame_at(self.frames, frame_start, group.frame_bytes)?;
-                let needed = |column: usize| {
-                    wanted[column / instances] && self.directory.coder(column) != Coder::Constant
-                };
-                if (start..end).any(needed) {
-                    decompressor.open(frame, "group of columns", &mut raw)?;
-                    self.group(start..end, &raw, needed, &mut decoded)?;
-                }
+                decompressor.open(frame, "group of columns", &mut raw)?;
+                self.group(start..end, &raw, needed, &mut decoded)?;
             }
             frame_start += group.frame_bytes as usize;
             start = end;
+        }
+        if (start..self.header.columns()).any(needed) {
+            return Err(BlockError::Layout("groups"));
         }
         let mut cells = Vec::with_capacity(selected.len() * instances);
         for (at, &value) in selected.iter().enumerate() {
@@ -165,6 +174,9 @@ impl<'a> Block<'a> {
             let coder = self.directory.coder(column);
             let slices = planes.take(coder, length, raw).ok_or_else(damaged)?;
             if wanted(column) {
+                if length < 2 {
+                    return Err(BlockError::Layout("column that changes without values"));
+                }
                 let first = self.directory.firsts[column];
                 let divisor = self.directory.divisors[column];
                 let mut words = vec![0; length];
@@ -250,49 +262,11 @@ fn frame_at(frames: &[u8], start: usize, size_bytes: u32) -> Result<&[u8], Block
         .ok_or(BlockError::Layout("length of a frame"))
 }
 
-/// Where the next column's bytes are in each plane of a group.
-struct PlaneCursors {
-    at: [usize; 8],
-}
-
-impl PlaneCursors {
-    fn new(
-        directory: &Directory,
-        columns: std::ops::Range<usize>,
-        lengths: &[usize],
-    ) -> PlaneCursors {
-        let mut sparse = 0;
-        let mut sizes = [0; 8];
-        for (column, &length) in columns.zip(lengths) {
-            sparse += directory.sparse_bytes[column] as usize;
-            if let Coder::Shuffle(width) = directory.coder(column) {
-                sizes[..usize::from(width)]
-                    .iter_mut()
-                    .for_each(|size| *size += length.saturating_sub(1));
-            }
-        }
-        let mut at = [sparse; 8];
-        for plane in 1..8 {
-            at[plane] = at[plane - 1] + sizes[plane - 1];
-        }
-        PlaneCursors { at }
-    }
-
-    /// The planes of the next column, which is not moved over where it has none.
-    fn take<'a>(&mut self, coder: Coder, length: usize, raw: &'a [u8]) -> Option<[&'a [u8]; 8]> {
-        let mut slices: [&[u8]; 8] = [&[]; 8];
-        if let Coder::Shuffle(width) = coder {
-            let changes = length.saturating_sub(1);
-            for (slice, at) in slices.iter_mut().zip(&mut self.at).take(usize::from(width)) {
-                *slice = raw.get(*at..*at + changes)?;
-                *at += changes;
-            }
-        }
-        Some(slices)
-    }
-}
-
 /// More rows than any block has: the writer seals long before.
 const MOST_ROWS: u32 = 1 << 24;
+
+/// More cells that change than anyone decodes at a time: 1 GiB of them. A few bytes can claim to be
+/// that many.
+const MOST_CELLS: usize = 1 << 27;
 
 const _: () = assert!(BLOCK_VERSION == 1, "Block::open reads version 1 alone");

@@ -46,6 +46,9 @@ const PRESENT_ALWAYS: u64 = 0;
 const PRESENT_NEVER: u64 = 1;
 const PRESENCES_FIXED: usize = 2;
 
+/// More bits than the presences of any block have: a few bytes can claim to be that many.
+const MOST_PRESENCE_BITS: usize = 1 << 31;
+
 impl DirectoryBuilder {
     /// Starts a new directory, with rollups or without; keeps the memory.
     pub fn start(&mut self, rollups: bool) {
@@ -231,7 +234,8 @@ impl Directory {
         };
         let own = directory.take_integers(&mut wire)?;
         let mut presences = vec![Presence::All, Presence::None];
-        for _ in 0..wire.count(bytes.len())? {
+        let most = (MOST_PRESENCE_BITS / rows.max(1)).min(bytes.len());
+        for _ in 0..wire.count(most)? {
             presences.push(take_runs(&mut wire, rows)?);
         }
         let presence =

@@ -13,6 +13,10 @@ const LEVEL: i32 = 1;
 /// more than they save.
 const OWN_TABLES_BYTES: usize = 4096;
 
+/// The most that a frame may hold. A second of 1 kHz on 128 CPUs is 20 MiB in many frames; what
+/// claims to be more than this is damaged, or made to fill the memory of whoever opens it.
+const MOST_FRAME_BYTES: usize = 128 << 20;
+
 /// Makes frames.
 pub struct Compressor {
     context: CCtx<'static>,
@@ -31,14 +35,16 @@ impl Compressor {
     /// with tables of their own.
     ///
     /// # Errors
-    /// When zstd cannot get memory.
+    /// When zstd cannot get memory, or the sections are more than a frame may hold.
     pub fn frame(&mut self, sections: &[&[u8]], out: &mut Vec<u8>) -> Result<u32, BlockError> {
         let size: usize = sections.iter().map(|section| section.len()).sum();
         let start = out.len();
-        self.stream(sections, size, out).map_err(|code| BlockError::Frame {
-            what: "block under construction",
-            why: zstd_safe::get_error_name(code),
-        })?;
+        let what = "block under construction";
+        if size > MOST_FRAME_BYTES {
+            return Err(BlockError::Frame { what, why: "it is larger than a frame may be" });
+        }
+        self.stream(sections, size, out)
+            .map_err(|code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) })?;
         Ok((out.len() - start) as u32)
     }
 
@@ -106,7 +112,11 @@ impl Decompressor {
         let size = match zstd_safe::get_frame_content_size(frame) {
             // The densest block that zstd makes is 128 KiB of one byte, in four bytes: a damaged
             // size is caught before memory is asked for.
-            Ok(Some(size)) if size / 32768 <= frame.len() as u64 => size as usize,
+            Ok(Some(size))
+                if size <= MOST_FRAME_BYTES as u64 && size / 32768 <= frame.len() as u64 =>
+            {
+                size as usize
+            }
             _ => return Err(BlockError::Layout(what)),
         };
         out.clear();

@@ -73,8 +73,10 @@ impl BlockHeader {
             return Err(damaged);
         };
         let version = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
-        if version != BLOCK_VERSION {
+        if version > BLOCK_VERSION {
             return Err(BlockError::Newer(version));
+        } else if version != BLOCK_VERSION {
+            return Err(damaged);
         }
         let size = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]) as usize;
         let bytes = rest.get(..size).ok_or(damaged)?;

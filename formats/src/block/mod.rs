@@ -14,6 +14,7 @@ mod directory;
 mod encode;
 mod frame;
 mod header;
+mod planes;
 mod presence;
 mod rows;
 mod times;

@@ -23,7 +23,7 @@ pub fn put_times(out: &mut Vec<u8>, times: &[u64], steps: &mut Vec<u64>) {
     (0..planes).for_each(|plane| put_plane(out, steps, plane));
 }
 
-/// Reads the times of `rows` rows, the first of which is at `first`.
+/// Reads the times of `rows` rows, the first of which is at `first`. They never go back.
 pub fn take_times(wire: &mut Wire<'_>, first: u64, rows: usize) -> Result<Vec<u64>, BlockError> {
     let shortest = wire.varint()?;
     let divisor = wire.varint()?;
@@ -37,10 +37,14 @@ pub fn take_times(wire: &mut Wire<'_>, first: u64, rows: usize) -> Result<Vec<u6
             *step |= u64::from(byte) << (8 * plane);
         }
     }
+    let after = |time: u64, step: u64| {
+        let longer = step.checked_mul(divisor)?;
+        time.checked_add(shortest)?.checked_add(longer)
+    };
     let mut time = first;
     times[0] = first;
     for step in &mut times[1..] {
-        time = time.wrapping_add(shortest).wrapping_add(step.wrapping_mul(divisor));
+        time = after(time, *step).ok_or(BlockError::Layout("times"))?;
         *step = time;
     }
     Ok(times)

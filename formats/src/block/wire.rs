@@ -75,6 +75,9 @@ impl<'a> Wire<'a> {
 
     /// The next `count` integers out of planes.
     pub fn planes(&mut self, count: usize) -> Result<Vec<u64>, BlockError> {
+        if count > self.bytes.len() / 8 {
+            return Err(BlockError::Layout(self.what));
+        }
         let mut values = vec![0u64; count];
         for plane in 0..8 {
             for (value, &byte) in values.iter_mut().zip(self.take(count)?) {

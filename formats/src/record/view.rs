@@ -72,6 +72,7 @@ impl<'a> RecordView<'a> {
         let instances = self.instances();
         let samples = body.times.len();
         shape(body.keys.len() == instances * key_width, "keys do not fit the instances")?;
+        shape(key_width > 0 || instances <= 1, "several instances without keys")?;
         let rows = if self.is_uniform() {
             shape(body.rows.is_empty(), "rows without row ends")?;
             samples * instances

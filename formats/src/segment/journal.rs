@@ -32,11 +32,21 @@ impl JournalReader {
         decompressor.open(payload, "journal", &mut raw)?;
         let mut bytes = AlignedVec::with_capacity(raw.len());
         bytes.extend_from_slice(&raw);
-        Ok(JournalReader { bytes })
+        let journal = JournalReader { bytes };
+        match journal.places().last() {
+            Some((_, end)) if end != raw.len() => Err(BlockError::Layout("journal")),
+            None if !raw.is_empty() => Err(BlockError::Layout("journal")),
+            _ => Ok(journal),
+        }
     }
 
     /// Its records with table and number, in the order in which they were pushed.
     pub fn records(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
+        self.places().map(|(record, _)| record)
+    }
+
+    /// The records, each with the place at which the next one begins.
+    fn places(&self) -> impl Iterator<Item = ((u32, u64, &[u8]), usize)> {
         let mut at = 0;
         std::iter::from_fn(move || {
             let word = |at: usize| {
@@ -48,7 +58,7 @@ impl JournalReader {
             let start = at + PREFIX_BYTES;
             let record = self.bytes.get(start..start.checked_add(length)?)?;
             at = (start + length).next_multiple_of(16);
-            Some((RecordView::schema_of(record)?, number, record))
+            Some(((RecordView::schema_of(record)?, number, record), at))
         })
     }
 }

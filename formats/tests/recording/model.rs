@@ -43,14 +43,14 @@ fn values() -> impl Strategy<Value = Vec<Value>> {
         .prop_map(|(a, b, c, d, e, f, g)| vec![a, b, c, d, e, f, g])
 }
 
-/// Samples of a few instances that come and go, in any order.
-pub fn samples(most: usize) -> impl Strategy<Value = Vec<Sample>> {
+/// Fewer than `most` samples of a few instances that come and go, in any order, less than
+/// `step_ns` apart.
+pub fn samples(most: usize, step_ns: u64) -> impl Strategy<Value = Vec<Sample>> {
     let instances = proptest::sample::subsequence((0usize..5).collect::<Vec<_>>(), 0..=5);
-    let sample =
-        (0u64..3_000_000_000, instances.prop_shuffle()).prop_flat_map(|(step, present)| {
-            let rows: Vec<_> = present.into_iter().map(|at| (Just(keys(at)), values())).collect();
-            (Just(step), rows)
-        });
+    let sample = (0u64..step_ns, instances.prop_shuffle()).prop_flat_map(|(step, present)| {
+        let rows: Vec<_> = present.into_iter().map(|at| (Just(keys(at)), values())).collect();
+        (Just(step), rows)
+    });
     proptest::collection::vec(sample, 0..most)
 }
 
