@@ -1,5 +1,6 @@
 //! Why something could not be read.
 
+use crate::block::BlockError;
 use crate::segment::SegmentError;
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,10 @@ impl ReadError {
         let path = path.to_owned();
         match error {
             SegmentError::Io(source) => ReadError::Io { path, source },
-            SegmentError::Newer(version) => ReadError::Newer { path, version },
+            SegmentError::Newer(version)
+            | SegmentError::Block { why: BlockError::Newer(version), .. } => {
+                ReadError::Newer { path, version }
+            }
             error => ReadError::Damaged { path, what: error.to_string() },
         }
     }

@@ -116,7 +116,10 @@ impl Envelope {
         if u32::from(head[5]) > FORMAT_VERSION {
             return Err(EnvelopeError::Newer(head[5]));
         }
-        let kind = ChunkKind::of(head[4]).ok_or(EnvelopeError::Newer(head[5]))?;
+        let kind = ChunkKind::of(head[4]).ok_or(EnvelopeError::NotAChunk)?;
+        if head[6] >= head[7] || usize::from(head[7]) > MOST_PIECES {
+            return Err(EnvelopeError::NotAChunk);
+        }
         let id = u64::from(word(8)) | u64::from(word(12)) << 32;
         Ok((Envelope { kind, id, piece: head[6], pieces: head[7] }, payload))
     }

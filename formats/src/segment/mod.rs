@@ -54,5 +54,8 @@ pub fn file_name(number: u64) -> String {
 
 /// The number of a segment file, if that is one.
 pub fn number_of(file_name: &str) -> Option<u64> {
-    file_name.strip_prefix("segment-")?.strip_suffix(".redb")?.parse().ok()
+    let digits = file_name.strip_prefix("segment-")?.strip_suffix(".redb")?;
+    // At most eighteen digits, so that there is always a next number.
+    let is_number = (10..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_number { digits.parse().ok() } else { None }
 }

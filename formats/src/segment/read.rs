@@ -47,27 +47,31 @@ impl SegmentReader {
     /// # Errors
     /// When nothing of it can be read.
     pub fn open(path: &Path) -> Result<SegmentReader, SegmentError> {
+        // Opening a pipe would wait for someone to write into it.
+        if !std::fs::metadata(path)?.is_file() {
+            let what = "it is no regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what).into());
+        }
         let direct = guarded(|| {
             Ok(Builder::new()
                 .set_cache_size(CACHE_BYTES)
                 .set_concurrency_mode(ConcurrencyMode::SingleWriter)
                 .open_read_only(path))
         });
-        let (store, access) = match direct {
-            Ok(Ok(database)) => (Store::Database(Guarded::new(Box::new(database))), Access::Direct),
+        let (database, access): (Box<dyn ReadableDatabase + Send + Sync>, _) = match direct {
+            Ok(Ok(database)) => (Box::new(database), Access::Direct),
             Ok(Err(DatabaseError::Storage(redb::StorageError::Io(error))))
                 if error.kind() != io::ErrorKind::InvalidData && error.raw_os_error().is_some() =>
             {
                 return Err(error.into());
             }
-            _ => open_repaired(path)?,
+            _ => match repaired(path)? {
+                Some(database) => (Box::new(database), Access::Repaired),
+                None => return SegmentReader::salvage(path),
+            },
         };
-        match SegmentReader::load(store, access) {
-            Err(error)
-                if access != Access::Salvaged && !matches!(error, SegmentError::Newer(_)) =>
-            {
-                SegmentReader::salvage(path)
-            }
+        match SegmentReader::load(Store::Database(Guarded::new(database)), access) {
+            Err(error) if !matches!(error, SegmentError::Newer(_)) => SegmentReader::salvage(path),
             loaded => loaded,
         }
     }
@@ -78,7 +82,13 @@ impl SegmentReader {
     /// When its description is not among them.
     pub fn salvage(path: &Path) -> Result<SegmentReader, SegmentError> {
         let salvage = Salvage::search(File::open(path)?)?;
-        SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged)
+        let newer = salvage.newer();
+        let loaded = SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged);
+        match newer {
+            // What is missing may be what this build cannot read.
+            Some(version) => loaded.map_err(|_| SegmentError::Newer(u32::from(version))),
+            None => loaded,
+        }
     }
 
     fn load(store: Store, access: Access) -> Result<SegmentReader, SegmentError> {
@@ -132,21 +142,16 @@ impl SegmentReader {
     }
 }
 
-fn open_repaired(path: &Path) -> Result<(Store, Access), SegmentError> {
-    let file = File::open(path)?;
-    let overlay = Overlay::new(file)?;
+/// The database in the file at `path`, repaired in memory; `None` where redb cannot make sense of
+/// it.
+fn repaired(path: &Path) -> Result<Option<redb::Database>, SegmentError> {
+    let overlay = Overlay::new(File::open(path)?)?;
     let repaired = guarded(|| {
         let mut builder = Builder::new();
         let database = builder.set_cache_size(CACHE_BYTES).create_with_backend(overlay);
         database.map_err(redb_error)
     });
-    match repaired {
-        Ok(database) => Ok((Store::Database(Guarded::new(Box::new(database))), Access::Repaired)),
-        Err(_) => {
-            let salvage = Salvage::search(File::open(path)?)?;
-            Ok((Store::Salvage(Arc::new(salvage)), Access::Salvaged))
-        }
-    }
+    Ok(repaired.ok())
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! Finds the chunks of a segment whose trees are lost: a torn copy, a truncated file, noise in the
 //! wrong page. Every chunk says what it is and has a checksum, so the file is searched for them.
 
-use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, MAGIC, chunk_key};
+use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key};
 use super::index::IndexEntry;
 use crate::block::{Block, Decompressor};
 use crate::segment::describe::take_schema;
@@ -16,7 +16,18 @@ pub struct Salvage {
     /// Offset and length of envelope and payload.
     found: BTreeMap<u64, (u64, usize)>,
     index: BTreeMap<(u32, u64, u64), IndexEntry>,
+    /// The format version of a chunk that is newer than this build.
+    newer: Option<u8>,
+    /// Where the chunk that was found last ends. What looks like a chunk within another is data: a
+    /// command line may hold any bytes.
+    found_until: u64,
+    /// Bytes that may still be read for what looks like a chunk. A file of nothing but beginnings
+    /// of chunks would otherwise be read once for each of them.
+    budget_bytes: u64,
 }
+
+/// What looks like chunks is read this many times over at most.
+const MOST_READINGS: u64 = 8;
 
 /// The file is searched in windows of this size.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -27,8 +38,15 @@ impl Salvage {
     /// # Errors
     /// What the disk says.
     pub fn search(file: File) -> io::Result<Salvage> {
-        let mut salvage = Salvage { file, found: BTreeMap::new(), index: BTreeMap::new() };
-        let length = salvage.file.metadata()?.len();
+        let length = file.metadata()?.len();
+        let mut salvage = Salvage {
+            file,
+            found: BTreeMap::new(),
+            index: BTreeMap::new(),
+            newer: None,
+            found_until: 0,
+            budget_bytes: length.saturating_mul(MOST_READINGS),
+        };
         let mut window = vec![0; WINDOW_BYTES];
         let mut at = 0;
         while at < length {
@@ -44,6 +62,11 @@ impl Salvage {
         }
         salvage.rebuild_index();
         Ok(salvage)
+    }
+
+    /// The format version of a chunk that is newer than this build, if there is one.
+    pub fn newer(&self) -> Option<u8> {
+        self.newer
     }
 
     /// The payload of a chunk's piece.
@@ -66,19 +89,25 @@ impl Salvage {
 
     fn take(&mut self, offset: u64, length: u64) -> io::Result<()> {
         let mut head = [0; ENVELOPE_BYTES];
-        if offset + ENVELOPE_BYTES as u64 > length {
+        if offset < self.found_until || offset + ENVELOPE_BYTES as u64 > length {
             return Ok(());
         }
         self.file.read_exact_at(&mut head, offset)?;
         let payload = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
         let size = ENVELOPE_BYTES as u64 + u64::from(payload);
-        if offset + size > length {
+        if offset + size > length || size > self.budget_bytes {
             return Ok(());
         }
+        self.budget_bytes -= size;
         let mut bytes = vec![0; size as usize];
         self.file.read_exact_at(&mut bytes, offset)?;
-        if let Ok((envelope, _)) = Envelope::take(&bytes) {
-            self.found.insert(envelope.key(), (offset, bytes.len()));
+        match Envelope::take(&bytes) {
+            Ok((envelope, _)) => {
+                self.found.insert(envelope.key(), (offset, bytes.len()));
+                self.found_until = offset + size;
+            }
+            Err(EnvelopeError::Newer(version)) => self.newer = Some(version),
+            Err(_) => {}
         }
         Ok(())
     }
