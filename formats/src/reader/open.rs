@@ -6,7 +6,7 @@ use crate::block::Decompressor;
 use crate::record::RecordView;
 use crate::schema::Schema;
 use crate::segment::{Access, SegmentError, SegmentReader, number_of};
-use crate::writer::tier;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -21,6 +21,8 @@ pub struct OpenSegment {
     pub boot: usize,
     /// `CLOCK_BOOTTIME` ns of its first and last row, where it has rows.
     pub span_ns: Option<(u64, u64)>,
+    /// The same of each table that has rows, by its number.
+    pub table_spans_ns: BTreeMap<u32, (u64, u64)>,
     /// The same segment, searched for chunks: opened when a part of a tree turns out damaged.
     salvaged: OnceLock<Option<SegmentReader>>,
 }
@@ -63,39 +65,38 @@ pub struct Opening {
 impl Opening {
     /// Opens the segments in these files, oldest first.
     pub fn open(&mut self, paths: Vec<PathBuf>) -> Vec<Arc<OpenSegment>> {
-        let mut segments = Vec::new();
+        let mut opened = Vec::new();
         for path in paths {
             match open_segment(&path) {
-                Ok((reader, span_ns, damage)) => {
+                Ok((reader, spans, damage)) => {
                     let damage = damage.map(|error| ReadError::of_segment(&path, error));
                     self.problems.extend(damage);
-                    let description = reader.description();
-                    let last_ns = span_ns.map_or(description.created.from_ns, |(_, last)| last);
-                    let boot = self.timeline.add(&description.boot_id, reader.clocks(), last_ns);
-                    let salvaged = OnceLock::new();
-                    segments.push(Arc::new(OpenSegment { reader, path, boot, span_ns, salvaged }));
+                    opened.push((reader, spans, path));
                 }
-                // The recorder needed the room between listing and opening.
-                Err(SegmentError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                // The recorder needed the room between listing and opening. Those before it, which
+                // it deleted first, would leave a hole that nothing tells of.
+                Err(SegmentError::Io(error))
+                    if error.kind() == io::ErrorKind::NotFound
+                        && path.symlink_metadata().is_err() =>
+                {
+                    opened.clear();
+                }
                 Err(error) => self.problems.push(ReadError::of_segment(&path, error)),
             }
         }
-        segments
+        let boot_ids = opened.iter().map(|(reader, ..)| &reader.description().boot_id[..]);
+        self.timeline.place(&boot_ids.collect::<Vec<_>>());
+        let segments = opened.into_iter().map(|(reader, table_spans_ns, path)| {
+            let first = table_spans_ns.values().map(|span| span.0).min();
+            let last = table_spans_ns.values().map(|span| span.1).max();
+            let description = reader.description();
+            let last_ns = last.unwrap_or(description.created.from_ns);
+            let boot = self.timeline.add(&description.boot_id, reader.clocks(), last_ns);
+            let (span_ns, salvaged) = (first.zip(last), OnceLock::new());
+            Arc::new(OpenSegment { reader, path, boot, span_ns, table_spans_ns, salvaged })
+        });
+        segments.collect()
     }
-}
-
-/// The directories of tiers, the coarsest first.
-pub fn tier_dirs(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let mut tiers: Vec<(u64, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let step_s = tier::step_s_of(&entry.file_name().to_string_lossy())?;
-            Some((step_s, entry.path()))
-        })
-        .collect();
-    tiers.sort();
-    tiers.into_iter().rev().map(|(_, path)| path).collect()
 }
 
 /// The segments in a directory, oldest first, or the one segment at that path.
@@ -121,37 +122,40 @@ pub fn segment_paths(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
 }
 
-/// A reader, the span of its rows, and the damage that was found and worked around.
-type Opened = (SegmentReader, Option<(u64, u64)>, Option<SegmentError>);
+/// Times of the first and the last row of tables, by their number.
+type Spans = BTreeMap<u32, (u64, u64)>;
+
+/// A reader, the spans of its rows, and the damage that was found and worked around.
+type Opened = (SegmentReader, Spans, Option<SegmentError>);
 
 /// Opens a segment; where its trees turn out to be damaged, by searching the file.
 fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
     let reader = SegmentReader::open(path)?;
-    match span_of(&reader) {
-        Ok(span_ns) => {
+    match spans_of(&reader) {
+        Ok(spans) => {
             let damage = (reader.access() == Access::Salvaged)
                 .then(|| SegmentError::Database("its trees are damaged".into()));
-            Ok((reader, span_ns, damage))
+            Ok((reader, spans, damage))
         }
         Err(damage) => {
             let reader = SegmentReader::salvage(path)?;
-            let span_ns = span_of(&reader)?;
-            Ok((reader, span_ns, Some(damage)))
+            let spans = spans_of(&reader)?;
+            Ok((reader, spans, Some(damage)))
         }
     }
 }
 
-/// The time of the first and the last row of any table, those in the journal included.
-fn span_of(reader: &SegmentReader) -> Result<Option<(u64, u64)>, SegmentError> {
+/// The time of the first and the last row of each table, those in the journal included.
+fn spans_of(reader: &SegmentReader) -> Result<Spans, SegmentError> {
     let view = reader.view()?;
-    let mut span: Option<(u64, u64)> = None;
-    let mut widen = |first: u64, last: u64| {
-        let (low, high) = span.unwrap_or((first, last));
-        span = Some((low.min(first), high.max(last)));
+    let mut spans = Spans::new();
+    let mut widen = |table: u32, first: u64, last: u64| {
+        let span = spans.entry(table).or_insert((first, last));
+        *span = (span.0.min(first), span.1.max(last));
     };
     for (table, _) in reader.schemas() {
         if let Some((first, last)) = view.ends(*table)? {
-            widen(first.first_ns, last.last_ns);
+            widen(*table, first.first_ns, last.last_ns);
         }
     }
     for entry in view.journal(&mut Decompressor::default())?.iter().flatten() {
@@ -162,9 +166,9 @@ fn span_of(reader: &SegmentReader) -> Result<Option<(u64, u64)>, SegmentError> {
             if let Ok(view) = view
                 && let (Some(first), Some(last)) = (view.times().first(), view.times().last())
             {
-                widen(first.to_native(), last.to_native());
+                widen(table, first.to_native(), last.to_native());
             }
         }
     }
-    Ok(span)
+    Ok(spans)
 }

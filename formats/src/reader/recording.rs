@@ -1,7 +1,7 @@
 //! The directory of segments, opened for reading.
 
 use super::cover;
-use super::open::{OpenSegment, Opening, segment_paths, tier_dirs};
+use super::open::{OpenSegment, Opening, segment_paths};
 use super::plan::Wanted;
 use super::tail;
 use super::timeline::Timeline;
@@ -11,7 +11,7 @@ use crate::gap::GapCause;
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, SegmentError};
-use crate::writer::tier;
+use crate::writer::{tier, tier_dir};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Recording {
         let raw = segment_paths(dir)?;
         // The coarsest tier reaches back furthest, so it knows the oldest boots.
         let mut tiers = Vec::new();
-        for tier in tier_dirs(dir) {
+        for tier in tier_dir::list(dir) {
             tiers.push(opening.open(segment_paths(&tier)?));
         }
         tiers.retain(|tier| !tier.is_empty());

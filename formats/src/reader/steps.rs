@@ -3,7 +3,8 @@
 use super::plan::SegmentPlan;
 use super::{ColumnRollup, ScanItem, Summary};
 use crate::block::{Block, BlockError, Decompressor};
-use crate::writer::tier::is_numeric_gauge;
+use crate::schema::TableKind;
+use crate::writer::tier::{SAMPLES, is_numeric_gauge};
 use std::ops::Range;
 
 /// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.
@@ -18,6 +19,10 @@ pub fn of_block(
     decompressor: &mut Decompressor,
 ) -> Result<Vec<ScanItem>, BlockError> {
     let schema = &plan.schema;
+    let is_of_a_tier = schema.values.last().is_some_and(|column| column.name == SAMPLES);
+    if schema.kind != TableKind::Sample || !is_of_a_tier {
+        return Err(BlockError::Layout("schema of a tier"));
+    }
     let width = |column: usize| {
         if is_numeric_gauge(&schema.values[column]) { OF_A_GAUGE } else { 1 }
     };

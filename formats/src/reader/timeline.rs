@@ -21,21 +21,46 @@ struct Piece {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     boots: Vec<String>,
+    /// Numbers of the boots in the order of time.
+    order: Vec<usize>,
     pieces: Vec<Piece>,
     /// The last boot time that each boot is known to have reached.
     ends: Vec<u64>,
 }
 
 impl Timeline {
-    /// Adds what a segment knows and returns the number of its boot. Boots must come in order;
-    /// segments of one boot may come in any.
+    /// Gives the boots of a ring, in their order, their places among those that are known. Rings
+    /// must come from the one that reaches back furthest: of a boot that none of them knew before
+    /// it is then clear what it comes after, or that it is older than what this ring has in common
+    /// with them.
+    pub fn place(&mut self, boot_ids: &[&str]) {
+        let is_known = |boot_id: &&&str| self.boots.iter().any(|boot| boot == **boot_id);
+        let mut place = match boot_ids.iter().find(is_known) {
+            Some(boot_id) => self.place_of(boot_id).unwrap_or(0),
+            None => self.order.len(),
+        };
+        for boot_id in boot_ids {
+            match self.place_of(boot_id) {
+                Some(known) => place = known + 1,
+                None => {
+                    self.order.insert(place, self.boots.len());
+                    self.boots.push((*boot_id).to_owned());
+                    self.ends.push(0);
+                    place += 1;
+                }
+            }
+        }
+    }
+
+    fn place_of(&self, boot_id: &str) -> Option<usize> {
+        self.order.iter().position(|boot| self.boots[*boot] == boot_id)
+    }
+
+    /// Adds what a segment knows and returns the number of its boot, which has its place; segments
+    /// may come in any order.
     pub fn add(&mut self, boot_id: &str, clocks: &[ClockOffset], last_ns: u64) -> usize {
-        let known = self.boots.iter().rposition(|boot| boot == boot_id);
-        let boot = known.unwrap_or_else(|| {
-            self.boots.push(boot_id.to_owned());
-            self.ends.push(0);
-            self.boots.len() - 1
-        });
+        self.place(&[boot_id]);
+        let boot = self.boots.iter().position(|boot| boot == boot_id).unwrap_or(0);
         self.ends[boot] = self.ends[boot].max(last_ns);
         self.pieces.extend(clocks.iter().map(|clock| Piece {
             boot,
@@ -47,7 +72,11 @@ impl Timeline {
 
     /// Lowers offsets so that no piece ends after the next one begins.
     pub fn settle(&mut self) {
-        self.pieces.sort_by_key(|piece| (piece.boot, piece.from_ns));
+        let mut rank = vec![0; self.boots.len()];
+        for (place, boot) in self.order.iter().enumerate() {
+            rank[*boot] = place;
+        }
+        self.pieces.sort_by_key(|piece| (rank[piece.boot], piece.from_ns));
         self.pieces.dedup_by_key(|piece| (piece.boot, piece.offset_ns));
         let mut next: Option<(i64, Piece)> = None;
         for at in (0..self.pieces.len()).rev() {
