@@ -5,13 +5,18 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// The name of the lock file.
 const NAME: &str = "lock";
 
+/// Who asks for the holder takes the lock for some microseconds, so one refusal says nothing.
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(2);
+
 /// The lock of a recording, held until it is dropped or its process dies.
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock cannot be had.
@@ -42,17 +47,32 @@ impl Lock {
             .truncate(false)
             .mode(0o600)
             .open(dir.join(NAME))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Held { pid: holder(&mut file) });
+        let mut tries = TRIES;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(LockError::Held { pid: holder(&mut file) });
+                }
+                Err(errno) => return Err(LockError::Io(errno.into())),
             }
-            Err(errno) => return Err(LockError::Io(errno.into())),
         }
+        let lock = Lock { file };
+        // The pid is for people: on a full disk it cannot be written, and the lock holds all the
+        // same.
+        let _ = lock.write_pid();
+        Ok(lock)
+    }
+
+    fn write_pid(&self) -> io::Result<()> {
+        let mut file = &self.file;
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(Lock { _file: file })
+        writeln!(file, "{}", std::process::id())
     }
 
     /// The pid of the recorder that writes the recording in `dir` now, if one does. Takes nothing

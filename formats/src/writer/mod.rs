@@ -6,13 +6,14 @@ mod ring_writer;
 mod since_last_run;
 mod table;
 pub(crate) mod tier;
+pub(crate) mod tier_dir;
 
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 
 use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
-use crate::ring::{Lock, LockError};
+use crate::ring::{Lock, LockError, Ring};
 use crate::schema::Schema;
 use ring_writer::{RingWriter, disk_error};
 use std::os::unix::fs::DirBuilderExt;
@@ -111,14 +112,21 @@ impl RecordingWriter {
             LockError::Io(error) => disk_error("lock", dir, error),
         })?;
         let mut tiers = Vec::new();
+        let mut tier_dirs = Vec::new();
         for tier in &options.tiers {
-            let dir = dir.join(tier::dir_name(tier.step_ns));
+            let dir = dir.join(tier_dir::name(tier.step_ns));
             create_dir(&dir)?;
             tiers.push(Tier::open(&dir, &options, *tier)?);
+            tier_dirs.push(dir);
         }
-        let mut raw = RingWriter::open(dir, options.clone(), options.raw_size_bytes(), 0)?;
+        let mut former = tier_dir::list(dir);
+        former.retain(|dir| !tier_dirs.contains(dir));
+        let ring = Ring::open(dir, &tier_dirs, &former);
+        let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let mut clock = ClockOffset::now();
-        if let Some(last) = since_last_run::look(raw.newest(), &options.boot_id, clock.from_ns) {
+        let last = since_last_run::look(ring.newest_first(), &options.boot_id, clock.from_ns);
+        let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
+        if let Some(last) = last {
             raw.gap(last.gap);
             clock = last.clock.unwrap_or(clock);
         }
@@ -173,17 +181,26 @@ impl RecordingWriter {
     }
 
     fn commit_and(&mut self, close: bool) -> Result<Commit, WriteError> {
+        let raw = self.commit_raw(close);
+        // A ring that fails must not make the others gather rows without end.
+        let clock = self.clock;
+        let tiers: Vec<_> = self.tiers.iter_mut().map(|tier| tier.commit(close, clock)).collect();
+        let mut commit = raw?;
+        for tier in tiers {
+            commit.add(tier?);
+        }
+        Ok(commit)
+    }
+
+    /// Commits rows as the sources sent them, and hands them on to the tiers.
+    fn commit_raw(&mut self, close: bool) -> Result<Commit, WriteError> {
         let tiers = &mut self.tiers;
         self.clock = self.clock.renewed(ClockOffset::now());
         let clock = self.clock;
         let mut sealed = |number: u32, rows: &Rows| {
             tiers.iter_mut().for_each(|tier| tier.add(number, rows, clock.offset_ns));
         };
-        let mut commit = self.raw.commit(close, clock, &mut sealed)?;
-        for tier in &mut self.tiers {
-            commit.add(tier.commit(close, clock)?);
-        }
-        Ok(commit)
+        self.raw.commit(close, clock, &mut sealed)
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the
@@ -198,16 +215,22 @@ impl RecordingWriter {
         stats
     }
 
-    /// Changes the size of the ring, from the next commit on; tiers keep their budgets.
+    /// Changes the size of the ring; tiers keep their budgets. What does not fit any more is deleted
+    /// now. Before a ring becomes smaller everything is made durable and the segment is closed,
+    /// which may be larger than what the ring can hold then; an error of the disk becomes a gap, as
+    /// with any commit.
     ///
     /// # Errors
-    /// [`WriteError::TooSmall`]; the old size stays then.
+    /// [`WriteError::TooSmall`]; the old size stays then. [`WriteError::Disk`] when a segment cannot
+    /// be deleted; the next commit tries again.
     pub fn set_ring_size(&mut self, size_bytes: u64) -> Result<(), WriteError> {
         let options = WriterOptions { ring_size_bytes: size_bytes, ..self.options.clone() };
         options.check()?;
-        self.raw.set_bound(options.raw_size_bytes());
+        if options.raw_size_bytes() < self.options.raw_size_bytes() {
+            let _ = self.commit_raw(true);
+        }
         self.options = options;
-        Ok(())
+        self.raw.set_bound(self.options.raw_size_bytes())
     }
 }
 

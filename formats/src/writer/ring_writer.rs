@@ -16,7 +16,7 @@ use std::path::Path;
 /// What a commit may take on disk beyond its chunks: pages of the trees, headers of redb's regions.
 const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
 
-/// Gaps that wait for a disk to come back; beyond that the newest are merged.
+/// Gaps that wait for a disk to come back; beyond that one of the same table and cause grows.
 const MOST_PENDING_GAPS: usize = 1000;
 
 /// Writes tables into the ring of one directory.
@@ -39,18 +39,9 @@ pub struct RingWriter {
 }
 
 impl RingWriter {
-    /// Opens `dir`, which exists and is locked, for writing.
-    ///
-    /// # Errors
-    /// [`WriteError::Disk`].
-    pub fn open(
-        dir: &Path,
-        options: WriterOptions,
-        bound_bytes: u64,
-        tier_ns: u64,
-    ) -> Result<RingWriter, WriteError> {
-        let ring = Ring::open(dir).map_err(|error| disk_error("list", dir, error))?;
-        Ok(RingWriter {
+    /// Writes into `ring`, whose directory is locked.
+    pub fn new(ring: Ring, options: WriterOptions, bound_bytes: u64, tier_ns: u64) -> RingWriter {
+        RingWriter {
             options,
             bound_bytes,
             tier_ns,
@@ -64,12 +55,7 @@ impl RingWriter {
             compressor: Compressor::default(),
             batch: Batch::default(),
             block: Vec::new(),
-        })
-    }
-
-    /// The newest segment that an earlier run left.
-    pub fn newest(&self) -> Option<&Path> {
-        self.ring.newest()
+        }
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.
@@ -91,12 +77,12 @@ impl RingWriter {
 
     /// Records a gap.
     pub fn gap(&mut self, gap: Gap) {
+        let is_like = |known: &&mut Gap| known.table == gap.table && known.cause == gap.cause;
         if self.gaps.len() >= MOST_PENDING_GAPS
-            && let Some(last) = self.gaps.last_mut()
-            && last.table == gap.table
-            && last.cause == gap.cause
+            && let Some(last) = self.gaps.iter_mut().rev().find(is_like)
         {
-            last.to_ns = gap.to_ns;
+            last.from_ns = last.from_ns.min(gap.from_ns);
+            last.to_ns = last.to_ns.max(gap.to_ns);
             last.lost += gap.lost;
             return;
         }
@@ -268,9 +254,21 @@ impl RingWriter {
         self.stats
     }
 
-    /// Changes what the directory may take on disk, from the next commit on.
-    pub fn set_bound(&mut self, bound_bytes: u64) {
+    /// Changes what the directory may take on disk.
+    ///
+    /// # Errors
+    /// [`WriteError::Disk`] when a segment cannot be deleted; the next commit tries again.
+    pub fn set_bound(&mut self, bound_bytes: u64) -> Result<(), WriteError> {
         self.bound_bytes = bound_bytes;
+        let active = match &self.segment {
+            Some(segment) => segment.writer.size_bytes(),
+            None => Ok(0),
+        };
+        let room = active.and_then(|active| self.ring.make_room(active, bound_bytes));
+        let (evicted, _) =
+            room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
+        self.stats.evicted += u64::from(evicted);
+        Ok(())
     }
 }
 

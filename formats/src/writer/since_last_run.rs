@@ -15,11 +15,38 @@ pub struct LastRun {
     pub clock: Option<ClockOffset>,
 }
 
-/// Looks at the newest segment. Without a readable one there is nothing to tell.
-pub fn look(newest: Option<&Path>, boot_id: &str, now_ns: u64) -> Option<LastRun> {
-    let segment = SegmentReader::open(newest?).ok()?;
+/// Looks at the newest segment that can be read and in which something was committed: a recorder
+/// that was killed before its first commit left one that says nothing, not even since when the one
+/// before it had not been running. Without any there is nothing to tell.
+pub fn look<'a>(
+    newest_first: impl Iterator<Item = &'a Path>,
+    boot_id: &str,
+    now_ns: u64,
+) -> Option<LastRun> {
+    let mut unused = None;
+    for path in newest_first.take(MOST_LOOKED_AT) {
+        let Ok(segment) = SegmentReader::open(path) else { continue };
+        if is_used(&segment) {
+            return Some(last_run(&segment, boot_id, now_ns));
+        }
+        unused.get_or_insert(segment);
+    }
+    unused.map(|segment| last_run(&segment, boot_id, now_ns))
+}
+
+/// Segments that are opened at most, so that a ring of damaged ones does not keep a recorder from
+/// starting.
+const MOST_LOOKED_AT: usize = 8;
+
+/// Whether the segment has rows or gaps. What cannot be listed is taken to be there.
+fn is_used(segment: &SegmentReader) -> bool {
+    let no_gaps = || segment.view().and_then(|view| view.gaps()).is_ok_and(|gaps| gaps.is_empty());
+    !segment.schemas().is_empty() || !no_gaps()
+}
+
+fn last_run(segment: &SegmentReader, boot_id: &str, now_ns: u64) -> LastRun {
     let same_boot = segment.description().boot_id == boot_id;
-    let last_ns = last_row(&segment).unwrap_or(segment.description().created.from_ns);
+    let last_ns = last_row(segment).unwrap_or(segment.description().created.from_ns);
     let gap = Gap {
         table: String::new(),
         cause: if same_boot { GapCause::NotRunning } else { GapCause::Rebooted },
@@ -31,7 +58,7 @@ pub fn look(newest: Option<&Path>, boot_id: &str, now_ns: u64) -> Option<LastRun
         detail: String::new(),
     };
     let clock = segment.clocks().last().copied().filter(|_| same_boot);
-    Some(LastRun { gap, clock })
+    LastRun { gap, clock }
 }
 
 /// The newest time that any table of the segment has.

@@ -69,6 +69,9 @@ impl Table {
         let view = RecordView::access(record, self.rows.width, self.rows.key_width)?;
         let times = view.times();
         let (Some(first), Some(last)) = (times.first(), times.last()) else { return Ok(0) };
+        if first.to_native() < self.last_ns {
+            return Err(RecordError::Shape("samples are older than those before"));
+        }
         self.rows.append(&view)?;
         if self.undurable == 0 {
             self.undurable_since_ns = first.to_native();

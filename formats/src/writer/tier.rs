@@ -5,11 +5,12 @@
 //! blocks are sealed: of counters and states the last value, of gauges the last, smallest, largest
 //! and mean. Steps are aligned to the wall clock.
 
-use super::ring_writer::RingWriter;
+use super::ring_writer::{RingWriter, disk_error};
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::record::RecordBuilder;
+use crate::ring::Ring;
 use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
@@ -23,16 +24,6 @@ pub const MIN: &str = ":min";
 pub const MAX: &str = ":max";
 /// Suffix of the column with a gauge's mean.
 pub const MEAN: &str = ":mean";
-
-/// The directory of a tier within the recording.
-pub fn dir_name(step_ns: u64) -> String {
-    format!("tier-{}s", step_ns / 1_000_000_000)
-}
-
-/// The step of the tier in a directory of this name, seconds.
-pub fn step_s_of(dir_name: &str) -> Option<u64> {
-    dir_name.strip_prefix("tier-")?.strip_suffix('s')?.parse().ok()
-}
 
 /// A tier that is being written.
 pub struct Tier {
@@ -102,7 +93,8 @@ impl Tier {
         options: &WriterOptions,
         tier: TierOptions,
     ) -> Result<Tier, WriteError> {
-        let writer = RingWriter::open(dir, options.clone(), tier.size_bytes, tier.step_ns)?;
+        let ring = Ring::open(dir, &[], &[]).map_err(|error| disk_error("list", dir, error))?;
+        let writer = RingWriter::new(ring, options.clone(), tier.size_bytes, tier.step_ns);
         Ok(Tier { step_ns: tier.step_ns, writer, tables: Vec::new(), archive: AlignedVec::new() })
     }
 
