@@ -2,9 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod child;
 mod model;
+mod noise;
 mod support;
 
+mod boots;
+mod concurrent;
 mod crash;
+mod damage;
+mod evolution;
+mod failing_disk;
+mod fixture;
+mod foreign_files;
+mod history;
+mod hostile_blocks;
+mod newer;
+mod power_cut;
 mod round_trip;
 mod tiers;

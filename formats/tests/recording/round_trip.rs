@@ -96,7 +96,8 @@ fn a_table_that_goes_on_at_another_cadence_keeps_what_it_had() {
     let mut record = RecordBuilder::new(&schema(0));
     let mut expected = Vec::new();
     // Every other cadence is one that was there before.
-    for (number, interval_ns) in [1_000_000, 1_000_000, 50_000_000, 1_000_000].into_iter().enumerate()
+    for (number, interval_ns) in
+        [1_000_000, 1_000_000, 50_000_000, 1_000_000].into_iter().enumerate()
     {
         let table = writer.add_table(schema(interval_ns));
         for sample in 0..100 {

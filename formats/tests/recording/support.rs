@@ -1,12 +1,14 @@
 //! Tables, samples and scans that the tests share.
 
-use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
-use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::block::Rows;
+use nodemon_formats::reader::{Chunk, ReadError, Recording, ScanItem, ScanRequest};
+use nodemon_formats::record::{RecordBuilder, RecordView};
+use nodemon_formats::ring::disk_bytes;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::value::Value;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use rkyv::util::AlignedVec;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One row as it should come back: time, keys, values.
 pub type Row = (u64, Vec<Value>, Vec<Value>);
@@ -41,6 +43,13 @@ pub fn put_value(record: &mut RecordBuilder, value: &Value) {
     }
 }
 
+/// Puts an event into the record.
+pub fn put_event(record: &mut RecordBuilder, time_ns: u64, values: &[Value]) {
+    record.begin_event(time_ns);
+    values.iter().for_each(|value| put_value(record, value));
+    record.end_event();
+}
+
 /// Puts one sample of some instances into the record.
 pub fn put_sample(record: &mut RecordBuilder, time_ns: u64, rows: &[(Vec<Value>, Vec<Value>)]) {
     record.begin_sample(time_ns);
@@ -70,38 +79,58 @@ pub fn push(writer: &mut RecordingWriter, record: &mut RecordBuilder, table: u32
     writer.push(&archive).unwrap();
 }
 
-/// All rows of a table, by time and in the order of instances, and what was damaged.
-pub fn rows_of(dir: &Path, table: &str, threads: usize) -> (Vec<Row>, Vec<String>) {
-    let recording = Recording::open(dir).unwrap();
-    let request = ScanRequest {
+/// Everything that a recording has of a table.
+pub fn everything_of(table: &str, threads: usize) -> ScanRequest {
+    ScanRequest {
         table: table.into(),
         from: i64::MIN,
         to: i64::MAX,
         threads,
         ..ScanRequest::default()
-    };
-    let mut rows = Vec::new();
-    let mut problems: Vec<String> = recording.problems().iter().map(ToString::to_string).collect();
+    }
+}
+
+/// All rows of a table, by time and in the order of instances, and what was damaged.
+pub fn rows_of(dir: &Path, table: &str, threads: usize) -> (Vec<Row>, Vec<String>) {
+    let recording = Recording::open(dir).unwrap();
+    let (rows, mut problems) = rows_in(&recording, table, threads);
+    problems.extend(recording.problems().iter().map(ToString::to_string));
+    (rows, problems)
+}
+
+/// The rows of an opened recording, none where it has no such table, and what the scan told.
+pub fn rows_in(recording: &Recording, table: &str, threads: usize) -> (Vec<Row>, Vec<String>) {
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
     let mut wall = i64::MIN;
-    for item in recording.scan(request).unwrap() {
+    let scan = match recording.scan(everything_of(table, threads)) {
+        Err(ReadError::UnknownTable(_)) => return (rows, problems),
+        scan => scan.unwrap(),
+    };
+    for item in scan {
         match item.unwrap() {
             ScanItem::Chunk(chunk) => {
                 for row in 0..chunk.rows() {
                     assert!(chunk.times[row] >= wall, "wall time went backwards");
                     wall = chunk.times[row];
-                    for (at, keys) in chunk.instances.iter().enumerate() {
-                        if chunk.present[at].at(row) {
-                            let values = (0..chunk.selected.len()).map(|s| chunk.value(s, at, row));
-                            rows.push((chunk.boot_times[row], keys.clone(), values.collect()));
-                        }
-                    }
+                    rows.extend(rows_at(&chunk, row));
                 }
             }
-            ScanItem::Summary(_) => panic!("a summary that nobody asked for"),
+            // Of what is older than the ring.
+            ScanItem::Summary(_) => assert!(rows.is_empty(), "a summary that nobody asked for"),
             ScanItem::Problem(problem) => problems.push(problem.to_string()),
         }
     }
     (rows, problems)
+}
+
+/// The rows of one sample or event of a chunk.
+pub fn rows_at(chunk: &Chunk, row: usize) -> impl Iterator<Item = Row> {
+    let present =
+        chunk.instances.iter().enumerate().filter(move |(at, _)| chunk.present[*at].at(row));
+    present.map(move |(at, keys)| {
+        let values = (0..chunk.selected.len()).map(|s| chunk.value(s, at, row));
+        (chunk.boot_times[row], keys.clone(), values.collect())
+    })
 }
 
 /// Values that compare as equal when their bits are: NaN is itself.
@@ -114,4 +143,48 @@ pub fn bits(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .map(|(time, keys, values)| format!("{time} [{}] {}", all(keys), all(values)))
         .collect()
+}
+
+/// Bytes that a directory and all below it take on disk, as `du` counts them.
+pub fn du(path: &Path) -> u64 {
+    let below = |entry: std::io::Result<std::fs::DirEntry>| du(&entry.unwrap().path());
+    let entries = std::fs::read_dir(path).into_iter().flatten().map(below);
+    entries.sum::<u64>() + disk_bytes(path).unwrap_or(0)
+}
+
+/// Copies a recording as it stands, holes as holes: what the next run finds when this one is killed
+/// now.
+pub fn copy_of(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let from = dir.join(".");
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--sparse=always"])
+        .args([&from, copy.path()])
+        .status();
+    assert!(copied.unwrap().success(), "cannot copy {}", dir.display());
+    copy
+}
+
+/// The segment files of a directory, oldest first.
+pub fn segments_of(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "redb"))
+        .collect();
+    segments.sort();
+    segments
+}
+
+/// Finishes the record and appends it to `rows`; returns its archive.
+pub fn push_into(
+    rows: &mut Rows,
+    schema: &Schema,
+    record: &mut RecordBuilder,
+    table: u32,
+) -> AlignedVec {
+    let mut archive = AlignedVec::new();
+    record.finish(table, &mut archive).unwrap();
+    let view = RecordView::access(&archive, schema.row_width(), schema.key_width()).unwrap();
+    rows.append(&view).unwrap();
+    archive
 }
