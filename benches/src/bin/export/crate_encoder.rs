@@ -1,8 +1,8 @@
 //! The same rows through the column writers of the `parquet` crate, with the same encoding and
 //! compression: what our own encoder has to beat to be worth its lines.
 
-use crate::Cost;
 use crate::workload::Workload;
+use crate::{Cost, measure};
 use parquet::basic::ZstdLevel;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::Int64Type;
@@ -13,7 +13,6 @@ use parquet::schema::types::{Type, TypePtr};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Values in a row group, as we have them.
 const GROUP_VALUES: usize = 8 << 20;
@@ -21,7 +20,10 @@ const GROUP_ROWS: usize = 1 << 20;
 
 /// Writes the file, and says what that took.
 pub fn write(workload: &Workload, path: &Path) -> Result<Cost> {
-    let begin = Instant::now();
+    measure(path, || write_file(workload, path))
+}
+
+fn write_file(workload: &Workload, path: &Path) -> Result<()> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_dictionary_enabled(false)
@@ -43,8 +45,7 @@ pub fn write(workload: &Workload, path: &Path) -> Result<Cost> {
         }
     }
     write_group(&mut file, &mut columns)?;
-    file.close()?;
-    Ok(Cost { seconds: begin.elapsed().as_secs_f64(), bytes: path.metadata()?.len() })
+    file.close().map(drop)
 }
 
 fn write_group(file: &mut SerializedFileWriter<File>, columns: &mut [Vec<i64>]) -> Result<()> {

@@ -2,14 +2,20 @@
 //! DuckDB's `COPY`, all in one run over the same rows.
 //!
 //! `export [REPEATS]`. Files are written to a directory in `TMPDIR`; every figure is the best of
-//! REPEATS (3) runs on one thread. DuckDB is run by the python3 in `PYTHON`, or in `PATH`, where it
-//! has the `duckdb` package; otherwise its lines are missing and a word says so.
+//! REPEATS (3) runs, on one thread where the line does not say otherwise. DuckDB is run by the
+//! python3 in `PYTHON`, or in `PATH`, where it has the `duckdb` package; otherwise its lines are
+//! missing and a word says so.
 
 mod crate_encoder;
 mod duckdb;
+mod recording;
 mod workload;
 
 use nodemon_query::columnar::parquet::ParquetWriter;
+use nodemon_query::output::Output;
+use nodemon_query::rows::Sink;
+use nodemon_query::sink::csv::{CsvEncoder, CsvSink};
+use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::fs::File;
 use std::path::Path;
@@ -18,39 +24,74 @@ use workload::Workload;
 
 /// What DuckDB calls the same compression.
 const DUCKDB_PARQUET: &str = "format parquet, compression zstd, compression_level 1";
+const DUCKDB_CSV: &str = "format csv, header true";
 
 /// What writing a file took.
 #[derive(Clone, Copy)]
 pub struct Cost {
-    /// Seconds.
-    seconds: f64,
+    /// Seconds on the clock.
+    pub seconds: f64,
+    /// Seconds of CPU time, all threads together.
+    pub cpu_seconds: f64,
     /// Bytes of the file.
-    bytes: u64,
+    pub bytes: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let repeats = std::env::args().nth(1).map_or(Ok(3), |n| n.parse())?;
-    let dir = tempfile::tempdir()?;
+    let home = tempfile::tempdir()?;
+    let dir = home.path();
     let duckdb = duckdb::find();
-    println!("{:<40} {:>9} {:>11} {:>9}", "", "M rows/s", "M values/s", "B/row");
+    println!(
+        "{:<40} {:>9} {:>11} {:>13} {:>9}",
+        "", "M rows/s", "M values/s", "CPU ns/value", "B/row"
+    );
     for workload in [Workload::narrow(8_000_000), Workload::wide(131_072)] {
-        let parquet = dir.path().join("ours.parquet");
+        let parquet = dir.join("ours.parquet");
         let ours = best(repeats, || write_parquet(&workload, &parquet, 1))?;
         show(&workload, "Parquet, nodemon", ours);
         let threads = best(repeats, || write_parquet(&workload, &parquet, 2))?;
         show(&workload, "Parquet, nodemon, 2 threads", threads);
-        let theirs = dir.path().join("crate.parquet");
-        let plain = best(repeats, || crate_encoder::write(&workload, &theirs))?;
+        let plain = best(repeats, || crate_encoder::write(&workload, &dir.join("crate.parquet")))?;
         show(&workload, "Parquet, the parquet crate's encoder", plain);
         if let Ok(python) = &duckdb {
-            let copy = duckdb::copy(python, &parquet, dir.path(), DUCKDB_PARQUET, repeats)?;
+            let copy = duckdb::copy(python, &parquet, dir, DUCKDB_PARQUET, repeats)?;
             show(&workload, "Parquet, DuckDB COPY", copy);
+        }
+        let csv = best(repeats, || write_csv(&workload, &dir.join("ours.csv")))?;
+        show(&workload, "CSV, nodemon", csv);
+        if let Ok(python) = &duckdb {
+            let copy = duckdb::copy(python, &parquet, dir, DUCKDB_CSV, repeats)?;
+            show(&workload, "CSV, DuckDB COPY", copy);
+        }
+        let recorded = recording::write(&workload, &dir.join(workload.name))?;
+        for threads in [1, 2] {
+            let export = best(repeats, || recording::export(&recorded, &parquet, threads))?;
+            let what = format!("recording to Parquet, {threads} + readers");
+            show(&workload, &what, export);
         }
     }
     if let Err(why) = duckdb {
         println!("DuckDB is left out: {why}");
     }
     Ok(())
+}
+
+/// What `write` cost, which wrote the file at `path`.
+pub fn measure<E: From<std::io::Error>>(
+    path: &Path,
+    write: impl FnOnce() -> Result<(), E>,
+) -> Result<Cost, E> {
+    let begin = (Instant::now(), cpu_seconds());
+    write()?;
+    let seconds = begin.0.elapsed().as_secs_f64();
+    Ok(Cost { seconds, cpu_seconds: cpu_seconds() - begin.1, bytes: path.metadata()?.len() })
+}
+
+/// CPU time of this process so far.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// The cheapest of some runs.
@@ -66,13 +107,24 @@ fn best<E>(repeats: usize, mut run: impl FnMut() -> Result<Cost, E>) -> Result<C
 }
 
 fn write_parquet(workload: &Workload, path: &Path, threads: usize) -> Result<Cost, Box<dyn Error>> {
-    let begin = Instant::now();
-    let mut writer = ParquetWriter::new(File::create(path)?, &workload.header, threads)?;
-    for batch in &workload.batches {
-        writer.rows(batch)?;
-    }
-    writer.finish()?;
-    Ok(Cost { seconds: begin.elapsed().as_secs_f64(), bytes: path.metadata()?.len() })
+    measure(path, || {
+        let mut writer = ParquetWriter::new(File::create(path)?, &workload.header, threads)?;
+        for batch in &workload.batches {
+            writer.rows(batch)?;
+        }
+        Ok(writer.finish()?)
+    })
+}
+
+fn write_csv(workload: &Workload, path: &Path) -> Result<Cost, Box<dyn Error>> {
+    measure(path, || {
+        let encoder = CsvEncoder::new(workload.header.clone()).without_gaps();
+        let mut sink = CsvSink::of(encoder, Output::file(path)?);
+        for batch in &workload.batches {
+            sink.rows(batch)?;
+        }
+        Ok(sink.finish()?)
+    })
 }
 
 fn show(workload: &Workload, what: &str, cost: Cost) {
@@ -80,9 +132,10 @@ fn show(workload: &Workload, what: &str, cost: Cost) {
     let values = rows * (workload.header.fields.len() + 1) as f64;
     let what = format!("{}: {what}", workload.name);
     println!(
-        "{what:<40} {:>9.2} {:>11.1} {:>9.2}",
+        "{what:<40} {:>9.2} {:>11.1} {:>13.2} {:>9.2}",
         rows / cost.seconds / 1e6,
         values / cost.seconds / 1e6,
+        cost.cpu_seconds * 1e9 / values,
         cost.bytes as f64 / rows
     );
 }

@@ -3,6 +3,7 @@
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};
 use nodemon_query::rows::{Batch, BatchColumn, Field, Header, Role};
+use std::sync::Arc;
 
 const STATES: [&str; 8] = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"];
 const CPUS: usize = 64;
@@ -14,7 +15,7 @@ pub struct Workload {
     /// `narrow` or `wide`.
     pub name: &'static str,
     /// What the columns are.
-    pub header: Header,
+    pub header: Arc<Header>,
     /// The rows.
     pub batches: Vec<Batch>,
 }
@@ -43,7 +44,7 @@ impl Workload {
         let batches = (0..rows.div_ceil(BATCH_ROWS))
             .map(|b| node.batch(BATCH_ROWS.min(rows - b * BATCH_ROWS), states))
             .collect();
-        Workload { name, header, batches }
+        Workload { name, header: Arc::new(header), batches }
     }
 
     /// How many rows there are.
