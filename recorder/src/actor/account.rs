@@ -34,6 +34,11 @@ impl Account {
         }
     }
 
+    /// Until when every deadline has its sample or its gap, `CLOCK_BOOTTIME` ns.
+    pub fn until_ns(&self) -> u64 {
+        self.until_ns
+    }
+
     /// A sample began at `start_ns`.
     pub fn sampled(&mut self, start_ns: u64) {
         self.until_ns = start_ns;

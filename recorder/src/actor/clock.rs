@@ -61,9 +61,10 @@ impl Clock {
         time_ns.cast_signed().wrapping_add(self.offset_ns)
     }
 
-    /// A tick every `interval_ns` from now on. They end when the stream is dropped.
-    pub fn ticks(self: &Rc<Clock>, interval_ns: u64) -> Ticks {
-        let schedule = Schedule::aligned(interval_ns, boottime_ns(), self.offset_ns);
+    /// A tick for every deadline after `from_ns`, one every `interval_ns`. They end when the stream
+    /// is dropped.
+    pub fn ticks(self: &Rc<Clock>, interval_ns: u64, from_ns: u64) -> Ticks {
+        let schedule = Schedule::aligned(interval_ns, from_ns, self.offset_ns);
         let slot = Slot { schedule, tick: None, waker: None };
         let mut state = self.state.borrow_mut();
         let free = state.slots.iter().position(Option::is_none);

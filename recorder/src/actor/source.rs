@@ -111,7 +111,9 @@ impl SourceActor {
 
     fn begin(&mut self, ctx: &mut Context<SourceActor>) {
         self.flush();
-        self.ticks = Some(ctx.add_stream(self.around.clock.ticks(self.interval_ns())));
+        // From the first sample on, so that deadlines which passed since then are counted.
+        let ticks = self.around.clock.ticks(self.interval_ns(), self.account.until_ns());
+        self.ticks = Some(ctx.add_stream(ticks));
     }
 
     fn sample(&mut self, tick: Tick, ctx: &mut Context<SourceActor>) {

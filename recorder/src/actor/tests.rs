@@ -164,6 +164,25 @@ fn a_source_that_fails_is_opened_anew_alone_and_the_time_between_is_a_gap_with_t
 }
 
 #[test]
+fn every_deadline_since_the_first_sample_is_a_sample_or_counted_in_a_gap() {
+    Trial::run(1 << 20, |trial| async move {
+        // The first sample is taken, and then the source waits for the numbers of its tables.
+        trial.writer_thread.spawn_fn(|| std::thread::sleep(10 * INTERVAL));
+        trial.start_source(&STEADY, INTERVAL).await;
+        trial.wait_for_samples(&STEADY, 50).await;
+        let ended = trial.end().await;
+        let (first, last) = ended.recording.table("steady").unwrap().unwrap().span;
+        let interval_ns = INTERVAL.as_nanos() as i64;
+        // The first sample is between two deadlines, the others are at one each.
+        let due = last.div_euclid(interval_ns) - first.div_euclid(interval_ns) + 1;
+        let lost = ended.lost("steady", GapCause::Late);
+        assert!(lost >= 8, "only {lost} deadlines passed while it waited");
+        let accounted = ended.stored("steady") + lost;
+        assert!(accounted.abs_diff(due as u64) <= 1, "{accounted} of {due} deadlines");
+    });
+}
+
+#[test]
 fn a_source_that_dawdles_misses_ticks_and_every_one_of_them_is_counted() {
     Trial::run(1 << 20, |trial| async move {
         set_mood(trial.dir.path(), "dawdle");
