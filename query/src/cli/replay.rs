@@ -28,7 +28,8 @@ pub struct ReplayArgs {
 pub enum ReplayFormat {
     /// One screen a tick: CPU, memory, disks, network, top processes
     Screen,
-    /// One JSON object a tick
+    /// One JSON object a tick: time, load, kernel, cpu, memory, pressure, disk, net, process (those
+    /// that used most CPU time or memory), event, gap
     Jsonl,
 }
 

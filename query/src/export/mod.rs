@@ -36,8 +36,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> 
     context.note_anchor(&span);
     let sources = tables::choose(context, args, &span)?;
     make_directory(&args.output)?;
-    let names = sources.iter().map(|source| source.schema.name.as_str());
-    let paths: Vec<PathBuf> = names.chain([gaps::NAME]).map(|name| path_of(args, name)).collect();
+    let paths = paths(args, &sources);
     if !args.force {
         refuse_to_replace(&paths)?;
     }
@@ -162,12 +161,25 @@ fn explain(error: QueryError, total: &Total) -> QueryError {
     }
 }
 
-fn path_of(args: &ExportArgs, name: &str) -> PathBuf {
+/// A file for each table and one for the gaps. Names come out of a recording that may be anybody's:
+/// they must not lead elsewhere, and no two to the same file.
+fn paths(args: &ExportArgs, sources: &[Source]) -> Vec<PathBuf> {
     let extension = match args.format {
         ExportFormat::Parquet => "parquet",
         ExportFormat::Csv => "csv",
     };
-    args.output.join(format!("{name}.{extension}"))
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let harmless = |c| if is_harmless(c) { c } else { '_' };
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for name in sources.iter().map(|source| source.schema.name.as_str()).chain([gaps::NAME]) {
+        let mut name: String = name.chars().map(harmless).collect();
+        let path = |name: &str| args.output.join(format!("{name}.{extension}"));
+        while paths.contains(&path(&name)) {
+            name.push('_');
+        }
+        paths.push(path(&name));
+    }
+    paths
 }
 
 fn make_directory(path: &Path) -> Result<(), QueryError> {

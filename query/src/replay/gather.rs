@@ -54,6 +54,13 @@ pub fn gather(
     warn: Warn<'_>,
 ) -> Result<(Vec<Frame>, Outcome), QueryError> {
     let mut frames = window.frames();
+    for gap in recording.gaps(None, window.from(), window.to())? {
+        let table = gap.gap.table.clone();
+        let gap = TableGap { table, missing: Missing::from(gap) };
+        let touched =
+            |frame: &&mut Frame| gap.missing.from < frame.to && gap.missing.to > frame.from;
+        frames.iter_mut().filter(touched).for_each(|frame| frame.gaps.push(gap.clone()));
+    }
     let mut outcome = Outcome::Complete;
     let into = &mut frames;
     outcome = outcome.and(gather_part::<Cpu>(recording, window, into, warn)?);
@@ -68,13 +75,6 @@ pub fn gather(
         if schema.kind == TableKind::Event {
             outcome = outcome.and(gather_events(recording, &schema, window, into, warn)?);
         }
-    }
-    for gap in recording.gaps(None, window.from(), window.to())? {
-        let table = gap.gap.table.clone();
-        let gap = TableGap { table, missing: Missing::from(gap) };
-        let touched =
-            |frame: &&mut Frame| gap.missing.from < frame.to && gap.missing.to > frame.from;
-        frames.iter_mut().filter(touched).for_each(|frame| frame.gaps.push(gap.clone()));
     }
     Ok((frames, outcome))
 }
@@ -96,9 +96,7 @@ pub fn gather_part<P: Placed>(
     if columns.is_empty() {
         return Ok(Outcome::Complete);
     }
-    // What is sampled less often than there are ticks holds until it is sampled again.
-    let interval = i64::try_from(schema.interval_ns).unwrap_or(i64::MAX);
-    let holds = if interval > window.step.length { interval.saturating_mul(5) / 2 } else { 0 };
+    let holds = holds(schema.interval_ns, window.step.length);
     let question = Question {
         from: window.from().saturating_sub(holds),
         to: window.to(),
@@ -118,7 +116,20 @@ pub fn gather_part<P: Placed>(
     Ok(outcome)
 }
 
-/// Puts the parts of each tick where they belong, and those that still hold into later ticks.
+/// For how long a sample is shown that has no successor yet, ns. What is sampled less often than
+/// there are ticks holds until it is sampled again; what is sampled about as often may miss a tick
+/// and come twice in the next.
+fn holds(interval_ns: u64, step: i64) -> i64 {
+    let interval = i64::try_from(interval_ns).unwrap_or(i64::MAX);
+    match interval {
+        interval if interval > step => interval.saturating_mul(5) / 2,
+        interval if interval.saturating_mul(2) > step => step + 1,
+        _ => 0,
+    }
+}
+
+/// Puts the parts of each tick where they belong, and those that still hold into later ticks, but
+/// not over a gap.
 fn place<P: Placed>(found: Vec<(i64, P)>, window: Window, holds: i64, frames: &mut [Frame]) {
     let mut ticks: Vec<(i64, Vec<P>)> = Vec::new();
     for (tick, part) in found {
@@ -131,6 +142,10 @@ fn place<P: Placed>(found: Vec<(i64, P)>, window: Window, holds: i64, frames: &m
     let mut latest: Option<(i64, Vec<P>)> = None;
     for (n, frame) in frames.iter_mut().enumerate() {
         let now = window.first + n as i64;
+        let is_missing = |gap: &TableGap| gap.table.is_empty() || gap.table == P::TABLE;
+        if frame.gaps.iter().any(is_missing) {
+            latest = None;
+        }
         while let Some(next) = ticks.next_if(|(tick, _)| *tick <= now) {
             latest = Some(next);
         }

@@ -215,6 +215,38 @@ fn ctrl_c_ends_an_export_and_leaves_nothing_half_written() {
 }
 
 #[test]
+fn names_of_tables_lead_nowhere_else() {
+    let home = tempfile::tempdir().unwrap();
+    let recording = home.path().join("recording");
+    let mut writer = RecordingWriter::open(&recording, WriterOptions::new(16 << 20)).unwrap();
+    for name in ["../../evil", ".._.._evil", "gaps"] {
+        let schema = Schema::sample(name, "test", "A table").gauge(
+            "value",
+            ColumnType::U64,
+            unit::COUNT,
+            "a number",
+        );
+        let number = writer.add_table(schema.clone());
+        let mut record = RecordBuilder::new(&schema);
+        record.begin_sample(1_000_000_000);
+        record.u64(1);
+        record.end_sample();
+        let mut archive = rkyv::util::AlignedVec::new();
+        record.finish(number, &mut archive).unwrap();
+        writer.push(&archive).unwrap();
+    }
+    writer.close().unwrap();
+    let to = home.path().join("a/b/out");
+    let said = ask(&recording, &["export", "-f", "csv", "-o", to.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let expected = ["______evil.csv", "______evil_.csv", "gaps.csv", "gaps_.csv"];
+    assert_eq!(names(&to), expected, "every table has a file of its own, in the directory");
+    assert_eq!(names(&home.path().join("a")), ["b"]);
+    let gaps = std::fs::read_to_string(to.join("gaps_.csv")).unwrap();
+    assert!(gaps.starts_with("time,table,until_ns,cause,"), "{gaps}");
+}
+
+#[test]
 fn help_shows_examples() {
     let said = said(query().args(["export", "--help"]));
     assert!(said.out.contains("duckdb -c"), "{}", said.out);

@@ -12,7 +12,7 @@ pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
     let mut spans = vec![
         Span::styled(format!("{} {}", stamp.text(digits(step)), stamp.zone()), NAME),
         Span::styled(format!(" + {}  ", show_duration(step)), FAINT),
-        Span::styled(view.host.clone(), NAME),
+        Span::styled(cut(&view.host, 64), NAME),
     ];
     if let Some(load) = frame.load.first() {
         let averages = load.averages.iter().flatten().map(|load| format!(" {load:.2}"));

@@ -1,7 +1,7 @@
 //! Memory, pressure and the kernel as a whole: a line or two each.
 
 use super::figure::{opt_count, opt_size, percent, size};
-use super::{FAINT, NAME, PLAIN, bar, of_share};
+use super::{FAINT, NAME, PLAIN, bar, cut, of_share};
 use crate::replay::frame::Frame;
 use crate::replay::part::{Memory, Pressure};
 use ratatui::style::Style;
@@ -76,7 +76,7 @@ fn of_memory(memory: &Memory) -> Line<'static> {
 fn of_pressure(resources: &[Pressure]) -> Line<'static> {
     let mut spans = vec![name("PSI")];
     for pressure in resources {
-        spans.push(Span::styled(format!("{} ", pressure.resource), FAINT));
+        spans.push(Span::styled(format!("{} ", cut(&pressure.resource, 12)), FAINT));
         // A tenth of the time lost is worth a look already.
         let of = |share: f64| -> Style { of_share((share * 4.0).min(1.0)) };
         let shares = [("some", pressure.some), ("full", pressure.full)];

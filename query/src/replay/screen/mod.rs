@@ -6,6 +6,8 @@ mod figure;
 mod head;
 mod machine;
 mod process;
+#[cfg(test)]
+mod tests;
 
 use super::frame::{Frame, Order};
 use jiff::tz::TimeZone;

@@ -16,13 +16,11 @@ pub fn lines(frame: &Frame, view: &View, most: usize) -> Vec<Line<'static>> {
         Order::Memory => "memory",
         Order::Disk => "disk traffic",
     };
-    let mut lines = vec![Line::styled(
-        format!(
-            "{:>8} {:>7} {:>7} {:>7} {:>8} {:>8} {:>4} {} COMMAND, most {by} first",
-            "PID", "cpu %", "wait %", "rss", "read B/s", "write", "thr", "S"
-        ),
-        NAME,
-    )];
+    let heading = format!(
+        "{:>8} {:>7} {:>7} {:>7} {:>8} {:>8} {:>4} {} COMMAND, most {by} first",
+        "PID", "cpu %", "wait %", "rss", "read B/s", "write", "thr", "S"
+    );
+    let mut lines = vec![Line::styled(cut(&heading, view.width), NAME)];
     let top = frame.top(view.order);
     lines.extend(top.into_iter().take(most - 1).map(|process| of_process(process, view.width)));
     lines
