@@ -24,7 +24,7 @@ pub struct DurationError {
 /// The duration that `text` says. A number may have a fraction.
 ///
 /// # Errors
-/// [`DurationError`] when there is no number, no unit, an unknown one, or more than 584 years.
+/// A `DurationError` when there is no number, no unit, an unknown one, or more than 584 years.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = || DurationError { text: text.to_owned() };
     let trimmed = text.trim();
@@ -53,7 +53,7 @@ pub enum IntervalError {
 /// The cadence that `text` says.
 ///
 /// # Errors
-/// [`IntervalError`] when it is no duration, under 1 ms or over a day.
+/// An `IntervalError` when it is no duration, under 1 ms or over a day.
 pub fn parse_interval(text: &str) -> Result<Duration, IntervalError> {
     let interval = parse_duration(text)?;
     if (LEAST_INTERVAL..=MOST_INTERVAL).contains(&interval) {

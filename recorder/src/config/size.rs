@@ -24,7 +24,7 @@ pub struct SizeError {
 /// have a fraction.
 ///
 /// # Errors
-/// [`SizeError`] when there is no number, an unknown unit, or more than a `u64` can hold.
+/// A `SizeError` when there is no number, an unknown unit, or more than a `u64` can hold.
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     let error = || SizeError { text: text.to_owned() };
     let trimmed = text.trim();
