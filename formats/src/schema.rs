@@ -112,7 +112,7 @@ pub struct Column {
     pub kind: ColumnType,
     /// What differences mean.
     pub semantics: Semantics,
-    /// The unit of its values; see [`unit`].
+    /// The unit of its values; see [`mod@unit`].
     pub unit: String,
     /// The step in which the kernel counts, in units of the column: 0 when exact, 10,000,000 for
     /// nanoseconds that are really ticks of 10 ms.
