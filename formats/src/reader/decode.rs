@@ -87,10 +87,12 @@ pub fn block(
 /// The bytes of a block: where redb cannot find them any more, by searching the file.
 fn stored_block(plan: &SegmentPlan, id: u64) -> Result<Vec<u8>, SegmentError> {
     match plan.view.block(id) {
-        Err(SegmentError::Database(damage)) => match plan.segment.salvaged() {
-            Some(salvaged) => salvaged.view()?.block(id),
-            None => Err(SegmentError::Database(damage)),
-        },
+        Err(damage @ (SegmentError::Database(_) | SegmentError::Missing { .. })) => {
+            match plan.segment.salvaged() {
+                Some(salvaged) => salvaged.view()?.block(id),
+                None => Err(damage),
+            }
+        }
         bytes => bytes,
     }
 }

@@ -1,6 +1,7 @@
 //! Why something could not be read.
 
 use crate::block::BlockError;
+use crate::record::RecordError;
 use crate::segment::SegmentError;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,9 @@ impl ReadError {
             SegmentError::Newer(version)
             | SegmentError::Block { why: BlockError::Newer(version), .. } => {
                 ReadError::Newer { path, version }
+            }
+            SegmentError::Record(RecordError::Version { found }) => {
+                ReadError::Newer { path, version: found }
             }
             error => ReadError::Damaged { path, what: error.to_string() },
         }

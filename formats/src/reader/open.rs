@@ -5,7 +5,7 @@ use super::timeline::Timeline;
 use crate::block::Decompressor;
 use crate::record::RecordView;
 use crate::schema::Schema;
-use crate::segment::{Access, SegmentError, SegmentReader, number_of};
+use crate::segment::{Access, ChunkKind, SegmentError, SegmentReader, number_of};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -161,7 +161,13 @@ fn spans_of(reader: &SegmentReader) -> Result<Spans, SegmentError> {
     for entry in view.journal(&mut Decompressor::default())?.iter().flatten() {
         for (table, _, record) in entry.records() {
             let schema = reader.schemas().iter().find(|(number, _)| *number == table);
-            let Some((_, schema)) = schema else { continue };
+            let (kind, id) = (ChunkKind::Schema, u64::from(table));
+            let schema = match schema {
+                Some((_, schema)) => schema,
+                // What a search did not find is told as damage of the segment.
+                None if reader.access() == Access::Salvaged => continue,
+                None => return Err(SegmentError::Missing { kind, id }),
+            };
             let view = RecordView::access(record, schema.row_width(), schema.key_width());
             if let Ok(view) = view
                 && let (Some(first), Some(last)) = (view.times().first(), view.times().last())

@@ -36,6 +36,7 @@ fn rows(
 ) -> Result<Rows, SegmentError> {
     let salvaged = access == Access::Salvaged;
     let mut rows = Rows::new(schema);
+    let mut before = sealed.map_or(0, |sealed| sealed.records);
     for entry in view.journal(&mut Decompressor::default())? {
         let entry = match entry {
             Ok(entry) => entry,
@@ -45,9 +46,13 @@ fn rows(
             }
         };
         for (_, number, record) in entry.records().filter(|(of, _, _)| *of == table) {
-            let Ok(record) = RecordView::access(record, schema.row_width(), schema.key_width())
-            else {
-                continue;
+            let view = RecordView::access(record, schema.row_width(), schema.key_width());
+            let record = match view {
+                Ok(record) => record,
+                Err(problem) => {
+                    problems.push(problem.into());
+                    continue;
+                }
             };
             // What was found by searching the file may long be in a block, and its index does not
             // know the numbers of records.
@@ -55,9 +60,20 @@ fn rows(
                 Some(last) if salvaged => last.to_native() <= sealed.last_ns,
                 _ => number <= sealed.records,
             });
-            if !is_sealed {
-                // Records of one table are in order but in a file that was searched.
-                let _ = rows.append(&record);
+            if is_sealed {
+                continue;
+            }
+            // In a file that was searched nothing is missing that is not told as damage, and
+            // entries may be there whose commit never ended.
+            if !salvaged && number > before + 1 {
+                let missing = number - before - 1;
+                problems.push(SegmentError::MissingRecords { table, missing });
+            }
+            before = number;
+            if let Err(problem) = rows.append(&record)
+                && !salvaged
+            {
+                problems.push(problem.into());
             }
         }
     }

@@ -3,8 +3,9 @@
 use super::Recording;
 use super::open::OpenSegment;
 use super::{ReadError, tail};
-use crate::block::{Block, Decompressor};
-use crate::segment::SegmentError;
+use crate::block::{Block, BlockError, Decompressor};
+use crate::segment::{ChunkKind, IndexEntry, SegmentError};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What was found in one segment.
@@ -51,14 +52,19 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
     let view = segment.reader.view()?;
     let mut decompressor = Decompressor::default();
     let problem = |error| segment.error(error);
+    let mut unindexed: BTreeSet<u64> = view.ids(ChunkKind::Block)?.into_iter().collect();
     for (table, schema) in segment.reader.schemas() {
         let all: Vec<usize> = (0..schema.row_width()).collect();
         for entry in view.entries(*table, 0, u64::MAX)? {
             let id = entry.id;
+            unindexed.remove(&id);
             let read = view.block(id).and_then(|bytes| {
                 let damaged = |why| SegmentError::Block { id, why };
                 let block = Block::open(&bytes, schema, &mut decompressor).map_err(damaged)?;
                 block.columns(&all, &mut decompressor).map_err(damaged)?;
+                if !is_of(&block, &entry) {
+                    return Err(damaged(BlockError::Layout("block against its index entry")));
+                }
                 Ok(block.times().len() as u64)
             });
             match read {
@@ -79,8 +85,18 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
         }
         verified.problems.extend(problems.into_iter().map(problem));
     }
+    verified.problems.extend(unindexed.into_iter().map(|id| problem(SegmentError::Unindexed(id))));
     view.gaps()?;
     Ok(())
+}
+
+/// Whether a block is the one that its index entry speaks of.
+fn is_of(block: &Block<'_>, entry: &IndexEntry) -> bool {
+    let (header, times) = (block.header(), block.times());
+    header.table == entry.table
+        && header.rows == entry.rows
+        && times.first() == Some(&entry.first_ns)
+        && times.last() == Some(&entry.last_ns)
 }
 
 impl ReadError {

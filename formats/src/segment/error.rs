@@ -2,6 +2,7 @@
 
 use super::envelope::{ChunkKind, EnvelopeError};
 use crate::block::BlockError;
+use crate::record::RecordError;
 use std::io;
 
 /// Why a segment, or a part of it, cannot be read.
@@ -38,6 +39,20 @@ pub enum SegmentError {
         id: u64,
         /// What is wrong.
         why: BlockError,
+    },
+    /// A block is there, and the index does not know it.
+    #[error("block {0} is in no index")]
+    Unindexed(u64),
+    /// A record of the journal is not one.
+    #[error("a record of the journal: {0}")]
+    Record(#[from] RecordError),
+    /// The records of a table are numbered, and some numbers are not there.
+    #[error("{missing} records of table {table} are missing from the journal")]
+    MissingRecords {
+        /// The table's number.
+        table: u32,
+        /// How many.
+        missing: u64,
     },
     /// A newer nodemon wrote it.
     #[error("it has format version {0}")]

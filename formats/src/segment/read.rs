@@ -103,6 +103,10 @@ impl SegmentReader {
             let schema = take_schema(&archive).map_err(damaged(ChunkKind::Schema, id))?;
             schemas.push((id as u32, Arc::new(schema)));
         }
+        let is_known = |table: &u32| schemas.iter().any(|(number, _)| number == table);
+        if let Some(table) = view.tables()?.into_iter().find(|table| !is_known(table)) {
+            return Err(SegmentError::Missing { kind: ChunkKind::Schema, id: u64::from(table) });
+        }
         let mut clocks = vec![description.created];
         for id in view.ids(ChunkKind::Clock)? {
             let archive = view.whole(ChunkKind::Clock, id)?;

@@ -114,10 +114,7 @@ impl SegmentView {
         let mut entries = Vec::new();
         match self {
             SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let index = match transaction.open_table(INDEX) {
-                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-                    index => index.map_err(redb_error)?,
-                };
+                let index = transaction.open_table(INDEX).map_err(redb_error)?;
                 if let Some(entry) = index.range(before).map_err(redb_error)?.next_back() {
                     entries.push(read_entry(entry)?);
                 }
@@ -136,6 +133,31 @@ impl SegmentView {
         Ok(entries)
     }
 
+    /// The numbers of the tables that have blocks.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn tables(&self) -> Result<Vec<u32>, SegmentError> {
+        let mut tables = Vec::new();
+        let from = |tables: &[u32]| tables.last().map_or(Some(0), |last| last.checked_add(1));
+        match self {
+            SegmentView::Database(transaction) => transaction.with(|transaction| {
+                let index = transaction.open_table(INDEX).map_err(redb_error)?;
+                while let Some(from) = from(&tables)
+                    && let Some(entry) = index.range((from, 0, 0)..).map_err(redb_error)?.next()
+                {
+                    tables.push(entry.map_err(redb_error)?.0.value().0);
+                }
+                Ok(())
+            })?,
+            SegmentView::Salvage(salvage) => {
+                tables.extend(salvage.index().keys().map(|(table, ..)| *table));
+                tables.dedup();
+            }
+        }
+        Ok(tables)
+    }
+
     /// The first and the last index entry of a table.
     ///
     /// # Errors
@@ -144,10 +166,7 @@ impl SegmentView {
         let all = (table, 0, 0)..=(table, u64::MAX, u64::MAX);
         match self {
             SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let index = match transaction.open_table(INDEX) {
-                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-                    index => index.map_err(redb_error)?,
-                };
+                let index = transaction.open_table(INDEX).map_err(redb_error)?;
                 let mut range = index.range(all).map_err(redb_error)?;
                 let Some(first) = range.next() else { return Ok(None) };
                 let first = read_entry(first)?;

@@ -3,8 +3,10 @@
 use super::damage::closed_recording;
 use super::noise::{assert_rows, noise, push_noise};
 use super::support::{du, open_writer};
+use nodemon_formats::gap::{Gap, GapCause};
 use nodemon_formats::reader::Recording;
 use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::schema::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
 use std::fs;
 
@@ -78,4 +80,53 @@ fn a_restart_leaves_a_gap_from_the_last_row_to_the_start() {
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert_eq!(gaps[0].gap.from_ns, 7000 * 1_000_000, "the gap begins at the last row");
     assert!(gaps[0].to > gaps[0].from);
+}
+
+#[test]
+fn a_commit_of_many_small_blocks_stays_within_the_ring() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer =
+        RecordingWriter::open(dir.path(), WriterOptions::new(LEAST_RING_BYTES)).unwrap();
+    // Of a little more than half a page each, so that every one of them takes a page.
+    let schemas: Vec<_> =
+        (0..400).map(|table| Schema { name: format!("noise{table}"), ..noise() }).collect();
+    let numbers: Vec<u32> = schemas.iter().map(|schema| writer.add_table(schema.clone())).collect();
+    let mut record = RecordBuilder::new(&noise());
+    for second in 0..25 {
+        for &table in &numbers {
+            push_noise(&mut writer, &mut record, table, second * 100..second * 100 + 17);
+        }
+        writer.commit().unwrap();
+        let taken = du(dir.path());
+        assert!(taken <= LEAST_RING_BYTES, "second {second}: du says {taken}");
+    }
+}
+
+#[test]
+fn gaps_that_wait_for_a_disk_are_merged_and_every_lost_sample_counted() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, away) = (place.path().join("recording"), place.path().join("away"));
+    let mut writer = open_writer(&dir);
+    fs::rename(&dir, &away).unwrap();
+    for number in 0..100_000 {
+        writer.gap(Gap {
+            table: ["cpu", "disk", "net"][number as usize % 3].into(),
+            cause: GapCause::QueueFull,
+            from_ns: 1000 + number,
+            to_ns: 1000 + number + 5,
+            lost: 2,
+            detail: String::new(),
+        });
+        if number % 1000 == 0 {
+            assert!(writer.commit().is_err());
+        }
+    }
+    fs::rename(&away, &dir).unwrap();
+    writer.close().unwrap();
+    let gaps = Recording::open(&dir).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
+    assert!(gaps.len() <= 1100, "{} gaps", gaps.len());
+    assert_eq!(gaps.iter().map(|gap| gap.gap.lost).sum::<u64>(), 200_000);
+    let first = gaps.iter().map(|gap| gap.gap.from_ns).min();
+    let last = gaps.iter().map(|gap| gap.gap.to_ns).max();
+    assert_eq!((first, last), (Some(1000), Some(1000 + 99_999 + 5)));
 }

@@ -135,3 +135,47 @@ fn what_the_ring_has_forgotten_the_tier_still_knows() {
     }
     assert_eq!(read(dir.path(), None), written);
 }
+
+#[test]
+fn a_table_whose_blocks_lag_behind_those_of_others_ends_with_its_newest_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = WriterOptions::new(4 * LEAST_RING_BYTES);
+    options.tiers = vec![TierOptions { step_ns: 2_000_000_000, size_bytes: LEAST_RING_BYTES }];
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let fast = Schema { name: "fast".into(), interval_ns: 1_000_000, ..schema() };
+    let slow = Schema { name: "slow".into(), interval_ns: 1_000_000_000, ..schema() };
+    let numbers = [&fast, &slow].map(|schema| writer.add_table(schema.clone()));
+    let mut record = RecordBuilder::new(&fast);
+    for second in 0..95u64 {
+        for (table, samples) in numbers.into_iter().zip([10, 1]) {
+            for sample in 0..samples {
+                record.begin_sample(7_000_000_000 + second * 1_000_000_000 + sample * 1_000_000);
+                record.instance(|key| key.str("sda"));
+                record.u64(second);
+                record.u64(1);
+                record.str("spinning rust");
+                record.end_sample();
+            }
+            push(&mut writer, &mut record, table);
+        }
+        writer.commit().unwrap();
+    }
+    let recording = Recording::open(dir.path()).unwrap();
+    for (table, samples) in [("fast", 950), ("slow", 95)] {
+        let rollup = Some(Rollup { origin: 0, step: 4 * SECOND_NS });
+        let request = ScanRequest { rollup, ..super::support::everything_of(table, 1) };
+        let (mut read, mut summaries) = (0, 0);
+        for item in recording.scan(request).unwrap() {
+            match item.unwrap() {
+                ScanItem::Chunk(chunk) => read += chunk.rows(),
+                ScanItem::Summary(summary) => {
+                    read += summary.rows;
+                    summaries += 1;
+                }
+                ScanItem::Problem(problem) => panic!("{problem}"),
+            }
+        }
+        assert!(summaries > 10, "the tier was not asked for {table}");
+        assert_eq!(read, samples, "samples of {table}");
+    }
+}
