@@ -17,16 +17,20 @@ pub const AS_NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups"
 
 /// Whether this process may become another user, and that user may run this binary.
 pub fn may_become_nobody() -> bool {
-    let mut words = AS_NOBODY.split(' ');
-    let mut command = Command::new(words.next().unwrap());
-    let output = command.args(words).arg(std::env::current_exe().unwrap()).arg("--list").output();
+    let script = format!("exec 9<\"$0\"; exec {AS_NOBODY} timeout 120 /proc/self/fd/9 --list");
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", &script]).arg(std::env::current_exe().unwrap()).output();
     output.is_ok_and(|output| output.status.success())
 }
 
 /// The command that runs the test `name` on `dir`. The shell does what `before` says first, and
-/// runs the test by way of the command `through`.
+/// runs the test by way of the command `through`: by its descriptor, since the path of this binary
+/// may lead through a directory that an ordinary user must not enter.
 pub fn command(name: &str, dir: &Path, before: &str, through: &str) -> Command {
-    let script = format!("{before} exec {through} timeout 120 \"$0\" --exact \"$1\" --nocapture");
+    let script = format!(
+        "{before} exec 9<\"$0\"; \
+         exec {through} timeout 120 /proc/self/fd/9 --exact \"$1\" --nocapture"
+    );
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(std::env::current_exe().unwrap()).arg(name);
     command.env(DIR, dir).env("RUST_BACKTRACE", "0");
