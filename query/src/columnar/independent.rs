@@ -1,7 +1,7 @@
 //! What an independent reader finds in our files: pyarrow, and DuckDB for Parquet.
 //!
-//! The python3 in `PYTHON`, or in `PATH`, is asked. Where it lacks a package the test says so and
-//! passes: `pip install pyarrow duckdb`.
+//! The python3 in `PYTHON` is asked, or the one that `scripts/readers` finds or makes. Where there
+//! is none, or it lacks a package, the test says so and passes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Prints every row of a file, one line each, spelt like [`spelt`] does.
 const PRINT: &str = r#"
@@ -56,24 +56,34 @@ for row in zip(*columns):
     print(" ".join(map(spelt, row)))
 "#;
 
-fn python() -> String {
-    std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
-
-/// Whether python has a module; tells if not.
-fn has(module: &str) -> bool {
-    let import = format!("import {module}");
-    let found = Command::new(python()).args(["-c", &import]).output();
-    let found = found.is_ok_and(|output| output.status.success());
-    if !found {
-        eprintln!("skipped: {} has no {module}", python());
+/// A python3 that has pyarrow.
+fn python() -> Option<&'static str> {
+    static PYTHON: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        if let Ok(python) = std::env::var("PYTHON") {
+            return Some(python);
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/readers");
+        let output = Command::new(script).output().ok()?;
+        let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (!path.is_empty()).then_some(path)
+    };
+    let python = PYTHON.get_or_init(find).as_deref().filter(|python| has(python, "pyarrow"));
+    if python.is_none() {
+        eprintln!("skipped: there is no python3 with pyarrow and none can be made");
     }
-    found
+    python
 }
 
-fn printed(reader: &str, path: &Path) -> String {
+/// Whether a python has a module.
+fn has(python: &str, module: &str) -> bool {
+    let found = Command::new(python).args(["-c", &format!("import {module}")]).output();
+    found.is_ok_and(|output| output.status.success())
+}
+
+fn printed(python: &str, reader: &str, path: &Path) -> String {
     let output =
-        Command::new(python()).args(["-c", PRINT, reader]).arg(path).output().expect("python runs");
+        Command::new(python).args(["-c", PRINT, reader]).arg(path).output().expect("python runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{reader} cannot read the file: {errors}");
     String::from_utf8(output.stdout).unwrap()
@@ -140,9 +150,7 @@ fn without_nan(answer: Answer) -> Answer {
 
 #[test]
 fn pyarrow_and_duckdb_find_the_values_that_were_written() {
-    if !has("pyarrow") {
-        return;
-    }
+    let Some(python) = python() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::deterministic();
     for round in 0..6 {
@@ -154,13 +162,13 @@ fn pyarrow_and_duckdb_find_the_values_that_were_written() {
         let expected = expected(&answer);
         let path = dir.path().join(format!("{round}.parquet"));
         write_parquet(&answer, &path);
-        compare("pyarrow", &printed("pyarrow", &path), &expected);
-        if has("duckdb") {
-            compare("DuckDB", &printed("duckdb", &path), &expected);
+        compare("pyarrow", &printed(python, "pyarrow", &path), &expected);
+        if has(python, "duckdb") {
+            compare("DuckDB", &printed(python, "duckdb", &path), &expected);
         }
         let path = dir.path().join(format!("{round}.arrows"));
         write_stream(&answer, &path);
-        let found = printed("stream", &path);
+        let found = printed(python, "stream", &path);
         let (gap, rows) = found.split_once('\n').unwrap();
         assert!(gap.starts_with("gap {") && gap.contains("\"lost\":12"), "the gap is told: {gap}");
         compare("pyarrow, from the stream,", rows, &expected);
@@ -169,9 +177,7 @@ fn pyarrow_and_duckdb_find_the_values_that_were_written() {
 
 #[test]
 fn python_sees_our_types_and_the_units_of_columns() {
-    if !has("pyarrow") {
-        return;
-    }
+    let Some(python) = python() else { return };
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("types.parquet");
     let kinds = [ColumnType::U64, ColumnType::Bool, ColumnType::String, ColumnType::Bytes];
@@ -182,7 +188,7 @@ fn python_sees_our_types_and_the_units_of_columns() {
                   print([str(t) for t in schema.types])\n\
                   print(schema.field('c0').metadata[b'unit'].decode())\n\
                   print(schema.metadata[b'nodemon.table'].decode())";
-    let output = Command::new(python()).args(["-c", script]).arg(&path).output().unwrap();
+    let output = Command::new(python).args(["-c", script]).arg(&path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
