@@ -4,7 +4,6 @@
 mod account;
 mod concurrent;
 mod copy;
-mod damage;
 mod disk;
 mod docs;
 mod export;
