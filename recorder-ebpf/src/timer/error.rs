@@ -1,0 +1,175 @@
+//! Why there is no timer.
+
+use crate::percpu::BtfError;
+use aya::maps::MapError;
+use aya::programs::ProgramError;
+use aya::{EbpfError, sys::SyscallError};
+use std::error::Error;
+use std::io;
+use thiserror::Error;
+
+/// Why the timer cannot be had, in a sentence that says what is missing.
+#[derive(Debug, Error)]
+pub enum TimerError {
+    /// A setting is not one.
+    #[error("{0}")]
+    Setting(String),
+    /// The timer cannot run on the CPU that was asked for.
+    #[error("cannot run on CPU {cpu}: {source}")]
+    Cpu {
+        /// The CPU.
+        cpu: u32,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The kernel does not describe its types.
+    #[error("the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF): {0}")]
+    Btf(#[from] BtfError),
+    /// Something of the kernel is not where it is in others.
+    #[error("this kernel has no {0}, so its CPUs cannot be read")]
+    Missing(&'static str),
+    /// The process may not use eBPF.
+    #[error(
+        "the kernel does not let this process use eBPF ({0}): that takes root, or CAP_BPF, \
+         CAP_PERFMON and CAP_NET_ADMIN"
+    )]
+    NotPermitted(String),
+    /// The kernel is older than `bpf_timer`.
+    #[error("this kernel has no eBPF timers: they came with Linux 5.15")]
+    NoTimers,
+    /// The verifier refused a program.
+    #[error("the kernel refused the program '{program}' ({source}): {log}")]
+    Refused {
+        /// Which program.
+        program: &'static str,
+        /// What the kernel answered.
+        source: io::Error,
+        /// The last lines of what its verifier said.
+        log: String,
+    },
+    /// The timer was loaded and did not start.
+    #[error("the kernel did not start the timer: {0}")]
+    Start(io::Error),
+    /// Anything else that the kernel or the loader said.
+    #[error("cannot load the timer: {0}")]
+    Load(String),
+    /// Facts about this machine could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: &'static str,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}
+
+/// What the loader said before any program was at hand.
+impl From<EbpfError> for TimerError {
+    fn from(error: EbpfError) -> TimerError {
+        general(&error)
+    }
+}
+
+impl From<MapError> for TimerError {
+    fn from(error: MapError) -> TimerError {
+        general(&error)
+    }
+}
+
+impl TimerError {
+    /// What the loader said of `program`.
+    pub(super) fn of_program(program: &'static str, error: ProgramError) -> TimerError {
+        let ProgramError::LoadError { io_error, verifier_log } = error else {
+            return general(&error);
+        };
+        TimerError::of_verifier(program, io_error, &verifier_log.to_string())
+    }
+
+    fn of_verifier(program: &'static str, source: io::Error, log: &str) -> TimerError {
+        if source.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {
+            return TimerError::NotPermitted(source.to_string());
+        }
+        // An older kernel knows helpers by number only: bpf_timer_init is 169.
+        if log.contains("unknown#169") || log.contains("bpf_timer_init#169") {
+            return TimerError::NoTimers;
+        }
+        TimerError::Refused { program, source, log: last_lines(log) }
+    }
+}
+
+/// The chain of causes in one line, or that permission is what is missing.
+fn general(error: &(dyn Error + 'static)) -> TimerError {
+    let mut text = error.to_string();
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(reason) = answer_of_the_kernel(error)
+            && reason.kind() == io::ErrorKind::PermissionDenied
+        {
+            return TimerError::NotPermitted(reason.to_string());
+        }
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    TimerError::Load(text)
+}
+
+fn answer_of_the_kernel<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    match error.downcast_ref::<SyscallError>() {
+        Some(call) => Some(&call.io_error),
+        None => error.downcast_ref::<io::Error>(),
+    }
+}
+
+/// The end of a verifier's log, where it says what it does not like; its statistics are left out.
+fn last_lines(log: &str) -> String {
+    let told = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty()
+            && !["processed ", "verification time", "stack depth", "Caused by"]
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
+    let lines: Vec<&str> = log.lines().filter(told).collect();
+    lines[lines.len().saturating_sub(3)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TimerError, last_lines};
+    use std::io;
+
+    fn refused(errno: i32, log: &str) -> TimerError {
+        TimerError::of_verifier("start", io::Error::from_raw_os_error(errno), log)
+    }
+
+    #[test]
+    fn a_kernel_without_timers_is_told_by_what_its_verifier_says() {
+        let log = "0: (b7) r1 = 0\n40: (85) call unknown#169\ninvalid func unknown#169\n";
+        assert!(matches!(refused(22, log), TimerError::NoTimers));
+    }
+
+    #[test]
+    fn other_refusals_carry_the_end_of_the_log() {
+        let log =
+            "0: (b7) r1 = 0\n1: (95) exit\nR0 !read_ok\n\nprocessed 2 insns (limit 1000000)\n";
+        let text = refused(13, log).to_string();
+        assert!(text.ends_with("0: (b7) r1 = 0; 1: (95) exit; R0 !read_ok"), "{text}");
+        assert!(text.contains("'start'"), "{text}");
+        assert_eq!(last_lines(""), "");
+    }
+
+    #[test]
+    fn missing_permission_is_told_as_that() {
+        let text = refused(1, "").to_string();
+        assert!(text.contains("CAP_BPF"), "{text}");
+        let map = aya::maps::MapError::CreateError {
+            name: "ring".to_owned(),
+            io_error: io::Error::from_raw_os_error(1),
+        };
+        let text = TimerError::from(map).to_string();
+        assert!(text.contains("CAP_BPF"), "{text}");
+    }
+}

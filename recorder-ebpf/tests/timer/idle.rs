@@ -1,0 +1,99 @@
+//! Idle time is read off the clock: bursts between two ticks are seen, and a CPU that idles
+//! through an interval was idle for exactly that interval.
+
+use crate::layout::header;
+use crate::ring::{Ring, Sample};
+use crate::{OPTIONS, start};
+use nodemon_recorder_ebpf::timer::{TimerOptions, TimerRing};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
+
+/// A timer on CPU 0 and the number of another CPU, which nothing of this disturbs.
+fn timer_and_other_cpu() -> Option<(TimerRing, Ring, usize)> {
+    let timer = start(&TimerOptions { cpu: Some(0), ..OPTIONS })?;
+    let ring = Ring::map(&timer);
+    let other = ring.last().cpus.iter().rposition(|cpu| cpu.is_online());
+    let Some(other) = other.filter(|&cpu| cpu > 0) else {
+        println!("skipped: there is one CPU, which the timer wakes");
+        return None;
+    };
+    if ring.header_u32(header::IDLE_QUANTUM_NS) != 1 {
+        println!("skipped: this kernel counts short idle times by the tick");
+        return None;
+    }
+    Some((timer, ring, other))
+}
+
+fn stay_on(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).unwrap();
+}
+
+#[test]
+fn a_cpu_that_idles_through_was_idle_to_the_nanosecond() {
+    let Some((_timer, ring, cpu)) = timer_and_other_cpu() else { return };
+    let idle_through = |two: &&[Sample]| {
+        let idle_ns = two[1].cpus[cpu].idle_ns() - two[0].cpus[cpu].idle_ns();
+        // Never more than the time that passed, but for what the sample itself takes.
+        let passed_ns = two[1].monotonic_ns - two[0].monotonic_ns;
+        let slack_ns = u64::from(two[0].cost_ns.max(two[1].cost_ns)) + 20_000;
+        assert!(idle_ns <= passed_ns + slack_ns, "{idle_ns} ns idle in {passed_ns} ns");
+        idle_ns == passed_ns
+    };
+    // Others may keep the CPU busy for a while.
+    let mut through = 0;
+    for _ in 0..20 {
+        let samples = ring.collect(Duration::from_millis(500));
+        through += samples.windows(2).filter(idle_through).count();
+        if through > 50 {
+            return;
+        }
+    }
+    panic!("{through} intervals of 10 s were idle from end to end");
+}
+
+/// Three milliseconds of work every 100 ms, of which a tick sees next to nothing.
+#[test]
+fn bursts_between_ticks_are_seen_whole() {
+    let Some((_timer, ring, cpu)) = timer_and_other_cpu() else { return };
+    let bursts = std::thread::spawn(move || {
+        stay_on(cpu);
+        let mut spans = Vec::new();
+        for _ in 0..15 {
+            std::thread::sleep(Duration::from_millis(97));
+            let begin = Instant::now();
+            let begin_ns = monotonic_ns();
+            while begin.elapsed() < Duration::from_millis(3) {
+                std::hint::spin_loop();
+            }
+            spans.push((begin_ns, monotonic_ns()));
+        }
+        spans
+    });
+    let samples = ring.collect(Duration::from_millis(1700));
+    let spans = bursts.join().unwrap();
+    let mut pairs = 0;
+    for (begin_ns, end_ns) in spans {
+        // What a burst is seen by: samples from its begin to its end.
+        let within = |sample: &&Sample| (begin_ns..=end_ns).contains(&sample.monotonic_ns);
+        let within: Vec<&Sample> = samples.iter().filter(within).collect();
+        for two in within.windows(2) {
+            assert_eq!(two[0].cpus[cpu].idle_ns(), two[1].cpus[cpu].idle_ns(), "idle in a burst");
+            pairs += 1;
+        }
+        // And all of it together is missing in the idle time around it.
+        let before = samples.iter().rfind(|sample| sample.monotonic_ns < begin_ns).unwrap();
+        let after = samples.iter().find(|sample| sample.monotonic_ns > end_ns).unwrap();
+        let idle_ns = after.cpus[cpu].idle_ns() - before.cpus[cpu].idle_ns();
+        let busy_ns = after.monotonic_ns - before.monotonic_ns - idle_ns;
+        assert!(busy_ns + 50_000 >= end_ns - begin_ns, "{busy_ns} of {} ns", end_ns - begin_ns);
+    }
+    assert!(pairs >= 15, "{pairs} intervals within 15 bursts of 3 ms");
+}
+
+fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
