@@ -4,7 +4,7 @@ use super::plan::{Bytes, SegmentPlan};
 use super::steps;
 use super::timeline::Timeline;
 use super::{Cells, Chunk, ColumnRollup, Presence, ReadError, Rollup, ScanItem, Summary, Words};
-use crate::block::{Block, Decompressor};
+use crate::block::{Block, BlockError, Decompressor};
 use crate::segment::SegmentError;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,15 +19,18 @@ pub fn block(
 ) -> Result<Vec<ScanItem>, ReadError> {
     let (segment, wanted) = (&plan.segment, &plan.wanted);
     let stored;
-    let (id, bytes) = match &plan.blocks[at].0 {
-        Bytes::Stored(id) => {
-            stored = stored_block(plan, *id).map_err(|error| segment.error(error))?;
-            (*id, &stored)
+    let (entry, id, bytes) = match &plan.blocks[at].0 {
+        Bytes::Stored(entry) => {
+            stored = stored_block(plan, entry.id).map_err(|error| segment.error(error))?;
+            (Some(entry), entry.id, &stored)
         }
-        Bytes::Made(bytes) => (u64::MAX, bytes),
+        Bytes::Made(bytes) => (None, u64::MAX, bytes),
     };
     let damaged = |why| segment.error(SegmentError::Block { id, why });
     let block = Block::open(bytes, &plan.schema, decompressor).map_err(damaged)?;
+    if entry.is_some_and(|entry| !entry.is_of(block.header(), block.times())) {
+        return Err(damaged(BlockError::Layout("block against its index entry")));
+    }
     let boot_times = block.times();
     let times = timeline.wall_times(segment.boot, boot_times);
     let rows = times.partition_point(|time| *time < wanted.from)

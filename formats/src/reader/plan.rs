@@ -5,13 +5,13 @@ use super::open::OpenSegment;
 use super::tail;
 use super::timeline::Timeline;
 use crate::schema::{Column, Schema};
-use crate::segment::{SegmentError, SegmentReader, SegmentView};
+use crate::segment::{IndexEntry, SegmentError, SegmentReader, SegmentView};
 use std::sync::Arc;
 
 /// Where a block's bytes are.
 pub enum Bytes {
-    /// In the segment, under this number.
-    Stored(u64),
+    /// In the segment, where this entry of its index says.
+    Stored(IndexEntry),
     /// In memory: made from the journal.
     Made(Vec<u8>),
 }
@@ -70,7 +70,7 @@ pub fn plan(
         let view = reader.view()?;
         let entries = view.entries(table, first_ns, last_ns)?;
         let mut blocks: Vec<(Bytes, u32)> =
-            entries.iter().map(|entry| (Bytes::Stored(entry.id), entry.size_bytes)).collect();
+            entries.into_iter().map(|entry| (Bytes::Stored(entry), entry.size_bytes)).collect();
         if let Some(made) = tail::block(reader.access(), &view, table, &schema, problems)? {
             let size = made.len() as u32;
             blocks.push((Bytes::Made(made), size));

@@ -4,7 +4,7 @@ use super::Recording;
 use super::open::OpenSegment;
 use super::{ReadError, tail};
 use crate::block::{Block, BlockError, Decompressor};
-use crate::segment::{ChunkKind, IndexEntry, SegmentError};
+use crate::segment::{ChunkKind, SegmentError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -62,7 +62,7 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
                 let damaged = |why| SegmentError::Block { id, why };
                 let block = Block::open(&bytes, schema, &mut decompressor).map_err(damaged)?;
                 block.columns(&all, &mut decompressor).map_err(damaged)?;
-                if !is_of(&block, &entry) {
+                if !entry.is_of(block.header(), block.times()) {
                     return Err(damaged(BlockError::Layout("block against its index entry")));
                 }
                 Ok(block.times().len() as u64)
@@ -88,15 +88,6 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
     verified.problems.extend(unindexed.into_iter().map(|id| problem(SegmentError::Unindexed(id))));
     view.gaps()?;
     Ok(())
-}
-
-/// Whether a block is the one that its index entry speaks of.
-fn is_of(block: &Block<'_>, entry: &IndexEntry) -> bool {
-    let (header, times) = (block.header(), block.times());
-    header.table == entry.table
-        && header.rows == entry.rows
-        && times.first() == Some(&entry.first_ns)
-        && times.last() == Some(&entry.last_ns)
 }
 
 impl ReadError {

@@ -10,6 +10,7 @@
 //! ```
 
 use super::EnvelopeError;
+use crate::block::BlockHeader;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of an entry.
@@ -53,6 +54,14 @@ impl IndexEntry {
         let checksum = checksum(self.key(), &value[..28]);
         value[28..].copy_from_slice(&checksum.to_le_bytes());
         value
+    }
+
+    /// Whether it speaks of the block with this header and these times.
+    pub fn is_of(&self, header: &BlockHeader, times: &[u64]) -> bool {
+        header.table == self.table
+            && header.rows == self.rows
+            && times.first() == Some(&self.first_ns)
+            && times.last() == Some(&self.last_ns)
     }
 
     /// Reads an entry.

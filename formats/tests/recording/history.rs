@@ -5,7 +5,8 @@
 use super::model::{Sample, samples, sorted};
 use super::noise::{LANES, noise, word};
 use super::support::{
-    Row, bits, copy_of, du, every_type, everything_of, put_event, put_sample, rows_in, segments_of,
+    Row, bits, config, copy_of, du, every_type, everything_of, put_event, put_sample, rows_in,
+    segments_of,
 };
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::reader::{Recording, ScanItem, Verdict};
@@ -355,7 +356,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(config(16))]
 
     #[test]
     fn a_recording_is_what_its_history_says(steps in steps()) {

@@ -4,7 +4,7 @@
 
 use super::child;
 use super::model::{Sample, samples};
-use super::support::{every_type, push_into, put_sample};
+use super::support::{config, every_type, push_into, put_sample};
 use nodemon_formats::block::{Block, BlockHeader, Compressor, Decompressor, Encoder, Rows};
 use nodemon_formats::record::{RecordBuilder, RecordView};
 use nodemon_formats::schema::{ColumnType, Schema, TableKind, unit};
@@ -145,10 +145,6 @@ impl Opened {
         block.extend_from_slice(&frames);
         block
     }
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Power fails between two syncs: what was synced is on the disk, and of what was written since,
 //! any part in any mixture. Every such disk must give back every commit that had returned.
 
-use super::support::{Row, bits, push_into, rows_of};
+use super::support::{Row, bits, config, push_into, rows_of};
 use nodemon_formats::block::{Compressor, Encoder, Rows};
 use nodemon_formats::clock::ClockOffset;
 use nodemon_formats::record::RecordBuilder;
@@ -342,8 +342,7 @@ fn assert_whole(image: &[u8], returned: u64, rows: &BTreeMap<u64, [Vec<Row>; 2]>
 fn every_disk_that_a_power_cut_leaves_has_every_commit_that_had_returned() {
     let (log, rows) = history();
     let created = log.iter().position(|at| matches!(at, Operation::Returned(0))).unwrap();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(250) };
-    proptest!(config, |(
+    proptest!(config(150), |(
         cut in created + 1..=log.len(),
         unit in prop_oneof![Just(512u64), Just(4096)],
         seed in any::<u64>(),

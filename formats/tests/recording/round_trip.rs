@@ -1,14 +1,14 @@
 //! What was pushed is read back bit for bit.
 
 use super::model::{expected, samples, sorted};
-use super::support::{bits, every_type, open_writer, push, put_sample, rows_of};
+use super::support::{bits, config, every_type, open_writer, push, put_sample, rows_of};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::value::Value;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(config(48))]
 
     #[test]
     fn rows_come_back_bit_for_bit_from_blocks_and_journal(

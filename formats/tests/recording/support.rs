@@ -7,6 +7,7 @@ use nodemon_formats::ring::disk_bytes;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::value::Value;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
+use proptest::prelude::ProptestConfig;
 use rkyv::util::AlignedVec;
 use std::path::{Path, PathBuf};
 
@@ -187,4 +188,12 @@ pub fn push_into(
     let view = RecordView::access(&archive, schema.row_width(), schema.key_width()).unwrap();
     rows.append(&view).unwrap();
     archive
+}
+
+/// How a property is tested: over `cases` cases, or so many times more where `NODEMON_TEST_EFFORT`
+/// says so. What fails is in the message, not in a file.
+pub fn config(cases: u32) -> ProptestConfig {
+    let effort = std::env::var("NODEMON_TEST_EFFORT").ok();
+    let effort = effort.and_then(|effort| effort.parse::<u32>().ok()).unwrap_or(1);
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases * effort) }
 }

@@ -179,11 +179,13 @@ fn softirqs(text: &str, counters: &mut Counters) {
     }
 }
 
-/// Loop devices and their like that never did anything are not recorded.
+/// Loop devices and their like are recorded from their first I/O on, which may come at any time:
+/// they are left out.
 fn diskstats(text: &str, counters: &mut Counters) {
+    const SPARE: [&str; 3] = ["loop", "ram", "nbd"];
     for line in text.lines() {
         let fields = fields(line);
-        if fields[3..].iter().all(|field| *field == "0") {
+        if SPARE.iter().any(|prefix| fields[2].starts_with(prefix)) {
             continue;
         }
         for (column, at, unit) in [("writes_completed", 7, 1), ("write_bytes", 9, 512)] {
