@@ -30,7 +30,7 @@ fn build() -> Result<(), String> {
         let Some(name) = source.file_name().and_then(|name| name.to_str()) else { continue };
         if let Some(stem) = name.strip_suffix(".bpf.c") {
             let object = out.join(format!("{stem}.bpf.o"));
-            compile(&source, &object, &ring)?;
+            compile(&source, &object, &[&here.join("bpf"), &ring])?;
             strip(&object);
         }
     }
@@ -41,7 +41,7 @@ fn variable(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("{name} is not set: run this through cargo"))
 }
 
-fn compile(source: &Path, object: &Path, ring: &Path) -> Result<(), String> {
+fn compile(source: &Path, object: &Path, include: &[&Path]) -> Result<(), String> {
     // The names of the target to bpf_tracing.h, and of the directory of its <asm/types.h>.
     let (arch, headers) = match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
         "x86_64" => ("x86", "/usr/include/x86_64-linux-gnu"),
@@ -53,8 +53,7 @@ fn compile(source: &Path, object: &Path, ring: &Path) -> Result<(), String> {
         .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11"])
         .args(["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
-        .arg("-I")
-        .arg(ring)
+        .args(include.iter().flat_map(|directory| [Path::new("-I"), directory]))
         .args(["-idirafter", headers])
         .arg("-c")
         .arg(source)

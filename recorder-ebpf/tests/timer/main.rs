@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod against_proc;
+mod agreement;
 mod idle;
 mod layout;
 mod life;

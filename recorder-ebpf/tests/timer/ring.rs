@@ -94,17 +94,17 @@ impl Ring {
         (sequence.load(Ordering::Relaxed) == 2 * position + 2).then(|| Sample::of(position, &copy))
     }
 
-    /// All samples of the next `time`, none left out.
+    /// All samples of the next `time`, none left out. Panics if one was overwritten.
     pub fn collect(&self, time: Duration) -> Vec<Sample> {
         let mut next = self.written();
         let end = Instant::now() + time;
         let mut samples = Vec::new();
         while Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
-            for position in next..self.written() {
-                samples.push(self.sample(position).expect("read long before it is overwritten"));
-                next = position + 1;
-            }
+            let written = self.written();
+            let sample = |position| self.sample(position);
+            samples.extend((next..written).map(sample).map(Option::unwrap));
+            next = written;
         }
         samples
     }
