@@ -47,11 +47,11 @@ fn offsets_in<const N: usize>(btf: &[u8], names: [&str; N]) -> Result<[Option<u3
         return Err(BtfError::Malformed(btf.len()));
     }
 
-    let mut ids = [0; N];
-    let mut found = [None; N];
+    let mut ids = [None; N];
+    let mut sections = Vec::new();
     let mut at = types;
-    // Type 0 is void and is not written down. Variables stand before their section.
-    for id in 1.. {
+    // Type 0 is void and is not written down. A section may stand before its variables.
+    for id in 1_u32.. {
         if at >= types_end {
             break;
         }
@@ -60,18 +60,19 @@ fn offsets_in<const N: usize>(btf: &[u8], names: [&str; N]) -> Result<[Option<u3
         if kind == KIND_VAR {
             if let Some(which) = names.iter().position(|want| is_named(btf, name, want.as_bytes()))
             {
-                ids[which] = id;
+                ids[which] = Some(id);
             }
         } else if kind == KIND_DATASEC && is_named(btf, name, SECTION) {
-            for member in 0..members {
-                let entry = at + 12 + 12 * member;
-                let variable = u32_at(btf, entry)?;
-                if let Some(which) = ids.iter().position(|&id| id == variable && id != 0) {
-                    found[which] = Some(u32_at(btf, entry + 4)?);
-                }
-            }
+            sections.extend((0..members).map(|member| at + 12 + 12 * member));
         }
         at += 12 + trailing_bytes(kind, members).ok_or(BtfError::Malformed(at))?;
+    }
+    let mut found = [None; N];
+    for entry in sections {
+        let variable = Some(u32_at(btf, entry)?);
+        if let Some(which) = ids.iter().position(|id| *id == variable) {
+            found[which] = Some(u32_at(btf, entry + 4)?);
+        }
     }
     Ok(found)
 }
@@ -114,15 +115,16 @@ mod tests {
 
     use super::{BtfError, offsets_in};
 
-    /// Two integers-to-be, two variables and the section that they are in.
+    /// An integer, a structure, two variables and the section that they are in, which stands before
+    /// the second one.
     fn description() -> Vec<u8> {
         let strings = b"\0one\0two\0.data..percpu\0";
         let mut types: Vec<u32> = Vec::new();
         types.extend([1, 1 << 24, 4, 32]); // 1: an integer
         types.extend([1, 14 << 24, 1, 0]); // 2: variable "one"
         types.extend([0, 4 << 24 | 2, 8, 0, 1, 0, 0, 1, 32]); // 3: a structure of two
-        types.extend([5, 14 << 24, 1, 0]); // 4: variable "two"
-        types.extend([9, 15 << 24 | 2, 64, 4, 16, 4, 2, 48, 4]); // 5: the section
+        types.extend([9, 15 << 24 | 2, 64, 5, 16, 4, 2, 48, 4]); // 4: the section
+        types.extend([5, 14 << 24, 1, 0]); // 5: variable "two"
         let type_bytes = types.len() as u32 * 4;
         let header = [1 << 16 | 0xeb9f, 24, 0, type_bytes, type_bytes, strings.len() as u32];
         let words = header.iter().chain(&types).flat_map(|word: &u32| word.to_ne_bytes());

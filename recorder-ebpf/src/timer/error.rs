@@ -89,8 +89,10 @@ impl TimerError {
         if source.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {
             return TimerError::NotPermitted(source.to_string());
         }
-        // An older kernel knows helpers by number only: bpf_timer_init is 169.
-        if log.contains("unknown#169") || log.contains("bpf_timer_init#169") {
+        // An older kernel knows helpers by number only, and bpf_timer_init is 169; one before
+        // 5.12 stumbles over the atomic exchange first.
+        let signs = ["unknown#169", "bpf_timer_init#169", "uses reserved fields"];
+        if signs.iter().any(|sign| log.contains(sign)) {
             return TimerError::NoTimers;
         }
         TimerError::Refused { program, source, log: last_lines(log) }
@@ -149,6 +151,7 @@ mod tests {
     fn a_kernel_without_timers_is_told_by_what_its_verifier_says() {
         let log = "0: (b7) r1 = 0\n40: (85) call unknown#169\ninvalid func unknown#169\n";
         assert!(matches!(refused(22, log), TimerError::NoTimers));
+        assert!(matches!(refused(22, "BPF_STX uses reserved fields\n"), TimerError::NoTimers));
     }
 
     #[test]

@@ -12,7 +12,8 @@ const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// Bytes from the runqueue of a CPU to others of its variables; 0 where there is no such variable,
-/// which nothing is away from itself.
+/// which none is away from its runqueue.
+#[derive(Default)]
 pub(super) struct Distances {
     pub to_cpustat: i64,
     pub to_kstat: i64,
@@ -24,11 +25,7 @@ pub(super) struct Distances {
 pub(super) fn distances() -> Result<Distances, TimerError> {
     let names = ["runqueues", "kernel_cpustat", "kstat", "tick_cpu_sched", "cpuhp_state"];
     let [runqueue, cpustat, kstat, tick_sched, hotplug] = percpu::offsets(names)?;
-    let runqueue =
-        runqueue.ok_or(TimerError::Missing("per-CPU variable 'runqueues' in its BTF"))?;
-    if cpustat.is_none() {
-        return Err(TimerError::Missing("per-CPU variable 'kernel_cpustat' in its BTF"));
-    }
+    let Some(runqueue) = runqueue else { return Ok(Distances::default()) };
     let away = |other: Option<u32>| other.map_or(0, |at| i64::from(at) - i64::from(runqueue));
     Ok(Distances {
         to_cpustat: away(cpustat),

@@ -26,10 +26,14 @@ impl Loaded {
         let distances = host::distances()?;
         let cpus = host::cpu_ids()?;
         let mut programs = create(options, &distances, cpus)?;
-        let program: &mut RawTracePoint = find(&mut programs, "learn")?;
-        program.load().map_err(|error| TimerError::of_program("learn", error))?;
         let program: &mut SchedClassifier = find(&mut programs, "start")?;
         program.load().map_err(|error| TimerError::of_program("start", error))?;
+        let program: &mut RawTracePoint = find(&mut programs, "learn")?;
+        program.load().map_err(|error| TimerError::of_program("learn", error))?;
+        // Last, because an older kernel lacks both, and its age says more.
+        if distances.to_cpustat == 0 {
+            return Err(TimerError::Missing("'kernel_cpustat' among the per-CPU data of its BTF"));
+        }
         Ok(Loaded { programs })
     }
 
