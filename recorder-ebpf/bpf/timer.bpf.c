@@ -175,13 +175,16 @@ int start(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Keeps `rq` as the runqueue of `cpu`, if that is what it is. */
-static __always_inline void learn_cpu(__u32 cpu, struct rq *rq)
+/* Keeps what a queue of the fair class leads to as the runqueue of `cpu`, if
+ * that is what it is. Global for the reason that sample_cpu() is.
+ */
+__noinline int learn_cpu(__u32 cpu, __u64 queue)
 {
 	struct cpu_state *state = bpf_map_lookup_elem(&cpu_states, &cpu);
+	struct rq *rq = BPF_CORE_READ((struct cfs_rq *)queue, rq);
 
 	if (!state || state->runqueue || !rq || (__u32)BPF_CORE_READ(rq, cpu) != cpu)
-		return;
+		return 0;
 	if (idle_is_in_cpustat()) {
 		idle_is_exact = 1;
 	} else if (idle_is_in_tick_sched()) {
@@ -192,6 +195,16 @@ static __always_inline void learn_cpu(__u32 cpu, struct rq *rq)
 			idle_is_exact = 1;
 	}
 	state->runqueue = (__u64)rq;
+	return 1;
+}
+
+/* The same for the queue of `cpu` in an array of them all. */
+__noinline int learn_cpu_of(__u32 cpu, __u64 queues)
+{
+	__u64 queue = 0;
+
+	bpf_probe_read_kernel(&queue, sizeof(queue), (void *)(queues + 8ULL * cpu));
+	return learn_cpu(cpu, queue);
 }
 
 /* Finds the runqueue of the CPU on which it is run, and those of all others,
@@ -201,21 +214,14 @@ SEC("raw_tp/nodemon_learn")
 int learn(void *context)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct cfs_rq **queues = 0;
+	__u64 queues = 0;
 	__u32 cpu;
 
-	learn_cpu(bpf_get_smp_processor_id(), BPF_CORE_READ(task, se.cfs_rq, rq));
+	learn_cpu(bpf_get_smp_processor_id(), (__u64)BPF_CORE_READ(task, se.cfs_rq));
 	if (bpf_core_field_exists(task->sched_task_group))
-		queues = BPF_CORE_READ(task, sched_task_group, cfs_rq);
-	for (cpu = 0; cpu < MAX_CPUS && cpu < cpus; cpu++) {
-		struct cfs_rq *queue = 0;
-		__u32 hidden = cpu;
-
-		/* Or the verifier takes the loop to be without end. */
-		asm volatile("" : "+r"(hidden));
-		bpf_probe_read_kernel(&queue, sizeof(queue), &queues[hidden]);
-		learn_cpu(hidden, BPF_CORE_READ(queue, rq));
-	}
+		queues = (__u64)BPF_CORE_READ(task, sched_task_group, cfs_rq);
+	for (cpu = 0; cpu < MAX_CPUS && cpu < cpus; cpu++)
+		learn_cpu_of(cpu, queues);
 	return 0;
 }
 

@@ -1,9 +1,10 @@
 //! Why there is no timer.
 
 use crate::percpu::BtfError;
+use aya::EbpfError;
 use aya::maps::MapError;
-use aya::programs::ProgramError;
-use aya::{EbpfError, sys::SyscallError};
+use aya::programs::{ProgramError, ProgramType};
+use aya::sys::{BpfHelper, SyscallError, is_helper_supported};
 use std::error::Error;
 use std::io;
 use thiserror::Error;
@@ -37,6 +38,12 @@ pub enum TimerError {
     /// The kernel is older than `bpf_timer`.
     #[error("this kernel has no eBPF timers: they came with Linux 5.15")]
     NoTimers,
+    /// Programs may not read the kernel's memory.
+    #[error(
+        "the kernel lets no program of this process read its memory: that takes CAP_PERFMON, and \
+         no lockdown for confidentiality (/sys/kernel/security/lockdown)"
+    )]
+    NoReading,
     /// The verifier refused a program.
     #[error("the kernel refused the program '{program}' ({source}): {log}")]
     Refused {
@@ -82,21 +89,24 @@ impl TimerError {
         let ProgramError::LoadError { io_error, verifier_log } = error else {
             return general(&error);
         };
-        TimerError::of_verifier(program, io_error, &verifier_log.to_string())
-    }
-
-    fn of_verifier(program: &'static str, source: io::Error, log: &str) -> TimerError {
-        if source.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {
-            return TimerError::NotPermitted(source.to_string());
+        let log = verifier_log.to_string();
+        if io_error.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {
+            return TimerError::NotPermitted(io_error.to_string());
         }
-        // An older kernel knows helpers by number only, and bpf_timer_init is 169; one before
-        // 5.12 stumbles over the atomic exchange first.
-        let signs = ["unknown#169", "bpf_timer_init#169", "uses reserved fields"];
-        if signs.iter().any(|sign| log.contains(sign)) {
+        // Old kernels stumble over other things first, so they are asked.
+        if lacks(BpfHelper::BPF_FUNC_timer_init) {
             return TimerError::NoTimers;
         }
-        TimerError::Refused { program, source, log: last_lines(log) }
+        if lacks(BpfHelper::BPF_FUNC_probe_read_kernel) {
+            return TimerError::NoReading;
+        }
+        TimerError::Refused { program, source: io_error, log: last_lines(&log) }
     }
+}
+
+/// Whether it is known that a program of this kind cannot have `helper` here.
+fn lacks(helper: BpfHelper) -> bool {
+    matches!(is_helper_supported(ProgramType::SchedClassifier, helper), Ok(false))
 }
 
 /// The chain of causes in one line, or that permission is what is missing.
@@ -143,36 +153,25 @@ mod tests {
     use super::{TimerError, last_lines};
     use std::io;
 
-    fn refused(errno: i32, log: &str) -> TimerError {
-        TimerError::of_verifier("start", io::Error::from_raw_os_error(errno), log)
-    }
-
     #[test]
-    fn a_kernel_without_timers_is_told_by_what_its_verifier_says() {
-        let log = "0: (b7) r1 = 0\n40: (85) call unknown#169\ninvalid func unknown#169\n";
-        assert!(matches!(refused(22, log), TimerError::NoTimers));
-        assert!(matches!(refused(22, "BPF_STX uses reserved fields\n"), TimerError::NoTimers));
-    }
-
-    #[test]
-    fn other_refusals_carry_the_end_of_the_log() {
+    fn of_a_log_the_end_is_kept_and_its_statistics_are_not() {
         let log =
             "0: (b7) r1 = 0\n1: (95) exit\nR0 !read_ok\n\nprocessed 2 insns (limit 1000000)\n";
-        let text = refused(13, log).to_string();
-        assert!(text.ends_with("0: (b7) r1 = 0; 1: (95) exit; R0 !read_ok"), "{text}");
-        assert!(text.contains("'start'"), "{text}");
+        assert_eq!(last_lines(log), "0: (b7) r1 = 0; 1: (95) exit; R0 !read_ok");
         assert_eq!(last_lines(""), "");
     }
 
     #[test]
-    fn missing_permission_is_told_as_that() {
-        let text = refused(1, "").to_string();
-        assert!(text.contains("CAP_BPF"), "{text}");
-        let map = aya::maps::MapError::CreateError {
-            name: "ring".to_owned(),
-            io_error: io::Error::from_raw_os_error(1),
+    fn what_the_kernel_answered_is_found_below_what_the_loader_says() {
+        let refused = |errno| {
+            TimerError::from(aya::maps::MapError::CreateError {
+                name: "ring".to_owned(),
+                io_error: io::Error::from_raw_os_error(errno),
+            })
         };
-        let text = TimerError::from(map).to_string();
+        let text = refused(1).to_string();
         assert!(text.contains("CAP_BPF"), "{text}");
+        let text = refused(12).to_string();
+        assert!(text.contains("`ring`: Cannot allocate memory"), "{text}");
     }
 }

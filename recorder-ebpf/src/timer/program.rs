@@ -23,8 +23,11 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Loads them, made for this machine.
     pub fn load(options: &TimerOptions) -> Result<Loaded, TimerError> {
+        Loaded::load_for(options, host::cpu_ids()?)
+    }
+
+    fn load_for(options: &TimerOptions, cpus: u32) -> Result<Loaded, TimerError> {
         let distances = host::distances()?;
-        let cpus = host::cpu_ids()?;
         let mut programs = create(options, &distances, cpus)?;
         let program: &mut SchedClassifier = find(&mut programs, "start")?;
         program.load().map_err(|error| TimerError::of_program("start", error))?;
@@ -143,4 +146,24 @@ fn not_in_object(name: &str) -> TimerError {
 
 fn too_large() -> TimerError {
     TimerError::Setting("so many slots for so many CPUs do not fit into one ring".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Loaded, TimerError, TimerOptions};
+
+    /// The most CPUs that a kernel can be built for, which the verifier walks through.
+    #[test]
+    fn the_kernel_takes_the_programs_for_any_number_of_cpus() {
+        let options = TimerOptions { interval_ns: 1_000_000, slots: 2, cpu: None };
+        for cpus in [1, 64, 1024, 8192] {
+            match Loaded::load_for(&options, cpus) {
+                Ok(_) => {}
+                Err(why @ (TimerError::NotPermitted(_) | TimerError::NoTimers)) => {
+                    println!("skipped: {why}");
+                }
+                Err(error) => panic!("{cpus} CPUs: {error}"),
+            }
+        }
+    }
 }
