@@ -36,7 +36,7 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq;
 };
 
-/* Up to 6.x an array of pointers, one a CPU; a per-CPU pointer after that. */
+/* An array of pointers, one a CPU; in 7.2 a per-CPU pointer. */
 struct task_group {
 	struct cfs_rq **cfs_rq;
 };
@@ -50,7 +50,7 @@ struct kernel_cpustat {
 	__u64 cpustat[10];
 };
 
-/* 7.1 and later keep here what tick_sched kept before. */
+/* 7.2 keeps here what tick_sched kept before. */
 struct kernel_cpustat___dyntick {
 	_Bool idle_elapse;
 	seqcount_t idle_sleeptime_seq;

@@ -55,12 +55,6 @@ static __always_inline struct timer_state *the_timer(void)
 	return bpf_map_lookup_elem(&timer_states, &zero);
 }
 
-/* A store that is ordered behind all before it and before all behind it. */
-static __always_inline void publish(__u64 *where, __u64 value)
-{
-	__sync_lock_test_and_set(where, value);
-}
-
 /* Deadlines that passed are counted and let go, never made up for. */
 static __always_inline void skip_passed(struct timer_state *state, __u64 passed)
 {
@@ -149,7 +143,7 @@ int start(struct __sk_buff *skb)
 	header->started_ns = now;
 	header->tick_ns = tick_ns;
 	header->state_quantum_ns = tick_ns;
-	/* From 7.1 on a CPU that keeps its tick is counted idle by it. */
+	/* From 7.2 on a CPU that keeps its tick is counted idle by it. */
 	header->idle_quantum_ns = tick_ns;
 	if (idle_is_exact && !idle_is_in_cpustat())
 		header->idle_quantum_ns = 1;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How long a CPU was idle, to the ns and up to now.
+ * How long a CPU was idle, up to now.
+ *
+ * Up to 7.1 the kernel reads the clock whenever a CPU goes idle and wakes. In
+ * 7.2 it does so only where the tick stops, counts ticks otherwise, and counts
+ * the tick that starts again in full: idle time may exceed the time that passed
+ * by a tick. It is then as in /proc/stat, and told to be counted by the tick.
  */
 #ifndef NODEMON_BPF_TIMER_IDLE_H
 #define NODEMON_BPF_TIMER_IDLE_H
@@ -37,6 +42,16 @@ struct idle {
 	__u64 steal_ns[2]; /* to be taken off the time since then: idle, iowait */
 	_Bool active;
 };
+
+/* Keeps the reads before it before those behind it, which x86 does by itself. */
+static __always_inline void read_barrier(void)
+{
+#ifndef __TARGET_ARCH_x86
+	static __u64 exchanged;
+
+	publish(&exchanged, 0);
+#endif
+}
 
 static __always_inline __u64 cpustat_version(struct kernel_cpustat___dyntick *stat)
 {
@@ -110,13 +125,17 @@ static __always_inline _Bool read_idle(__u64 rq, struct idle *idle)
 			struct kernel_cpustat___dyntick *stat = (void *)(rq + to_cpustat);
 
 			before = cpustat_version(stat);
+			read_barrier();
 			read_cpustat_idle(stat, idle);
+			read_barrier();
 			after = cpustat_version(stat);
 		} else {
 			struct tick_sched *tick = (void *)(rq + to_tick_sched);
 
 			before = tick_sched_version(tick);
+			read_barrier();
 			read_tick_sched_idle(tick, idle);
+			read_barrier();
 			after = tick_sched_version(tick);
 		}
 		if (before == after && !(before & 1))

@@ -62,4 +62,10 @@ static __always_inline void *element_of_ring(__u32 index)
 	return bpf_map_lookup_elem(&ring, &index);
 }
 
+/* A store that is ordered behind all before it and before all behind it. */
+static __always_inline void publish(__u64 *where, __u64 value)
+{
+	__sync_lock_test_and_set(where, value);
+}
+
 #endif

@@ -6,7 +6,7 @@
 //! | in the ring | read from | |
 //! | --- | --- | --- |
 //! | `states_ns` | `kernel_cpustat` | as the kernel accounts: by the tick |
-//! | idle, iowait | `tick_sched`; `kernel_cpustat` from 7.1 on | read off the clock, to the ns; from 7.1 on where the tick stops, else by the tick |
+//! | idle, iowait | `tick_sched`; `kernel_cpustat` from 7.2 on | read off the clock, to the ns; from 7.2 on by the tick, as the kernel does |
 //! | `softirqs`, `irqs` | `kstat` | `irqs` are those of devices: on x86 neither local timers nor calls between CPUs |
 //! | `switches`, `running` | `runqueues` | |
 //! | `NODEMON_CPU_ONLINE` | `cpuhp_state` | |
@@ -98,7 +98,7 @@ impl TimerRing {
     }
 
     /// Looks again for CPUs that came online since the start. Needed for those that were offline
-    /// then, and only where the kernel does not keep the runqueues of all CPUs in one array (7.x);
+    /// then, and only where the kernel does not keep the runqueues of all CPUs in one array (7.2);
     /// such a CPU is flagged offline until this is called. Takes `CAP_BPF`.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ fn timer_and_other_cpu() -> Option<(TimerRing, Ring, usize)> {
         return None;
     };
     if ring.header_u32(header::IDLE_QUANTUM_NS) != 1 {
-        println!("skipped: this kernel counts short idle times by the tick");
+        println!("skipped: this kernel counts idle time by the tick");
         return None;
     }
     Some((timer, ring, other))

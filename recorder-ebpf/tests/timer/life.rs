@@ -3,11 +3,17 @@
 use crate::layout::header;
 use crate::ring::Ring;
 use crate::{OPTIONS, start};
-use nodemon_recorder_ebpf::timer::TimerOptions;
+use nodemon_recorder_ebpf::timer::{TimerOptions, TimerRing};
 use std::fs::{read_to_string, write};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+/// Whoever holds the timer may be on any thread.
+const _: fn() = || {
+    fn may_move<T: Send + Sync>() {}
+    may_move::<TimerRing>();
+};
 
 #[test]
 fn the_timer_runs_on_the_chosen_cpu() {
