@@ -112,7 +112,7 @@ static __always_inline __u64 present(void)
 
 	if (to_cpustat)
 		has |= NODEMON_HAS_STATES | NODEMON_HAS_IDLE;
-	if (to_kstat)
+	if (has_interrupts())
 		has |= NODEMON_HAS_SOFTIRQS | NODEMON_HAS_IRQS;
 	if (bpf_core_field_exists(struct rq, nr_switches))
 		has |= NODEMON_HAS_SWITCHES;
@@ -175,8 +175,10 @@ int start(struct __sk_buff *skb)
 __noinline int learn_cpu(__u32 cpu, __u64 queue)
 {
 	struct cpu_state *state = bpf_map_lookup_elem(&cpu_states, &cpu);
-	struct rq *rq = BPF_CORE_READ((struct cfs_rq *)queue, rq);
+	struct rq *rq = 0;
 
+	if (bpf_core_field_exists(struct cfs_rq, rq))
+		rq = BPF_CORE_READ((struct cfs_rq *)queue, rq);
 	if (!state || state->runqueue || !rq || (__u32)BPF_CORE_READ(rq, cpu) != cpu)
 		return 0;
 	if (idle_is_in_cpustat()) {
@@ -211,8 +213,10 @@ int learn(void *context)
 	__u64 queues = 0;
 	__u32 cpu;
 
-	learn_cpu(bpf_get_smp_processor_id(), (__u64)BPF_CORE_READ(task, se.cfs_rq));
-	if (bpf_core_field_exists(task->sched_task_group))
+	/* Both take CONFIG_FAIR_GROUP_SCHED. */
+	if (bpf_core_field_exists(task->se.cfs_rq))
+		learn_cpu(bpf_get_smp_processor_id(), (__u64)BPF_CORE_READ(task, se.cfs_rq));
+	if (bpf_core_field_exists(struct task_group, cfs_rq))
 		queues = (__u64)BPF_CORE_READ(task, sched_task_group, cfs_rq);
 	for (cpu = 0; cpu < MAX_CPUS && cpu < cpus; cpu++)
 		learn_cpu_of(cpu, queues);

@@ -28,6 +28,12 @@ static __always_inline void sample_states(struct nodemon_cpu *out, __u64 rq)
 	out->states_ns[NODEMON_GUEST_NICE] = times[CPUTIME_GUEST_NICE];
 }
 
+static __always_inline _Bool has_interrupts(void)
+{
+	return to_kstat && bpf_core_field_exists(struct kernel_stat, irqs_sum) &&
+	       bpf_core_field_exists(struct kernel_stat, softirqs);
+}
+
 static __always_inline void sample_interrupts(struct nodemon_cpu *out, __u64 rq)
 {
 	struct kernel_stat *stat = (void *)(rq + to_kstat);
@@ -77,7 +83,7 @@ __noinline int sample_cpu(__u32 cpu, __u32 index, __u64 now)
 		sample_states(out, state->runqueue);
 	if (to_cpustat && idle_is_exact)
 		sample_idle(out, state, now);
-	if (to_kstat)
+	if (has_interrupts())
 		sample_interrupts(out, state->runqueue);
 	if (bpf_core_field_exists(rq->nr_switches))
 		out->switches = BPF_CORE_READ(rq, nr_switches);

@@ -157,9 +157,12 @@ static __always_inline void sample_idle(struct nodemon_cpu *out, struct cpu_stat
 	if (read_idle(state->runqueue, &idle)) {
 		if (idle.active && now > idle.entry_ns) {
 			__u64 since = now - idle.entry_ns;
-			_Bool iowait = BPF_CORE_READ(rq, nr_iowait.counter) > 0;
-			__u64 steal = iowait ? idle.steal_ns[1] : idle.steal_ns[0];
+			_Bool iowait = 0;
+			__u64 steal;
 
+			if (bpf_core_field_exists(rq->nr_iowait))
+				iowait = BPF_CORE_READ(rq, nr_iowait.counter) > 0;
+			steal = iowait ? idle.steal_ns[1] : idle.steal_ns[0];
 			since -= steal < since ? steal : since;
 			if (iowait)
 				idle.iowait_ns += since;

@@ -62,10 +62,18 @@ static __always_inline void *element_of_ring(__u32 index)
 	return bpf_map_lookup_elem(&ring, &index);
 }
 
-/* A store that is ordered behind all before it and before all behind it. */
+/* A store that is ordered behind all before it and before all stores behind it.
+ * x86 orders stores by itself.
+ */
 static __always_inline void publish(__u64 *where, __u64 value)
 {
+#ifdef __TARGET_ARCH_x86
+	asm volatile("" : : : "memory");
+	*(volatile __u64 *)where = value;
+	asm volatile("" : : : "memory");
+#else
 	__sync_lock_test_and_set(where, value);
+#endif
 }
 
 #endif

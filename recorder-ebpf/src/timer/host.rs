@@ -6,9 +6,10 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_getres};
 use std::io;
 
-/// CPUs that may ever be there.
-const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
-/// CPUs that are there now.
+/// CPUs that are plugged in. Those that may be one day are often many more, and each would take
+/// room in every slot and time in every sample.
+const PRESENT: &str = "/sys/devices/system/cpu/present";
+/// CPUs that run.
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// Bytes from the runqueue of a CPU to others of its variables; 0 where there is no such variable,
@@ -35,10 +36,10 @@ pub(super) fn distances() -> Result<Distances, TimerError> {
     })
 }
 
-/// One more than the highest CPU that may ever be there (the kernel's `nr_cpu_ids`).
+/// One more than the highest CPU that is plugged in.
 pub(super) fn cpu_ids() -> Result<u32, TimerError> {
-    let possible = list(POSSIBLE)?;
-    possible.iter().max().map(|last| last + 1).ok_or_else(|| strange(POSSIBLE))
+    let present = list(PRESENT)?;
+    present.iter().max().map(|last| last + 1).ok_or_else(|| strange(PRESENT))
 }
 
 /// The CPUs that are online.

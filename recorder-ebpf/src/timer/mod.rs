@@ -99,7 +99,8 @@ impl TimerRing {
 
     /// Looks again for CPUs that came online since the start. Needed for those that were offline
     /// then, and only where the kernel does not keep the runqueues of all CPUs in one array (7.2);
-    /// such a CPU is flagged offline until this is called. Takes `CAP_BPF`.
+    /// such a CPU is flagged offline until this is called. A CPU that is plugged in after the start
+    /// has no place in the ring: that takes a new one. Takes `CAP_BPF`.
     ///
     /// # Errors
     /// When the kernel does not let the program run.

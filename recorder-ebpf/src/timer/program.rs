@@ -85,13 +85,10 @@ fn create(options: &TimerOptions, distances: &Distances, cpus: u32) -> Result<Eb
 /// does not, each CPU that is online runs the program once.
 pub(super) fn learn(programs: &mut Ebpf) -> Result<(), TimerError> {
     learn_on(programs, None)?;
-    for cpu in host::online_cpus()? {
-        if is_known(programs, cpu)? {
-            continue;
-        }
-        // It may have gone offline since; the program then flags it so.
+    for cpu in unknown(programs)? {
         let ran = learn_on(programs, Some(cpu));
-        if !is_known(programs, cpu)? && host::online_cpus()?.contains(&cpu) {
+        // Unless it has gone offline since, in which case it is flagged so.
+        if unknown(programs)?.contains(&cpu) {
             ran?;
             return Err(TimerError::Missing(
                 "way from a task to its runqueue that is known (CONFIG_FAIR_GROUP_SCHED)",
@@ -101,17 +98,26 @@ pub(super) fn learn(programs: &mut Ebpf) -> Result<(), TimerError> {
     Ok(())
 }
 
+/// The CPUs that are online and in the ring, and whose runqueue is not known.
+fn unknown(programs: &Ebpf) -> Result<Vec<u32>, TimerError> {
+    let map = programs.map("cpu_states").ok_or_else(|| not_in_object("cpu_states"))?;
+    let states: Array<&MapData, CpuState> = Array::try_from(map)?;
+    let mut unknown = Vec::new();
+    for cpu in host::online_cpus()? {
+        if cpu < states.len() {
+            let [runqueue, _, _] = states.get(&cpu, 0)?;
+            if runqueue == 0 {
+                unknown.push(cpu);
+            }
+        }
+    }
+    Ok(unknown)
+}
+
 fn learn_on(programs: &mut Ebpf, cpu: Option<u32>) -> Result<(), TimerError> {
     let program: &mut RawTracePoint = find(programs, "learn")?;
     let ran = program.test_run(RawTracePointRunOptions { args: [0; 12], cpu });
     ran.map(drop).map_err(|error| TimerError::of_program("learn", error))
-}
-
-fn is_known(programs: &Ebpf, cpu: u32) -> Result<bool, TimerError> {
-    let map = programs.map("cpu_states").ok_or_else(|| not_in_object("cpu_states"))?;
-    let states: Array<&MapData, CpuState> = Array::try_from(map)?;
-    let [runqueue, _, _] = states.get(&cpu, 0)?;
-    Ok(runqueue != 0)
 }
 
 /// Has the timer started by the CPU on which this runs.
