@@ -39,15 +39,36 @@ impl Account {
         self.until_ns
     }
 
-    /// A sample began at `start_ns`.
-    pub fn sampled(&mut self, start_ns: u64) {
+    /// The source was opened from `start_ns` on and has taken its first sample, whose newest row is
+    /// of `row_ns`. Returns how many deadlines passed meanwhile.
+    pub fn opened(&mut self, start_ns: u64, row_ns: u64) -> u64 {
         self.until_ns = start_ns;
+        self.sampled(None, start_ns, row_ns)
     }
 
-    /// Ticks passed before the sample that began at `start_ns`.
-    pub fn missed(&mut self, tick: &Tick, start_ns: u64) {
-        let slack = if tick.cause == GapCause::Late { LATE_TOGETHER } else { 0 };
-        self.gap(tick.cause, start_ns, tick.missed, "", slack * self.interval_ns);
+    /// Accounts for a sample, that of `tick` where it is not the first, which began at `start_ns`
+    /// and whose newest row is of `row_ns`. Returns how many deadlines passed without a sample.
+    ///
+    /// Ticks know how late they came, and not how much later they were served or for how long the
+    /// kernel let the source wait for what it read. All of it passes before the row, so all of it
+    /// is accounted for here, before the row is sent: were it left to the next tick, a crash could
+    /// take the gap and leave the row behind it.
+    pub fn sampled(&mut self, tick: Option<&Tick>, start_ns: u64, row_ns: u64) -> u64 {
+        let row_ns = row_ns.max(start_ns);
+        let (begun, ended) = (self.number(start_ns), self.number(row_ns));
+        // One deadline is that of the sample. One that passed while it was read is still served.
+        let late = begun - self.number(self.until_ns) - 1;
+        let lost = (late.max(0) + (ended - begun - 1).max(0)).cast_unsigned();
+        if lost > 0 {
+            let cause = match tick {
+                Some(tick) if tick.missed > 0 => tick.cause,
+                _ => self.clock.why_late(lost * self.interval_ns),
+            };
+            let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
+            self.gap(cause, row_ns, lost, "", slack * self.interval_ns);
+        }
+        self.until_ns = if ended > begun { self.deadline_ns(row_ns) - 1 } else { start_ns };
+        lost
     }
 
     /// Every deadline until `to_ns` was missed because of a failure.
@@ -67,8 +88,17 @@ impl Account {
 
     /// How many deadlines there were from what is accounted for until `to_ns`.
     fn deadlines_until(&self, to_ns: u64) -> u64 {
-        let interval_ns = self.interval_ns.cast_signed();
-        let number = |time_ns| self.clock.wall_ns(time_ns).div_euclid(interval_ns);
-        number(to_ns).saturating_sub(number(self.until_ns)).max(0).cast_unsigned()
+        (self.number(to_ns) - self.number(self.until_ns)).max(0).cast_unsigned()
+    }
+
+    /// The number of the last deadline up to `time_ns`.
+    fn number(&self, time_ns: u64) -> i64 {
+        self.clock.wall_ns(time_ns).div_euclid(self.interval_ns.cast_signed())
+    }
+
+    /// The last deadline up to `time_ns`, `CLOCK_BOOTTIME` ns.
+    fn deadline_ns(&self, time_ns: u64) -> u64 {
+        let into = self.clock.wall_ns(time_ns).rem_euclid(self.interval_ns.cast_signed());
+        time_ns - into.cast_unsigned()
     }
 }

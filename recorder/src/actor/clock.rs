@@ -61,6 +61,12 @@ impl Clock {
         time_ns.cast_signed().wrapping_add(self.offset_ns)
     }
 
+    /// Why deadlines passed over a time of `late_ns` that ends now.
+    pub fn why_late(&self, late_ns: u64) -> GapCause {
+        let before_ns = self.state.borrow().suspended_ns;
+        cause_of(late_ns, suspended_ns().saturating_sub(before_ns))
+    }
+
     /// A tick for every deadline after `from_ns`, one every `interval_ns`. They end when the stream
     /// is dropped.
     pub fn ticks(self: &Rc<Clock>, interval_ns: u64, from_ns: u64) -> Ticks {

@@ -14,9 +14,9 @@ use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Context, Handler,
     Message, MessageResult, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture,
 };
-use nodemon_formats::Schema;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::BufferPool;
+use nodemon_formats::{Schema, TableKind};
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -117,16 +117,19 @@ impl SourceActor {
     }
 
     fn sample(&mut self, tick: Tick, ctx: &mut Context<SourceActor>) {
+        if tick.deadline_ns <= self.account.until_ns() {
+            // The sample before began so late that it stands for this deadline too.
+            return;
+        }
         let start_ns = boottime_ns();
-        self.overhead.late_ticks.add(tick.missed);
         if let Err(failure) = self.supervisor.sample(&mut self.sink) {
             return self.fail(&failure, ctx);
         }
-        if tick.missed > 0 {
-            self.account.missed(&tick, start_ns);
-        }
+        let newest_ns = self.newest_ns();
+        let missed = self.account.sampled(Some(&tick), start_ns, newest_ns);
+        self.overhead.late_ticks.add(missed);
         self.sampled(start_ns);
-        if self.pace.has_fallen_behind(tick.missed, self.plan.interval) {
+        if self.pace.has_fallen_behind(missed, self.plan.interval) {
             self.tell_pace();
         }
         if self.is_flush_due(tick.deadline_ns) {
@@ -134,13 +137,20 @@ impl SourceActor {
         }
     }
 
-    /// Accounts for a sample that began at `start_ns`.
+    /// The time of the newest row that waits to be sent, `CLOCK_BOOTTIME` ns.
+    fn newest_ns(&mut self) -> u64 {
+        let samples = self.plan.tables.iter().zip(self.sink.tables());
+        let samples = samples.filter(|((schema, _), _)| schema.kind == TableKind::Sample);
+        let last = samples.filter_map(|(_, builder)| builder.span_ns().map(|(_, last)| last));
+        last.max().unwrap_or(0)
+    }
+
+    /// Counts a sample that began at `start_ns`.
     fn sampled(&mut self, start_ns: u64) {
         let took_ns = boottime_ns().saturating_sub(start_ns);
         self.overhead.samples.add(1);
         self.overhead.sampling_ns.add(took_ns);
         self.overhead.last_ns.set(took_ns);
-        self.account.sampled(start_ns);
     }
 
     fn tell_pace(&self) {
@@ -232,6 +242,8 @@ impl Handler<Open> for SourceActor {
             tracing::info!("source {} works again", self.name());
             self.account.failed_until(start_ns, "");
         }
+        let newest_ns = self.newest_ns();
+        self.overhead.late_ticks.add(self.account.opened(start_ns, newest_ns));
         self.sampled(start_ns);
         if !self.feeds.is_empty() {
             self.begin(ctx);

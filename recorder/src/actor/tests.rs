@@ -9,7 +9,7 @@ use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::Descriptor;
 use actix::{Actor, Addr, Arbiter, System};
 use nodemon_formats::clock::ClockOffset;
-use nodemon_formats::reader::{Recording, WallGap};
+use nodemon_formats::reader::{Recording, ScanItem, ScanRequest, WallGap};
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use nodemon_formats::{GapCause, Schema};
 use std::path::PathBuf;
@@ -197,6 +197,47 @@ fn a_source_that_dawdles_misses_ticks_and_every_one_of_them_is_counted() {
         // 35 ms of every 40 at a cadence of 10 ms.
         assert!(lost >= 2 * (samples - 2), "{lost} of {samples} samples were late");
     });
+}
+
+#[test]
+fn a_gap_is_durable_no_later_than_the_first_row_behind_it() {
+    Trial::run(1 << 20, |trial| async move {
+        set_mood(trial.dir.path(), "stall");
+        trial.start_source(&MOODY, INTERVAL).await;
+        trial.wait_for_samples(&MOODY, 12).await;
+        // As in a crash: what the source has not sent is gone, what the writer has is durable.
+        trial.writer.send(Close).await.unwrap().last.unwrap();
+        let recording = Recording::open(&trial.recording()).unwrap();
+        let times = times(&recording, "moody");
+        assert!(times.len() > 3, "only {} rows were sent", times.len());
+        let gaps = recording.gaps(Some("moody"), i64::MIN, i64::MAX).unwrap();
+        for pair in times.windows(2) {
+            let told = gaps.iter().any(|gap| gap.from <= pair[1] - 1 && gap.to >= pair[1]);
+            let hole_ms = (pair[1] - pair[0]) as f64 / 1e6;
+            assert!(hole_ms >= 45.0, "it did not stall: {hole_ms} ms");
+            let newer = times.iter().filter(|time| **time > pair[1]).count();
+            assert!(
+                told,
+                "{hole_ms} ms without a row are in no gap, {newer} rows before the newest: {gaps:?}"
+            );
+        }
+    });
+}
+
+/// The times of the samples of a table, in order.
+fn times(recording: &Recording, table: &str) -> Vec<i64> {
+    let request = ScanRequest {
+        table: table.to_owned(),
+        from: i64::MIN,
+        to: i64::MAX,
+        ..ScanRequest::default()
+    };
+    let chunks = recording.scan(request).unwrap().map(|item| match item.unwrap() {
+        ScanItem::Chunk(chunk) => chunk.times.to_vec(),
+        ScanItem::Problem(problem) => panic!("{problem}"),
+        ScanItem::Summary(_) => panic!("a summary came without being asked for"),
+    });
+    chunks.flatten().collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A source that reads the file `mood` below the procfs of its context each time: it fails, panics,
-/// dawdles, hangs, or counts.
+/// dawdles, hangs, stalls (in the kernel, before it has read anything), or counts.
 pub static MOODY: Descriptor = Descriptor {
     name: "moody",
     reads: "mood",
@@ -70,6 +70,9 @@ impl Moody {
 impl Source for Moody {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
         let mood = self.mood()?;
+        if mood == "stall" {
+            std::thread::sleep(Duration::from_millis(45));
+        }
         let time_ns = sink.time_ns();
         let table = sink.table(0);
         table.begin_sample(time_ns);
