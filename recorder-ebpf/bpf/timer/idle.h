@@ -144,34 +144,50 @@ static __always_inline _Bool read_idle(__u64 rq, struct idle *idle)
 	return 0;
 }
 
-/* Idle and iowait up to `now`, as the kernel has them in /proc/stat: the time
- * since a CPU went idle belongs to iowait while a task that slept there waits
- * for I/O. Either may go back by that; together they never do.
+/* Adds the time since the CPU went idle, which the kernel has not added yet. It
+ * belongs to iowait while a task that slept there waits for I/O.
+ */
+static __always_inline void add_open_idle(struct idle *idle, struct rq *rq, __u64 now)
+{
+	__u64 since = now - idle->entry_ns;
+	_Bool iowait = 0;
+	__u64 steal;
+
+	if (bpf_core_field_exists(rq->nr_iowait))
+		iowait = BPF_CORE_READ(rq, nr_iowait.counter) > 0;
+	steal = iowait ? idle->steal_ns[1] : idle->steal_ns[0];
+	since -= steal < since ? steal : since;
+	if (iowait)
+		idle->iowait_ns += since;
+	else
+		idle->idle_ns += since;
+}
+
+/* Idle and iowait up to `now`, as the kernel has them in /proc/stat. Either may
+ * go back when idle time turns out to be iowait; together they never do. Nor do
+ * they grow by more than the time that passed: what a CPU idles while this
+ * sample is taken is left to the next, where the kernel reads the clock.
  */
 static __always_inline void sample_idle(struct nodemon_cpu *out, struct cpu_state *state,
 					__u64 now)
 {
-	struct rq *rq = (void *)state->runqueue;
+	__u64 before = state->idle_ns + state->iowait_ns;
 	struct idle idle = {};
 
 	if (read_idle(state->runqueue, &idle)) {
-		if (idle.active && now > idle.entry_ns) {
-			__u64 since = now - idle.entry_ns;
-			_Bool iowait = 0;
-			__u64 steal;
+		__u64 sum;
 
-			if (bpf_core_field_exists(rq->nr_iowait))
-				iowait = BPF_CORE_READ(rq, nr_iowait.counter) > 0;
-			steal = iowait ? idle.steal_ns[1] : idle.steal_ns[0];
-			since -= steal < since ? steal : since;
-			if (iowait)
-				idle.iowait_ns += since;
-			else
-				idle.idle_ns += since;
-		}
-		if (idle.idle_ns + idle.iowait_ns >= state->idle_ns + state->iowait_ns) {
+		if (idle.active && now > idle.entry_ns)
+			add_open_idle(&idle, (void *)state->runqueue, now);
+		sum = idle.idle_ns + idle.iowait_ns;
+		if (sum >= before) {
+			__u64 most = before + now - state->sampled_ns;
+
+			if (!idle_is_in_cpustat() && sum > most && idle.idle_ns > sum - most)
+				idle.idle_ns -= sum - most;
 			state->idle_ns = idle.idle_ns;
 			state->iowait_ns = idle.iowait_ns;
+			state->sampled_ns = now;
 		}
 	}
 	out->states_ns[NODEMON_IDLE] = state->idle_ns;

@@ -48,6 +48,7 @@ struct cpu_state {
 	__u64 runqueue; /* its address, 0 if it is not known */
 	__u64 idle_ns; /* as sampled last */
 	__u64 iowait_ns;
+	__u64 sampled_ns; /* when that was */
 };
 
 struct {

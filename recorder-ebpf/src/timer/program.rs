@@ -13,7 +13,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ti
 const PACKET: [u8; 64] = [0; 64];
 
 /// What the program keeps of a CPU: `struct cpu_state`.
-type CpuState = [u64; 3];
+type CpuState = [u64; 4];
 
 /// The programs in the kernel, which do nothing yet.
 pub(super) struct Loaded {
@@ -105,7 +105,7 @@ fn unknown(programs: &Ebpf) -> Result<Vec<u32>, TimerError> {
     let mut unknown = Vec::new();
     for cpu in host::online_cpus()? {
         if cpu < states.len() {
-            let [runqueue, _, _] = states.get(&cpu, 0)?;
+            let [runqueue, ..] = states.get(&cpu, 0)?;
             if runqueue == 0 {
                 unknown.push(cpu);
             }

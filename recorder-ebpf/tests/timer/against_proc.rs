@@ -52,7 +52,7 @@ fn softirqs_are_those_of_proc_softirqs() {
         let (before, theirs, after) = between(&ring, proc::softirqs);
         assert_eq!(theirs.len(), 10);
         for (vector, counts) in theirs.iter().enumerate() {
-            for (cpu, &count) in counts.iter().enumerate() {
+            for (cpu, &count) in counts.iter().enumerate().take(ring.cpus) {
                 let (low, high) =
                     (before.cpus[cpu].softirqs[vector], after.cpus[cpu].softirqs[vector]);
                 let (past, span) = ((count as u32).wrapping_sub(low), high.wrapping_sub(low));
