@@ -77,7 +77,8 @@ fn bursts_between_ticks_are_seen_whole() {
         }
         spans
     });
-    let samples = ring.collect(Duration::from_millis(1700));
+    let mut samples = ring.collect_while(|| !bursts.is_finished());
+    samples.push(ring.after());
     let spans = bursts.join().unwrap();
     let mut pairs = 0;
     for (begin_ns, end_ns) in spans {

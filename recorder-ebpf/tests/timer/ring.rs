@@ -96,10 +96,15 @@ impl Ring {
 
     /// All samples of the next `time`, none left out. Panics if one was overwritten.
     pub fn collect(&self, time: Duration) -> Vec<Sample> {
-        let mut next = self.written();
         let end = Instant::now() + time;
+        self.collect_while(|| Instant::now() < end)
+    }
+
+    /// The same for as long as `go_on` says.
+    pub fn collect_while(&self, go_on: impl Fn() -> bool) -> Vec<Sample> {
+        let mut next = self.written();
         let mut samples = Vec::new();
-        while Instant::now() < end {
+        while go_on() {
             std::thread::sleep(Duration::from_millis(5));
             let written = self.written();
             let sample = |position| self.sample(position);
