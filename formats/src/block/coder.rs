@@ -181,69 +181,40 @@ pub fn take_sparse(
     divisor: u64,
     out: &mut [u64],
 ) -> Result<(), BlockError> {
+    let damaged = || BlockError::Layout("sparse column");
     let mut wire = Wire::new(payload, "sparse column");
-    let (mut at, mut word) = (1, first);
+    let (mut at, mut word) = (0, first);
     while wire.end().is_err() {
         let skip = wire.count(out.len())?;
         let change = unzigzag(wire.varint()?);
-        let next = at + skip;
-        out.get_mut(at - 1..next).ok_or(BlockError::Layout("sparse column"))?.fill(word);
+        let end = at + skip + 1;
+        fill(out, at, end, word).ok_or_else(damaged)?;
         word = word.wrapping_add(change.wrapping_mul(divisor.cast_signed()).cast_unsigned());
-        at = next + 1;
+        at = end;
     }
-    out.get_mut(at - 1..).ok_or(BlockError::Layout("sparse column"))?.fill(word);
+    out.get_mut(at..).ok_or_else(damaged)?.fill(word);
     Ok(())
+}
+
+/// Makes `out[from..to]` `word`, and what comes behind it anything: runs are short, and eight words
+/// are stored in less time than it takes to find out how many there are.
+#[inline]
+fn fill(out: &mut [u64], from: usize, to: usize, word: u64) -> Option<()> {
+    const RUN: usize = 8;
+    let run = out.get(from..to)?.len();
+    match out[from..].first_chunk_mut::<RUN>() {
+        Some(store) => {
+            *store = [word; RUN];
+            if run > RUN {
+                out[from + RUN..to].fill(word);
+            }
+        }
+        None => out[from..to].fill(word),
+    }
+    Some(())
 }
 
 /// Appends plane `plane` of the changes.
 pub fn put_plane(out: &mut Vec<u8>, changes: &[u64], plane: usize) {
     out.extend(changes.iter().map(|change| (change >> (8 * plane)) as u8));
-}
-
-/// Decodes a column of `out.len()` words from its planes, each of one byte a change.
-pub fn take_shuffle(planes: &[&[u8]], first: u64, divisor: u64, out: &mut [u64]) {
-    match *planes {
-        [a] => unshuffle([a], first, divisor, out),
-        [a, b] => unshuffle([a, b], first, divisor, out),
-        [a, b, c] => unshuffle([a, b, c], first, divisor, out),
-        [a, b, c, d] => unshuffle([a, b, c, d], first, divisor, out),
-        [a, b, c, d, e] => unshuffle([a, b, c, d, e], first, divisor, out),
-        [a, b, c, d, e, f] => unshuffle([a, b, c, d, e, f], first, divisor, out),
-        [a, b, c, d, e, f, g] => unshuffle([a, b, c, d, e, f, g], first, divisor, out),
-        [a, b, c, d, e, f, g, h] => unshuffle([a, b, c, d, e, f, g, h], first, divisor, out),
-        _ => out.fill(first),
-    }
-}
-
-/// Changes put together before they are summed up: small enough for the first-level cache.
-const STRIDE: usize = 256;
-
-fn unshuffle<const N: usize>(planes: [&[u8]; N], first: u64, divisor: u64, out: &mut [u64]) {
-    let Some((head, rest)) = out.split_first_mut() else { return };
-    *head = first;
-    let mut word = first;
-    let mut changes = [0u64; STRIDE];
-    for (stride, out) in rest.chunks_mut(STRIDE).enumerate() {
-        let from = stride * STRIDE;
-        let changes = &mut changes[..out.len()];
-        changes.fill(0);
-        for (plane, bytes) in planes.iter().enumerate() {
-            let bytes = &bytes[from..from + out.len()];
-            for (change, &byte) in changes.iter_mut().zip(bytes) {
-                *change |= u64::from(byte) << (8 * plane);
-            }
-        }
-        if divisor == 1 {
-            for (out, &change) in out.iter_mut().zip(changes.iter()) {
-                word = word.wrapping_add(unzigzag(change).cast_unsigned());
-                *out = word;
-            }
-        } else {
-            for (out, &change) in out.iter_mut().zip(changes.iter()) {
-                let change = unzigzag(change).wrapping_mul(divisor.cast_signed());
-                word = word.wrapping_add(change.cast_unsigned());
-                *out = word;
-            }
-        }
-    }
 }

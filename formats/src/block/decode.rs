@@ -6,10 +6,12 @@ use super::frame::Decompressor;
 use super::header::BlockHeader;
 use super::planes::PlaneCursors;
 use super::presence::{count, spread};
+use super::unshuffle::take_shuffle;
 use super::{BLOCK_VERSION, BlockError};
-use crate::reader::{Cells, ColumnRollup, Presence, Strings, Words};
+use crate::reader::{Cells, ColumnRollup, Presence, RowWords, Strings, Words};
 use crate::schema::{Column, ColumnType, Schema, Semantics};
 use crate::value::Value;
+use std::sync::Arc;
 
 /// An opened block: its directory is decoded, its columns are decoded when asked for.
 pub struct Block<'a> {
@@ -36,9 +38,8 @@ impl<'a> Block<'a> {
             return Err(BlockError::Layout("shape of the block against its schema"));
         }
         let frames = &bytes[header_bytes..];
-        let mut raw = Vec::new();
         let frame = frame_at(frames, 0, header.directory_bytes)?;
-        decompressor.open(frame, "directory", &mut raw)?;
+        let raw = decompressor.opened(frame, "directory")?;
         // Each column and, but for a regular cadence, each row has bytes in there; a damaged count
         // is caught before memory is asked for.
         if header.columns() > raw.len() || header.rows > MOST_ROWS {
@@ -47,7 +48,7 @@ impl<'a> Block<'a> {
         if header.key_width == 0 && header.instances > 1 {
             return Err(BlockError::Layout("number of instances without keys"));
         }
-        let directory = Directory::take(&raw, &header, &columns)?;
+        let directory = Directory::take(raw, &header, &columns)?;
         let frames = &frames[header.directory_bytes as usize..];
         Ok(Block { header, directory, frames })
     }
@@ -113,52 +114,61 @@ impl<'a> Block<'a> {
         let needed = |column: usize| {
             wanted[column / instances] && self.directory.coder(column) != Coder::Constant
         };
-        let moving = (0..self.header.columns()).filter(|column| needed(*column)).count();
-        if moving.saturating_mul(self.header.rows as usize) > MOST_CELLS {
+        let rows = self.header.rows as usize;
+        let mut moving = 0;
+        let starts: Vec<Option<usize>> = (0..self.header.columns())
+            .map(|column| {
+                needed(column).then(|| {
+                    moving += 1;
+                    (moving - 1) * rows
+                })
+            })
+            .collect();
+        if moving.saturating_mul(rows) > MOST_CELLS {
             return Err(BlockError::Layout("number of cells"));
         }
-        let mut decoded: Vec<Option<Cells>> = vec![None; self.header.columns()];
+        let mut slab = decompressor.slab(moving * rows);
         let mut start = 0;
         let mut frame_start = 0;
-        let mut raw = Vec::new();
         for group in &self.header.groups {
             let end = group.end_column as usize;
-            if end > decoded.len() || end < start {
+            if end > starts.len() || end < start {
                 return Err(BlockError::Layout("groups"));
             }
-            if (start..end).any(needed) {
+            if starts[start..end].iter().any(Option::is_some) {
                 let frame = frame_at(self.frames, frame_start, group.frame_bytes)?;
-                decompressor.open(frame, "group of columns", &mut raw)?;
-                self.group(start..end, &raw, needed, &mut decoded)?;
+                let raw = decompressor.opened(frame, "group of columns")?;
+                self.group(start..end, raw, &starts, slab.words_mut())?;
             }
             frame_start += group.frame_bytes as usize;
             start = end;
         }
-        if (start..self.header.columns()).any(needed) {
+        if starts[start..].iter().any(Option::is_some) {
             return Err(BlockError::Layout("groups"));
         }
+        let slab = Arc::new(slab);
         let mut cells = Vec::with_capacity(selected.len() * instances);
-        for (at, &value) in selected.iter().enumerate() {
-            let again = selected[at + 1..].contains(&value);
+        for &value in selected {
             for instance in 0..instances {
                 let column = value * instances + instance;
-                let found = if again { decoded[column].clone() } else { decoded[column].take() };
-                cells.push(found.unwrap_or_else(|| Cells {
-                    words: Words::Constant(self.directory.firsts[column]),
-                    present: self.directory.presence(column, instance).clone(),
-                }));
+                let words = match starts[column] {
+                    Some(start) => Words::Each(RowWords::new(&slab, start..start + rows)),
+                    None => Words::Constant(self.directory.firsts[column]),
+                };
+                let present = self.directory.presence(column, instance).clone();
+                cells.push(Cells { words, present });
             }
         }
         Ok(cells)
     }
 
-    /// Decodes the wanted columns of one group out of its payload.
+    /// Decodes the columns of one group that have a place in `words` out of its payload.
     fn group(
         &self,
         columns: std::ops::Range<usize>,
         raw: &[u8],
-        wanted: impl Fn(usize) -> bool,
-        decoded: &mut [Option<Cells>],
+        starts: &[Option<usize>],
+        words: &mut [u64],
     ) -> Result<(), BlockError> {
         let damaged = || BlockError::Layout("group of columns");
         let instances = self.header.instances as usize;
@@ -169,35 +179,39 @@ impl<'a> Block<'a> {
             .collect();
         let mut planes = PlaneCursors::new(&self.directory, columns.clone(), &lengths);
         let mut sparse_start = 0;
+        let mut present_words = Vec::new();
         for (column, &length) in columns.zip(&lengths) {
             let sparse_end = sparse_start + self.directory.sparse_bytes[column] as usize;
             let coder = self.directory.coder(column);
             let slices = planes.take(coder, length, raw).ok_or_else(damaged)?;
-            if wanted(column) {
+            if let Some(start) = starts[column] {
                 if length < 2 {
                     return Err(BlockError::Layout("column that changes without values"));
                 }
                 let first = self.directory.firsts[column];
                 let divisor = self.directory.divisors[column];
-                let mut words = vec![0; length];
+                let presence = self.directory.presence(column, column % instances);
+                let of_rows = &mut words[start..start + rows];
+                let words = match presence {
+                    Presence::Some(_) => {
+                        present_words.resize(length, 0);
+                        &mut present_words[..]
+                    }
+                    _ => &mut of_rows[..],
+                };
                 match coder {
                     Coder::Constant => words.fill(first),
                     Coder::Sparse => {
                         let payload = raw.get(sparse_start..sparse_end).ok_or_else(damaged)?;
-                        coder::take_sparse(payload, first, divisor, &mut words)?;
+                        coder::take_sparse(payload, first, divisor, words)?;
                     }
-                    Coder::Shuffle(width) => coder::take_shuffle(
-                        &slices[..usize::from(width)],
-                        first,
-                        divisor,
-                        &mut words,
-                    ),
+                    Coder::Shuffle(width) => {
+                        take_shuffle(&slices[..usize::from(width)], first, divisor, words);
+                    }
                 }
-                let present = self.directory.presence(column, column % instances).clone();
-                if let Presence::Some(bits) = &present {
-                    words = spread(&words, bits, rows);
+                if let Presence::Some(bits) = presence {
+                    spread(&present_words, bits, of_rows);
                 }
-                decoded[column] = Some(Cells { words: Words::Each(words), present });
             }
             sparse_start = sparse_end;
         }

@@ -1,6 +1,7 @@
 //! zstd frames with a content checksum, level 1.
 
 use super::BlockError;
+use crate::reader::{Shelf, Slab};
 use zstd::zstd_safe::{
     self, CCtx, CParameter, DCtx, InBuffer, OutBuffer, ResetDirective, zstd_sys::ZSTD_EndDirective,
 };
@@ -90,15 +91,35 @@ impl Compressor {
 /// Opens frames.
 pub struct Decompressor {
     context: DCtx<'static>,
+    /// Where the frame at hand goes.
+    raw: Vec<u8>,
+    /// Where memory for words comes from.
+    shelf: Shelf,
 }
 
 impl Default for Decompressor {
     fn default() -> Decompressor {
-        Decompressor { context: DCtx::create() }
+        Decompressor { context: DCtx::create(), raw: Vec::new(), shelf: Shelf::default() }
     }
 }
 
 impl Decompressor {
+    /// Decompresses `frame` into memory that is kept.
+    ///
+    /// # Errors
+    /// As [`Decompressor::open`].
+    pub(super) fn opened(&mut self, frame: &[u8], what: &'static str) -> Result<&[u8], BlockError> {
+        let mut raw = std::mem::take(&mut self.raw);
+        let result = self.open(frame, what, &mut raw);
+        self.raw = raw;
+        result.map(|()| &self.raw[..])
+    }
+
+    /// Memory for `length` words.
+    pub(super) fn slab(&self, length: usize) -> Slab {
+        self.shelf.take(length)
+    }
+
     /// Decompresses `frame` into `out`, whose contents are replaced.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod presence;
 mod rows;
 mod times;
 mod transpose;
+mod unshuffle;
 mod wire;
 
 pub use decode::Block;

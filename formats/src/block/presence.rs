@@ -53,17 +53,15 @@ pub fn count(presence: &Presence, rows: usize) -> usize {
 
 /// Spreads the values that are there over all rows; a row without one repeats the one before (the
 /// first ones repeat the first).
-pub fn spread(values: &[u64], bits: &[u64], rows: usize) -> Vec<u64> {
-    let mut spread = Vec::with_capacity(rows);
+pub fn spread(values: &[u64], bits: &[u64], out: &mut [u64]) {
     let mut values = values.iter();
     let mut current = values.clone().next().copied().unwrap_or(0);
-    for row in 0..rows {
+    for (row, out) in out.iter_mut().enumerate() {
         if bits[row / 64] >> (row % 64) & 1 == 1
             && let Some(&value) = values.next()
         {
             current = value;
         }
-        spread.push(current);
+        *out = current;
     }
-    spread
 }

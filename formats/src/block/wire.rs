@@ -24,6 +24,16 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// The integer whose bytes, up to its last, are the lowest of `bytes`, the rest zero. Sevens of bits
+/// move together in pairs, pairs of pairs and halves, without a branch on their number.
+#[inline]
+fn of_eight(bytes: u64) -> u64 {
+    let sevens = bytes & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4
+}
+
 /// Appends `values` as eight planes: the lowest byte of each, then the next byte of each, ...
 pub fn put_planes(out: &mut Vec<u8>, values: &[u64]) {
     for plane in 0..8 {
@@ -54,6 +64,14 @@ impl<'a> Wire<'a> {
     /// The next variable-length integer.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, BlockError> {
+        if let Some(eight) = self.bytes.first_chunk() {
+            let eight = u64::from_le_bytes(*eight);
+            let ends = !eight & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                self.bytes = &self.bytes[ends.trailing_zeros() as usize / 8 + 1..];
+                return Ok(of_eight(eight & (ends ^ (ends - 1))));
+            }
+        }
         let mut value = 0u64;
         for (at, &byte) in self.bytes.iter().enumerate().take(10) {
             value |= u64::from(byte & 0x7f) << (7 * at);
@@ -90,5 +108,31 @@ impl<'a> Wire<'a> {
     /// Whether everything was read.
     pub fn end(&self) -> Result<(), BlockError> {
         if self.bytes.is_empty() { Ok(()) } else { Err(BlockError::Layout(self.what)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Wire, put_varint};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn varints_of_every_length_come_back_wherever_the_bytes_end(
+            values in prop::collection::vec((any::<u64>(), 0u32..64), 1..20),
+        ) {
+            let values: Vec<u64> = values.iter().map(|(value, by)| value >> by).collect();
+            let mut bytes = Vec::new();
+            values.iter().for_each(|value| put_varint(&mut bytes, *value));
+            let mut wire = Wire::new(&bytes, "test");
+            for value in values {
+                prop_assert_eq!(wire.varint().ok(), Some(value));
+            }
+            prop_assert!(wire.end().is_ok());
+            let cut = &bytes[..bytes.len() - 1];
+            let mut wire = Wire::new(cut, "test");
+            while wire.end().is_err() && wire.varint().is_ok() {}
+            prop_assert_eq!(wire.end().is_ok(), cut.last().is_none_or(|last| *last < 0x80));
+        }
     }
 }

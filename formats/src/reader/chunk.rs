@@ -1,5 +1,6 @@
 //! What a scan yields: some rows of one table, in columns.
 
+use super::words::RowWords;
 use crate::interner::slice_of;
 use crate::schema::{Column, ColumnType, Schema};
 use crate::value::Value;
@@ -44,7 +45,7 @@ pub enum Words {
     /// The same in every row.
     Constant(u64),
     /// One a row.
-    Each(Vec<u64>),
+    Each(RowWords),
 }
 
 /// Which rows of a column or an instance are there.

@@ -119,8 +119,7 @@ fn rollups(block: &Block<'_>, plan: &SegmentPlan) -> Option<Vec<ColumnRollup>> {
 
 fn crop_cells(cells: &mut Cells, rows: &Range<usize>) {
     if let Words::Each(words) = &mut cells.words {
-        words.truncate(rows.end);
-        words.drain(..rows.start);
+        words.crop(rows);
     }
     crop_presence(&mut cells.present, rows);
 }

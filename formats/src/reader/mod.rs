@@ -14,6 +14,7 @@ mod summary;
 mod tail;
 mod timeline;
 mod verify;
+mod words;
 
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
 pub use error::ReadError;
@@ -21,3 +22,5 @@ pub use recording::Recording;
 pub use scan::{ColumnRollup, Rollup, Scan, ScanItem, ScanRequest, Summary};
 pub use summary::{SegmentState, SegmentSummary, TableSummary, WallGap};
 pub use verify::{Verdict, Verified};
+pub use words::RowWords;
+pub(crate) use words::{Shelf, Slab};

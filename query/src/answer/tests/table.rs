@@ -113,7 +113,11 @@ impl Table {
                     .collect();
                 let is_constant = words.iter().all(|word| *word == words[0]);
                 cells.push(Cells {
-                    words: if is_constant { Words::Constant(words[0]) } else { Words::Each(words) },
+                    words: if is_constant {
+                        Words::Constant(words[0])
+                    } else {
+                        Words::Each(words.into())
+                    },
                     present: presence(&|n| value(n).is_some()),
                 });
             }
