@@ -37,9 +37,9 @@ pub struct Analysis {
     pub irregular: bool,
 }
 
-/// One change in eight rows or fewer is kept sparse: above that the planes, which are mostly zero
+/// One change in four rows or fewer is kept sparse: above that the planes, which are mostly zero
 /// then, compress better than the positions.
-const SPARSE_ROWS: usize = 8;
+const SPARSE_ROWS: usize = 4;
 
 /// Analyses `words` and leaves the changes, divided and zigzagged, in `changes`.
 pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analysis {
