@@ -161,25 +161,27 @@ static void release_device(struct device *device)
 
 static int add_device(void)
 {
+	struct device *device;
 	int error;
 
 	nodemon_device = kzalloc(sizeof(*nodemon_device), GFP_KERNEL);
 	if (!nodemon_device)
 		return -ENOMEM;
 
-	device_initialize(&nodemon_device->device);
-	nodemon_device->device.devt = number;
-	nodemon_device->device.class = &nodemon_class;
-	nodemon_device->device.type = &nodemon_type;
-	nodemon_device->device.release = release_device;
+	device = &nodemon_device->device;
+	device_initialize(device);
+	device->devt = number;
+	device->class = &nodemon_class;
+	device->type = &nodemon_type;
+	device->release = release_device;
 	cdev_init(&nodemon_device->cdev, &nodemon_operations);
 	nodemon_device->cdev.owner = THIS_MODULE;
 
-	error = dev_set_name(&nodemon_device->device, "nodemon");
+	error = dev_set_name(device, "nodemon");
 	if (!error)
-		error = cdev_device_add(&nodemon_device->cdev, &nodemon_device->device);
+		error = cdev_device_add(&nodemon_device->cdev, device);
 	if (error)
-		put_device(&nodemon_device->device);
+		put_device(device);
 	return error;
 }
 

@@ -46,7 +46,7 @@ static struct idle_clock *clocks;
 static bool counted_by_tick;
 
 /* See Kbuild. */
-static const bool exact_without_tick_only = IS_ENABLED(NODEMON_IDLE_EXACT_WITHOUT_TICK);
+static const bool exact_without_tick_only = NODEMON_IDLE_EXACT_WITHOUT_TICK;
 
 /* What the kernel says. */
 static void ask(unsigned int cpu, u64 *idle_ns, u64 *iowait_ns)
@@ -54,25 +54,6 @@ static void ask(unsigned int cpu, u64 *idle_ns, u64 *iowait_ns)
 	/* With NULL it only reads; nothing of that CPU is written. */
 	*idle_ns = get_cpu_idle_time_us(cpu, NULL) * NSEC_PER_USEC;
 	*iowait_ns = get_cpu_iowait_time_us(cpu, NULL) * NSEC_PER_USEC;
-}
-
-/*
- * With nohz=off, older kernels say -1 and newer ones give the count of ticks. A
- * clock that is exact does not stand on a whole tick on every CPU at once.
- */
-static bool is_counted_by_tick(void)
-{
-	unsigned int cpu;
-
-	for_each_online_cpu(cpu) {
-		u64 idle_us = get_cpu_idle_time_us(cpu, NULL);
-
-		if (idle_us == (u64)-1)
-			return true;
-		if (idle_us * NSEC_PER_USEC % TICK_NSEC)
-			return false;
-	}
-	return true;
 }
 
 int nodemon_idle_create(void)
@@ -83,7 +64,8 @@ int nodemon_idle_create(void)
 	if (!clocks)
 		return -ENOMEM;
 
-	counted_by_tick = is_counted_by_tick();
+	/* With nohz=off it says -1; from 7.2 on it gives the count of ticks then. */
+	counted_by_tick = get_cpu_idle_time_us(cpumask_first(cpu_online_mask), NULL) == (u64)-1;
 	for_each_possible_cpu(cpu)
 		ask(cpu, &clocks[cpu].idle_ns, &clocks[cpu].iowait_ns);
 	return 0;

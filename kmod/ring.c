@@ -84,6 +84,7 @@ int nodemon_ring_create(unsigned int slots, unsigned int interval_us)
 	header->idle_quantum_ns = nodemon_idle_quantum_ns();
 	header->state_quantum_ns = state_quantum_ns();
 	header->page_bytes = PAGE_SIZE;
+	/* Whoever finds the magic finds the rest. */
 	smp_store_release(&header->magic, NODEMON_RING_MAGIC);
 
 	nodemon_header = header;

@@ -29,6 +29,7 @@ static const enum cpu_usage_stat kernel_state[NODEMON_STATES] = {
 	[NODEMON_GUEST] = CPUTIME_GUEST,
 	[NODEMON_GUEST_NICE] = CPUTIME_GUEST_NICE,
 };
+
 /* clang-format on */
 
 static void sample_cpu(struct nodemon_cpu *out, unsigned int cpu, u64 elapsed_ns)
@@ -104,7 +105,9 @@ void nodemon_sample(ktime_t now)
 		}
 	}
 
+	/* Whoever finds the slot closed finds all of it. */
 	smp_store_release(&slot->sequence, 2 * position + 2);
+	/* Whoever finds the count finds the slot closed. */
 	smp_store_release(&header->written, position + 1);
 
 	last = now;
