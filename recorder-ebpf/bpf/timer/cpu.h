@@ -75,6 +75,7 @@ __noinline int sample_cpu(__u32 cpu, __u32 index, __u64 now)
 	if (!out || !state)
 		return 0;
 	if (!state->runqueue || !is_online(state->runqueue)) {
+		state->sampled_ns = 0;
 		out->flags = 0;
 		return 0;
 	}

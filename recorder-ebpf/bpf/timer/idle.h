@@ -163,32 +163,61 @@ static __always_inline void add_open_idle(struct idle *idle, struct rq *rq, __u6
 		idle->idle_ns += since;
 }
 
-/* Idle and iowait up to `now`, as the kernel has them in /proc/stat. Either may
- * go back when idle time turns out to be iowait; together they never do. Nor do
- * they grow by more than the time that passed: what a CPU idles while this
- * sample is taken is left to the next, where the kernel reads the clock.
+/* What the kernel says goes on where it ended. Kernels before 6.8 start from 0
+ * when a CPU comes back online.
+ */
+static __always_inline void add_base(struct idle *idle, struct cpu_state *state)
+{
+	__u64 told = state->idle_ns + state->iowait_ns;
+
+	if (!state->sampled_ns &&
+	    idle->idle_ns + state->idle_base_ns + idle->iowait_ns + state->iowait_base_ns < told) {
+		state->idle_base_ns = state->idle_ns - idle->idle_ns;
+		state->iowait_base_ns = state->iowait_ns - idle->iowait_ns;
+	}
+	idle->idle_ns += state->idle_base_ns;
+	idle->iowait_ns += state->iowait_base_ns;
+}
+
+/* Follows the sum of both, and gives what it gained to the one that is behind
+ * what the kernel says. So neither goes back when the kernel takes a sleep from
+ * the one and gives it to the other. Nor do they grow by more than the time that
+ * passed, where the kernel reads the clock: what a CPU idles while it is sampled
+ * is left to the next sample.
+ */
+static __always_inline void follow(struct idle *idle, struct cpu_state *state, __u64 now)
+{
+	__u64 told = state->idle_ns + state->iowait_ns;
+	__u64 sum = idle->idle_ns + idle->iowait_ns;
+	__u64 gain, to_idle = 0;
+
+	if (sum < told)
+		return;
+	gain = sum - told;
+	if (!idle_is_in_cpustat() && gain > now - state->sampled_ns)
+		gain = now - state->sampled_ns;
+	if (idle->idle_ns > state->idle_ns)
+		to_idle = idle->idle_ns - state->idle_ns;
+	if (to_idle > gain)
+		to_idle = gain;
+	state->idle_ns += to_idle;
+	state->iowait_ns += gain - to_idle;
+	state->sampled_ns = now;
+}
+
+/* Idle and iowait up to `now`, as the kernel has them in /proc/stat, but that
+ * both only grow.
  */
 static __always_inline void sample_idle(struct nodemon_cpu *out, struct cpu_state *state,
 					__u64 now)
 {
-	__u64 before = state->idle_ns + state->iowait_ns;
 	struct idle idle = {};
 
 	if (read_idle(state->runqueue, &idle)) {
-		__u64 sum;
-
 		if (idle.active && now > idle.entry_ns)
 			add_open_idle(&idle, (void *)state->runqueue, now);
-		sum = idle.idle_ns + idle.iowait_ns;
-		if (sum >= before) {
-			__u64 most = before + now - state->sampled_ns;
-
-			if (!idle_is_in_cpustat() && sum > most && idle.idle_ns > sum - most)
-				idle.idle_ns -= sum - most;
-			state->idle_ns = idle.idle_ns;
-			state->iowait_ns = idle.iowait_ns;
-			state->sampled_ns = now;
-		}
+		add_base(&idle, state);
+		follow(&idle, state, now);
 	}
 	out->states_ns[NODEMON_IDLE] = state->idle_ns;
 	out->states_ns[NODEMON_IOWAIT] = state->iowait_ns;

@@ -48,7 +48,9 @@ struct cpu_state {
 	__u64 runqueue; /* its address, 0 if it is not known */
 	__u64 idle_ns; /* as sampled last */
 	__u64 iowait_ns;
-	__u64 sampled_ns; /* when that was */
+	__u64 sampled_ns; /* when that was, 0 if the CPU was offline since */
+	__u64 idle_base_ns; /* to be added to what the kernel says */
+	__u64 iowait_base_ns;
 };
 
 struct {

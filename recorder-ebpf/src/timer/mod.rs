@@ -12,6 +12,10 @@
 //! | `NODEMON_CPU_ONLINE` | `cpuhp_state` | |
 //! | `load`, memory, page cache | absent | plain variables, which the kernel's BTF gives no address of |
 //!
+//! Idle and iowait follow `/proc/stat`, but for what they owe to be counters: each only grows, also
+//! when the kernel takes a sleep from one for the other or starts from 0 for a CPU that was offline.
+//! Both together never grow by more than the time that passed, where they are read off the clock.
+//!
 //! On a CPU with `nohz_full` the kernel accounts when a task enters or leaves it; what is not
 //! accounted for yet is in `/proc/stat` and not here.
 

@@ -13,7 +13,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ti
 const PACKET: [u8; 64] = [0; 64];
 
 /// What the program keeps of a CPU: `struct cpu_state`.
-type CpuState = [u64; 4];
+type CpuState = [u64; 6];
 
 /// The programs in the kernel, which do nothing yet.
 pub(super) struct Loaded {

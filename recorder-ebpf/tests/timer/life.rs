@@ -42,7 +42,7 @@ fn two_rings_at_once_do_not_meet() {
     let (before, before_slow) = (fast.written(), slow.written());
     std::thread::sleep(Duration::from_millis(500));
     let (fast, slow) = (fast.written() - before, slow.written() - before_slow);
-    assert!((80..=150).contains(&slow) && fast > 3 * slow, "{fast} at 1 ms, {slow} at 5 ms");
+    assert!(slow > 20 && fast > 3 * slow, "{fast} at 1 ms, {slow} at 5 ms");
     drop(two);
     let ring = Ring::map(&one);
     let before = ring.written();
@@ -117,14 +117,20 @@ fn a_cpu_that_goes_offline_is_flagged_and_comes_back() {
     assert!(set_online("1"));
     std::thread::sleep(Duration::from_millis(200));
     let back = ring.after();
+    std::thread::sleep(Duration::from_millis(200));
+    let later = ring.after();
     assert!(!off.cpus[1].is_online() && !still_off.cpus[1].is_online());
     assert!(off.cpus[0].is_online() && back.cpus[0].is_online());
     assert_eq!(elsewhere, 0, "the timer moved");
     assert!(still_off.position > off.position + 20, "and went on");
     assert!(back.cpus[1].is_online());
-    for state in [0, 1, 2, 5, 6, 7] {
-        assert!(back.cpus[1].states_ns[state] >= off.cpus[1].states_ns[state]);
+    for state in 0..10 {
+        assert!(back.cpus[1].states_ns[state] >= off.cpus[1].states_ns[state], "state {state}");
     }
+    // Kernels before 6.8 count idle time from 0 again.
+    let idle_ns = later.cpus[1].idle_ns() - back.cpus[1].idle_ns();
+    let passed_ns = later.monotonic_ns - back.monotonic_ns;
+    assert!(idle_ns > passed_ns / 10, "idle time goes on: {idle_ns} of {passed_ns} ns");
 }
 
 #[test]

@@ -79,7 +79,8 @@ fn deadlines_are_kept_or_counted_as_missed() {
 fn positions_and_times_go_up_and_both_clocks_agree() {
     let Some(timer) = start(&OPTIONS) else { return };
     let ring = Ring::map(&timer);
-    let suspended_ns = now_ns(ClockId::Boottime).abs_diff(now_ns(ClockId::Monotonic));
+    let apart = |_| now_ns(ClockId::Boottime).abs_diff(now_ns(ClockId::Monotonic));
+    let suspended_ns = (0..20).map(apart).min().unwrap();
     let samples = ring.collect(Duration::from_secs(1));
     for two in samples.windows(2) {
         assert_eq!(two[1].position, two[0].position + 1);
@@ -88,14 +89,14 @@ fn positions_and_times_go_up_and_both_clocks_agree() {
         for (before, after) in two[0].cpus.iter().zip(&two[1].cpus) {
             assert!(after.is_online() && after.idle_ns() >= before.idle_ns());
             assert!(after.switches >= before.switches && after.irqs >= before.irqs);
-            for state in [0, 1, 2, 5, 6, 7, 8, 9] {
+            for state in 0..10 {
                 assert!(after.states_ns[state] >= before.states_ns[state], "state {state}");
             }
         }
     }
     for sample in &samples {
         let apart_ns = sample.boottime_ns - sample.monotonic_ns;
-        assert!(apart_ns.abs_diff(suspended_ns) < 1_000_000, "{apart_ns} ns, {suspended_ns} ns");
+        assert!(apart_ns.abs_diff(suspended_ns) < 50_000_000, "{apart_ns} ns, {suspended_ns} ns");
     }
     let (written, cost_ns) = (ring.written(), ring.header_u64(header::COST_NS));
     let each_ns = cost_ns / written;
