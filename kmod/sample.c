@@ -9,7 +9,6 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/sched/clock.h>
 #include <linux/sched/loadavg.h>
 #include <linux/timekeeping.h>
 #include <linux/vmstat.h>
@@ -78,7 +77,6 @@ void nodemon_sample(ktime_t now)
 	struct nodemon_ring_header *header = nodemon_header;
 	static u64 last_cost_ns;
 	static ktime_t last;
-	u64 began_ns = local_clock();
 	u64 position = header->written;
 	u64 elapsed_ns = position ? ktime_sub(now, last) : 0;
 	struct nodemon_slot *slot = slot_of(position);
@@ -111,6 +109,7 @@ void nodemon_sample(ktime_t now)
 	smp_store_release(&header->written, position + 1);
 
 	last = now;
-	last_cost_ns = local_clock() - began_ns;
+	/* Not local_clock(), which stands still for up to a tick where the TSC is unstable. */
+	last_cost_ns = ktime_get_ns() - ktime_to_ns(now);
 	WRITE_ONCE(header->cost_ns, header->cost_ns + last_cost_ns);
 }
