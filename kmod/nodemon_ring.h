@@ -92,7 +92,9 @@ struct nodemon_ring_header {
 	__u32 element_bytes; /* 12: NODEMON_ELEMENT_BYTES */
 	__u32 slots_offset; /* 16: bytes from the start to slot 0 */
 	__u32 slots; /* 20: a power of two */
-	__u32 cpus; /* 24: nodemon_cpu in a slot: nr_cpu_ids, the index is the CPU */
+	__u32 cpus; /* 24: nodemon_cpu in a slot; the index is the CPU. Every CPU
+		     * that there may be (module), or that is there (eBPF)
+		     */
 	__u32 producer; /* 28: enum nodemon_producer */
 	__u64 interval_ns; /* 32: between two samples */
 	__u64 present; /* 40: NODEMON_HAS_* */

@@ -90,6 +90,15 @@ cpus_come_and_go() {
         echo 0 >$cpu1
         echo 1 >$cpu1
     done
+    # Kernels that count from 0 again would leave it standing until they are where they were.
+    idle_ms=$(header idle_ms1)
+    sleep 1
+    idle_ms=$(($(header idle_ms1) - idle_ms))
+    if [ $idle_ms -ge 100 ]; then
+        pass "hotplug-idle: CPU 1 is idle again, $idle_ms ms in a second"
+    else
+        fail "hotplug-idle: CPU 1 is back, but idle for $idle_ms ms in a second"
+    fi
     wait $! || failures=1
     sed 's/follow/hotplug-follow/' /tmp/follow
     rmmod nodemon

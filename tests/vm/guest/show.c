@@ -24,6 +24,9 @@ int show(int argc, char **argv)
 	       (unsigned long long)header->written, (unsigned long long)header->missed,
 	       (unsigned long long)header->cost_ns);
 	for (unsigned int cpu = 0; cpu < header->cpus; cpu++)
-		printf("online%u=%d\n", cpu, !!(slot_cpus(slot)[cpu].flags & NODEMON_CPU_ONLINE));
+		printf("online%u=%d idle_ms%u=%llu\n", cpu,
+		       !!(slot_cpus(slot)[cpu].flags & NODEMON_CPU_ONLINE), cpu,
+		       (unsigned long long)(slot_cpus(slot)[cpu].states_ns[NODEMON_IDLE] /
+					    1000000));
 	return 0;
 }
