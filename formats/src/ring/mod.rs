@@ -1,8 +1,10 @@
 //! The directory as a ring: a bound on what it takes on disk, held by deleting the oldest segment
 //! before the bound would be passed.
 
+mod bounded;
 mod lock;
 
+pub use bounded::BoundedFile;
 pub use lock::{Lock, LockError};
 
 use crate::segment::number_of;
@@ -11,18 +13,34 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The segments of one directory that nobody writes any more, oldest first.
+/// What file systems take a file's bytes in.
+const PAGE_BYTES: u64 = 4096;
+
+/// The segments of one directory that nobody writes any more, oldest first. Clones are the same ring:
+/// the segment that is being written makes room in it while it grows.
+#[derive(Clone, Debug)]
 pub struct Ring {
     dir: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// Segments of tiers that are kept no more: the first to go.
     former: VecDeque<Closed>,
     segments: VecDeque<Closed>,
     closed_bytes: u64,
     /// The directory itself and what is in it besides segments.
     other_bytes: u64,
+    /// The most that all of it may take.
+    bound_bytes: u64,
+    /// How many segments were deleted since the start.
+    deleted: u64,
 }
 
+#[derive(Debug)]
 struct Closed {
     number: u64,
     path: PathBuf,
@@ -37,13 +55,7 @@ impl Ring {
     /// # Errors
     /// What the file system says.
     pub fn open(dir: &Path, apart: &[PathBuf], former: &[PathBuf]) -> io::Result<Ring> {
-        let mut ring = Ring {
-            dir: dir.to_owned(),
-            former: VecDeque::new(),
-            segments: VecDeque::new(),
-            closed_bytes: 0,
-            other_bytes: 0,
-        };
+        let mut ring = State::default();
         for dir in former {
             let (segments, other_bytes) = list(dir, &[])?;
             ring.former.extend(segments);
@@ -54,31 +66,51 @@ impl Ring {
         ring.other_bytes += other_bytes;
         let all = ring.former.iter().chain(&ring.segments);
         ring.closed_bytes = all.map(|segment| segment.size_bytes).sum();
-        Ok(ring)
+        Ok(Ring { dir: dir.to_owned(), state: Arc::new(Mutex::new(ring)) })
     }
 
     /// The number for the next segment.
     pub fn next_number(&self) -> u64 {
-        self.segments.back().map_or(1, |last| last.number + 1)
+        self.state().segments.back().map_or(1, |last| last.number + 1)
     }
 
     /// The closed segments, the newest first.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Path> {
-        self.segments.iter().rev().map(|segment| segment.path.as_path())
+    pub fn newest_first(&self) -> Vec<PathBuf> {
+        self.state().segments.iter().rev().map(|segment| segment.path.clone()).collect()
     }
 
     /// What the ring takes on disk, without a segment that is being written.
     pub fn size_bytes(&self) -> u64 {
-        self.closed_bytes + self.other_bytes
+        self.state().size_bytes()
+    }
+
+    /// The most that the directory may take on disk.
+    pub fn bound_bytes(&self) -> u64 {
+        self.state().bound_bytes
+    }
+
+    /// Changes the most that the directory may take. Deletes nothing.
+    pub fn set_bound_bytes(&self, bound_bytes: u64) {
+        self.state().bound_bytes = bound_bytes;
+    }
+
+    /// How many segments were deleted since the start.
+    pub fn deleted(&self) -> u64 {
+        self.state().deleted
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over a segment that was being written until now.
-    pub fn add(&mut self, path: &Path) {
+    pub fn add(&self, path: &Path) {
         let number = path.file_name().and_then(|name| number_of(&name.to_string_lossy()));
         // A file that is gone takes nothing.
         if let (Some(number), Ok(size_bytes)) = (number, disk_bytes(path)) {
-            self.segments.push_back(Closed { number, path: path.to_owned(), size_bytes });
-            self.closed_bytes += size_bytes;
+            let mut state = self.state();
+            state.segments.push_back(Closed { number, path: path.to_owned(), size_bytes });
+            state.closed_bytes += size_bytes;
         }
     }
 
@@ -87,18 +119,20 @@ impl Ring {
     ///
     /// # Errors
     /// When a segment cannot be deleted.
-    pub fn make_room(&mut self, needed_bytes: u64, bound_bytes: u64) -> io::Result<(u32, bool)> {
+    pub fn make_room(&self, needed_bytes: u64, bound_bytes: u64) -> io::Result<(u32, bool)> {
+        let state = &mut *self.state();
         let mut deleted = 0;
-        while self.size_bytes() + needed_bytes > bound_bytes {
-            let (former, own) = (&mut self.former, &mut self.segments);
+        while state.size_bytes() + needed_bytes > bound_bytes {
+            let (former, own) = (&mut state.former, &mut state.segments);
             let queue = if former.is_empty() { own } else { former };
             let Some(oldest) = queue.front() else { return Ok((deleted, false)) };
             match fs::remove_file(&oldest.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            self.closed_bytes -= oldest.size_bytes;
+            state.closed_bytes -= oldest.size_bytes;
             queue.pop_front();
+            state.deleted += 1;
             deleted += 1;
         }
         Ok((deleted, true))
@@ -107,6 +141,12 @@ impl Ring {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+impl State {
+    fn size_bytes(&self) -> u64 {
+        self.closed_bytes + self.other_bytes
     }
 }
 
@@ -146,6 +186,11 @@ fn tree_bytes(dir: &Path) -> io::Result<u64> {
         bytes += if is_dir { tree_bytes(&entry.path())? } else { disk_bytes(&entry.path())? };
     }
     Ok(bytes)
+}
+
+/// What an open file takes on disk.
+fn disk_bytes_of(file: &fs::File) -> io::Result<u64> {
+    Ok(file.metadata()?.blocks() * 512)
 }
 
 /// What a file or directory takes on disk, as `du` counts it.

@@ -124,7 +124,7 @@ impl RecordingWriter {
         let ring = Ring::open(dir, &tier_dirs, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let mut clock = ClockOffset::now();
-        let last = since_last_run::look(ring.newest_first(), &options.boot_id, clock.from_ns);
+        let last = since_last_run::look(&ring.newest_first(), &options.boot_id, clock.from_ns);
         let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
         if let Some(last) = last {
             raw.gap(last.gap);

@@ -7,13 +7,14 @@ use super::{Commit, WriteError, WriterOptions, WriterStats};
 use crate::block::{Compressor, Encoder, Rows};
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
-use crate::ring::Ring;
+use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{Batch, SegmentDescription, SegmentWriter};
 use std::fmt::Display;
 use std::path::Path;
 
-/// What a commit may take on disk beyond its chunks: pages of the trees, headers of redb's regions.
+/// What a commit mostly takes on disk beyond its chunks: pages of the trees, headers of redb's
+/// regions. Where it takes more, [`BoundedFile`] makes room.
 const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
 
 /// Gaps that wait for a disk to come back; beyond that one of the same table and cause grows.
@@ -22,8 +23,6 @@ const MOST_PENDING_GAPS: usize = 1000;
 /// Writes tables into the ring of one directory.
 pub struct RingWriter {
     options: WriterOptions,
-    /// The most that the directory may take on disk.
-    bound_bytes: u64,
     /// Step of the tier that is kept here, ns; 0 for rows as the sources sent them.
     tier_ns: u64,
     ring: Ring,
@@ -41,9 +40,9 @@ pub struct RingWriter {
 impl RingWriter {
     /// Writes into `ring`, whose directory is locked.
     pub fn new(ring: Ring, options: WriterOptions, bound_bytes: u64, tier_ns: u64) -> RingWriter {
+        ring.set_bound_bytes(bound_bytes);
         RingWriter {
             options,
-            bound_bytes,
             tier_ns,
             ring,
             segment: None,
@@ -119,7 +118,8 @@ impl RingWriter {
         sealed: &mut dyn FnMut(u32, &Rows),
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
-        self.open_segment(clock, &mut commit)?;
+        let deleted = self.ring.deleted();
+        self.open_segment(clock)?;
         self.batch.clear();
         let Some(segment) = &mut self.segment else { return Ok(commit) };
         segment.note_clock(clock, &mut self.batch);
@@ -156,12 +156,7 @@ impl RingWriter {
             .put_gaps(gaps, &mut self.compressor, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         if !self.batch.is_empty() {
-            commit.evicted += make_room(
-                &mut self.ring,
-                segment,
-                self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES,
-                self.bound_bytes,
-            )?;
+            make_room(&self.ring, segment, self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES)?;
             segment
                 .writer
                 .commit(&self.batch)
@@ -169,6 +164,7 @@ impl RingWriter {
             segment.is_used = true;
         }
         commit.bytes = self.batch.size_bytes() as u64;
+        commit.evicted = (self.ring.deleted() - deleted) as u32;
         self.committed(&mut commit);
         if seal_all {
             self.close_segment();
@@ -179,15 +175,13 @@ impl RingWriter {
     }
 
     /// Opens a segment where there is none.
-    fn open_segment(&mut self, clock: ClockOffset, commit: &mut Commit) -> Result<(), WriteError> {
+    fn open_segment(&mut self, clock: ClockOffset) -> Result<(), WriteError> {
         if self.segment.is_some() {
             return Ok(());
         }
-        let bound = self.bound_bytes;
-        let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES, bound);
+        let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES, self.ring.bound_bytes());
         let dir = self.ring.dir().to_owned();
-        let (evicted, _) = room.map_err(|error| disk_error("delete a segment of", &dir, error))?;
-        commit.evicted += evicted;
+        room.map_err(|error| disk_error("delete a segment of", &dir, error))?;
         let description = SegmentDescription {
             number: self.ring.next_number(),
             host: self.options.host.clone(),
@@ -196,7 +190,8 @@ impl RingWriter {
             tier_ns: self.tier_ns,
             created: clock,
         };
-        let writer = SegmentWriter::create(&dir, &description)
+        let backend = |file| BoundedFile::new(file, self.ring.clone());
+        let writer = SegmentWriter::create_over(&dir, &description, backend)
             .map_err(|error| disk_error("create a segment in", &dir, error))?;
         self.segment = Some(Segment::new(writer, clock));
         Ok(())
@@ -212,13 +207,12 @@ impl RingWriter {
         self.stats.samples_stored += commit.rows;
         self.stats.blocks += u64::from(commit.blocks);
         self.stats.bytes += commit.bytes;
-        self.stats.evicted += u64::from(commit.evicted);
     }
 
     /// After a segment is full, everything is sealed into it with the next commit, and a new one
     /// begins.
     fn note_fullness(&mut self) -> Result<(), WriteError> {
-        let limit = segment_size_bytes(self.bound_bytes);
+        let limit = segment_size_bytes(self.ring.bound_bytes());
         if let Some(segment) = &mut self.segment {
             let size = segment.writer.size_bytes();
             let path = segment.writer.path();
@@ -251,7 +245,7 @@ impl RingWriter {
 
     /// Totals since the start.
     pub fn stats(&self) -> WriterStats {
-        self.stats
+        WriterStats { evicted: self.ring.deleted(), ..self.stats }
     }
 
     /// Changes what the directory may take on disk.
@@ -259,15 +253,13 @@ impl RingWriter {
     /// # Errors
     /// [`WriteError::Disk`] when a segment cannot be deleted; the next commit tries again.
     pub fn set_bound(&mut self, bound_bytes: u64) -> Result<(), WriteError> {
-        self.bound_bytes = bound_bytes;
+        self.ring.set_bound_bytes(bound_bytes);
         let active = match &self.segment {
             Some(segment) => segment.writer.size_bytes(),
             None => Ok(0),
         };
         let room = active.and_then(|active| self.ring.make_room(active, bound_bytes));
-        let (evicted, _) =
-            room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
-        self.stats.evicted += u64::from(evicted);
+        room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
         Ok(())
     }
 }
@@ -289,19 +281,14 @@ fn gaps_of_disk(tables: &[Table], error: &Option<String>) -> impl Iterator<Item 
 
 /// Deletes old segments until what a commit needs fits. A ring in which only the active segment is
 /// left cannot make room: it is closed then, and the next commit deletes it.
-fn make_room(
-    ring: &mut Ring,
-    segment: &mut Segment,
-    needed_bytes: u64,
-    bound_bytes: u64,
-) -> Result<u32, WriteError> {
+fn make_room(ring: &Ring, segment: &Segment, needed_bytes: u64) -> Result<(), WriteError> {
     let path = segment.writer.path();
     let active = segment.writer.size_bytes().map_err(|error| disk_error("measure", path, error))?;
-    let (deleted, fits) = ring
-        .make_room(active + needed_bytes, bound_bytes)
+    let (_, fits) = ring
+        .make_room(active + needed_bytes, ring.bound_bytes())
         .map_err(|error| disk_error("delete a segment of", ring.dir(), error))?;
     if fits {
-        Ok(deleted)
+        Ok(())
     } else {
         Err(disk_error("write", path, "one commit is larger than what the ring can hold"))
     }

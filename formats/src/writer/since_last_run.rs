@@ -5,7 +5,7 @@ use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::record::RecordView;
 use crate::segment::SegmentReader;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// What an earlier run left.
 pub struct LastRun {
@@ -18,13 +18,9 @@ pub struct LastRun {
 /// Looks at the newest segment that can be read and in which something was committed: a recorder
 /// that was killed before its first commit left one that says nothing, not even since when the one
 /// before it had not been running. Without any there is nothing to tell.
-pub fn look<'a>(
-    newest_first: impl Iterator<Item = &'a Path>,
-    boot_id: &str,
-    now_ns: u64,
-) -> Option<LastRun> {
+pub fn look(newest_first: &[PathBuf], boot_id: &str, now_ns: u64) -> Option<LastRun> {
     let mut unused = None;
-    for path in newest_first.take(MOST_LOOKED_AT) {
+    for path in newest_first.iter().take(MOST_LOOKED_AT) {
         let Ok(segment) = SegmentReader::open(path) else { continue };
         if is_used(&segment) {
             return Some(last_run(&segment, boot_id, now_ns));

@@ -18,6 +18,7 @@ mod foreign_files;
 mod history;
 mod hostile_blocks;
 mod kills;
+mod large_commits;
 mod newer;
 mod pages;
 mod power_cut;
