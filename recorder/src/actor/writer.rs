@@ -7,8 +7,9 @@
 //! record or hundreds. So a batch that comes a second after the last commit is committed at once:
 //! with sources at 1 s that is right after they were sampled, and the writer wakes for it anyway.
 //! Sources that are faster send up to four batches a second; those are committed as soon as the
-//! oldest sample would grow older than a second before the next batch comes. A timer stands behind
-//! that, should no batch come at all.
+//! oldest sample would grow older than a second before the next batch is durable: a sample is not
+//! safe when its commit begins but when it has ended, so what commits took of late is set aside. A
+//! timer stands behind that, should no batch come at all.
 
 use super::message::{AddTables, Batch, Close, Closed, SetRingSize};
 use crate::overhead::Overhead;
@@ -22,11 +23,12 @@ use std::time::Duration;
 /// A batch this long after the last commit is committed at once: a second, less what the wakes of
 /// sources may scatter.
 const COMMIT_EVERY_NS: u64 = 900_000_000;
-/// Samples this old are committed with the batch at hand: a second, less the time to the next
-/// batch of a fast source.
-const COMMIT_AGE_NS: u64 = 1_000_000_000 - super::source::FLUSH_EVERY_NS;
-/// Samples this old are committed even without a batch.
-const COMMIT_LATEST_NS: u64 = 1_000_000_000;
+/// No sample may be older than this before it is durable.
+const DURABLE_WITHIN_NS: u64 = 1_000_000_000;
+/// The time to the next batch of a fast source.
+const NEXT_BATCH_NS: u64 = super::source::FLUSH_EVERY_NS;
+/// What wakes may scatter, and the least that a commit is taken to last.
+const SCATTER_NS: u64 = 25_000_000;
 /// Messages that may wait. What they hold is bounded in bytes by the queue; this bounds the rest.
 const MAILBOX: usize = 256;
 
@@ -38,6 +40,8 @@ pub struct Writer {
     /// Time of the oldest sample that is not durable, `CLOCK_BOOTTIME` ns.
     oldest_ns: Option<u64>,
     last_commit_ns: u64,
+    /// How long a commit may take, by what the last ones took.
+    expected_commit_ns: u64,
     latest: Option<SpawnHandle>,
     disk: Disk,
     totals: WriterStats,
@@ -62,6 +66,7 @@ impl Writer {
             overhead,
             oldest_ns: None,
             last_commit_ns: 0,
+            expected_commit_ns: 0,
             latest: None,
             disk: Disk::Works,
             totals: WriterStats::default(),
@@ -100,10 +105,11 @@ impl Writer {
         let Some(oldest_ns) = self.oldest_ns else { return };
         let since_ns = now_ns.saturating_sub(self.last_commit_ns);
         let age_ns = now_ns.saturating_sub(oldest_ns);
-        if since_ns >= COMMIT_EVERY_NS || age_ns >= COMMIT_AGE_NS {
+        let latest_ns = latest_commit_ns(self.expected_commit_ns);
+        if since_ns >= COMMIT_EVERY_NS || age_ns + NEXT_BATCH_NS > latest_ns {
             self.commit(ctx);
         } else if self.latest.is_none() {
-            let wait = Duration::from_nanos(COMMIT_LATEST_NS - age_ns);
+            let wait = Duration::from_nanos(latest_ns - age_ns);
             self.latest = Some(ctx.run_later(wait, |writer, ctx| {
                 writer.latest = None;
                 writer.commit(ctx);
@@ -128,6 +134,7 @@ impl Writer {
     fn tell(&mut self, result: &Result<Commit, WriteError>, start_ns: u64) {
         let took_ns = boottime_ns().saturating_sub(start_ns);
         let (counts, totals) = (&self.overhead.writer, &self.totals);
+        self.expected_commit_ns = expected_commit_ns(self.expected_commit_ns, took_ns);
         counts.commits.add(1);
         counts.commit_ns.add(took_ns);
         counts.commit_max_ns.raise(took_ns);
@@ -156,6 +163,17 @@ impl Writer {
             }
         }
     }
+}
+
+/// At which age of the oldest sample a commit must begin that is expected to take `expected_ns`.
+fn latest_commit_ns(expected_ns: u64) -> u64 {
+    DURABLE_WITHIN_NS.saturating_sub(SCATTER_NS + expected_ns)
+}
+
+/// What commits are expected to take after one that took `took_ns`: the longest of late, which is
+/// forgotten by and by.
+fn expected_commit_ns(before_ns: u64, took_ns: u64) -> u64 {
+    took_ns.max(before_ns - before_ns / 16)
 }
 
 impl Actor for Writer {
@@ -214,5 +232,42 @@ impl Handler<Close> for Writer {
             None => Ok(Commit::default()),
         };
         MessageResult(Closed { last, totals: self.totals })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEXT_BATCH_NS, expected_commit_ns, latest_commit_ns};
+
+    const MS: u64 = 1_000_000;
+
+    /// How old the oldest sample is when it is durable, of a source at 10 ms whose batches come
+    /// every quarter of a second, by commits that take `took_ns`.
+    fn age_when_durable_ns(took_ns: u64) -> u64 {
+        let expected_ns = expected_commit_ns(0, took_ns);
+        let first_batch_ns = NEXT_BATCH_NS - 10 * MS;
+        let ages = (0..).map(|batch| first_batch_ns + batch * NEXT_BATCH_NS);
+        let begun =
+            ages.into_iter().find(|age| age + NEXT_BATCH_NS > latest_commit_ns(expected_ns));
+        begun.unwrap_or(u64::MAX) + took_ns
+    }
+
+    #[test]
+    fn a_sample_is_durable_within_a_second_however_long_commits_take() {
+        for took_ms in [0, 1, 9, 11, 20, 100, 230, 300, 480, 500, 700] {
+            let age_ms = age_when_durable_ns(took_ms * MS) / MS;
+            assert!(age_ms <= 1000, "commits take {took_ms} ms, a sample {age_ms} ms");
+        }
+    }
+
+    #[test]
+    fn one_slow_commit_is_remembered_for_some_seconds_and_forgotten_within_a_few_minutes() {
+        let mut expected_ns = expected_commit_ns(0, 600 * MS);
+        let mut commits = 0;
+        while expected_ns > 10 * MS {
+            expected_ns = expected_commit_ns(expected_ns, 5 * MS);
+            commits += 1;
+        }
+        assert!((10..100).contains(&commits), "after {commits} commits");
     }
 }
