@@ -1,7 +1,7 @@
 //! What every command works with.
 
 use crate::cli::{Color, GlobalArgs};
-use crate::error::QueryError;
+use crate::error::{Outcome, QueryError};
 use crate::time::{Anchors, Span, show_age, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -52,11 +52,17 @@ impl Context {
         tell("warning:", "\x1b[1;33m", self.color_errors, text);
     }
 
-    /// Tells on standard error which segments cannot be read.
-    pub fn warn_of_problems(&self) {
+    /// Tells on standard error which segments cannot be read. What they held may belong into any
+    /// answer, so every answer is then one in which damaged data was left out.
+    pub fn warn_of_problems(&self) -> Outcome {
+        let mut outcome = Outcome::Complete;
         for problem in self.recording.problems() {
             self.warn(&format!("{problem}; what it holds is left out"));
+            if matches!(problem, ReadError::Damaged { .. }) {
+                outcome = Outcome::Damaged;
+            }
         }
+        outcome
     }
 
     /// Tells on standard error what `-5m` was counted from, where that is not the clock.

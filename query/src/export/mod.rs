@@ -31,7 +31,7 @@ use watched::Watched;
 /// written.
 pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> {
     let begin = Instant::now();
-    context.warn_of_problems();
+    let outcome = context.warn_of_problems();
     let span = context.anchors.span(&args.span)?;
     context.note_anchor(&span);
     let sources = tables::choose(context, args, &span)?;
@@ -47,7 +47,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> 
             .map_err(|source| QueryError::Write { to: args.output.clone(), source })?,
         progress: Progress::new(&sources, &span),
         total: Total::default(),
-        outcome: Outcome::Complete,
+        outcome,
     };
     for (source, path) in sources.iter().zip(&paths) {
         job.table(source, &span, path)?;

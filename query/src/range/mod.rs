@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// When the recording cannot be read, the question makes no sense, there is no data, or the output
 /// cannot be written.
 pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
-    context.warn_of_problems();
+    let mut outcome = context.warn_of_problems();
     let format = format::of(args)?;
     let span = context.anchors.span(&args.span)?;
     context.note_anchor(&span);
@@ -31,7 +31,6 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
         None => Output::stdout(),
     };
     let mut warn = context.warner();
-    let mut outcome = Outcome::Complete;
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;

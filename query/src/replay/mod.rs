@@ -36,7 +36,7 @@ const PLAIN_SIZE: (usize, usize) = (50, 120);
 /// # Errors
 /// When the recording cannot be read, has nothing in the span, or the output cannot be written.
 pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> {
-    context.warn_of_problems();
+    let outcome = context.warn_of_problems();
     let span = context.anchors.span(&args.span)?;
     context.note_anchor(&span);
     let (from, to) = recorded(context, &span)?;
@@ -84,7 +84,7 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> 
         }
     }
     output.commit()?;
-    Ok(reel.outcome())
+    Ok(outcome.and(reel.outcome()))
 }
 
 /// A screen as plain text, with an empty line behind it.
