@@ -6,7 +6,7 @@ INPUT ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check build bench bench-codec bench-peers \
+.PHONY: help demo test check build bench bench-codec bench-peers \
 	bench-queries bench-export clean
 
 help: ## list the targets
@@ -20,10 +20,6 @@ test: ## install what is missing, run every check and every test
 	@scripts/setup build test
 	@scripts/check
 	@$(CARGO) test --workspace --locked
-
-test-long: ## the kills and the turning ring on the real programs, on a machine that does nothing else
-	@scripts/setup build test
-	@NODEMON_LONG=1 $(CARGO) test --locked -p nodemon-tests --test promises -- kill ring --nocapture
 
 check: ## format, lints, documentation, scripts, dependencies
 	@scripts/setup build test

@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod ask;
+mod chunks;
 mod disk;
 mod killed;
 mod load;
+mod many_mounts;
 mod mount;
 mod programs;
 mod random;
@@ -16,9 +18,11 @@ mod recorder;
 mod ticks;
 
 pub use ask::{Answer, ask, ask_ok, csv};
+pub use chunks::{Kind, Piece, chunks_in};
 pub use disk::{fingerprint, usage_bytes};
 pub use killed::{copy, killed_recording};
 pub use load::{burn_cpu, loopback, write_file};
+pub use many_mounts::{ManyMounts, why_no_namespace};
 pub use mount::{Mount, why_no_mounts};
 pub use programs::{Programs, programs};
 pub use random::seeded;

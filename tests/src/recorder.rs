@@ -16,18 +16,32 @@ pub struct Setup {
     pub ring_size_bytes: u64,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// A command that becomes the recorder; empty where there is none.
+    pub within: Vec<String>,
 }
 
 impl Setup {
     /// A recording in `dir` with every table, at the default cadence, in a ring of 256 MiB.
     pub fn new(dir: &Path) -> Setup {
-        Setup { dir: dir.to_owned(), ring_size_bytes: 256 << 20, arguments: Vec::new() }
+        Setup {
+            dir: dir.to_owned(),
+            ring_size_bytes: 256 << 20,
+            arguments: Vec::new(),
+            within: Vec::new(),
+        }
     }
 
     /// The same with another ring.
     #[must_use]
     pub fn ring(mut self, size_bytes: u64) -> Setup {
         self.ring_size_bytes = size_bytes;
+        self
+    }
+
+    /// The same, started by a command that takes the recorder's command line behind its own.
+    #[must_use]
+    pub fn within(mut self, command: Vec<String>) -> Setup {
+        self.within = command;
         self
     }
 
@@ -58,7 +72,15 @@ impl Recorder {
     pub fn start(setup: &Setup) -> Recorder {
         let log = tempfile::NamedTempFile::new().expect("a log file can be made");
         let stderr = log.reopen().expect("the log can be opened twice");
-        let child = Command::new(&programs().recorder)
+        let mut command = match setup.within.split_first() {
+            None => Command::new(&programs().recorder),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&programs().recorder);
+                command
+            }
+        };
+        let child = command
             .arg("run")
             .arg("--dir")
             .arg(&setup.dir)

@@ -9,10 +9,6 @@ const ROUNDS: u32 = 50;
 
 #[test]
 fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
-    if std::env::var_os("NODEMON_LONG").is_none() {
-        println!("skipped: it wants a machine to itself; `make test-long` runs it");
-        return;
-    }
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let mut random = seeded("sigkill");

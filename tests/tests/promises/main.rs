@@ -4,6 +4,7 @@
 mod account;
 mod concurrent;
 mod copy;
+mod damage;
 mod disk;
 mod docs;
 mod export;
