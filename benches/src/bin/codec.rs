@@ -6,8 +6,14 @@
 //!
 //! Blocks are what the recorder would make: one second of samples that come faster than that, 60
 //! rows of slower ones. Everything a block carries is counted: header, directory, rollups,
-//! checksums. Times are CPU time of one thread, the best of five rounds. Encoding includes turning rows into columns; decoding is of all columns.
+//! checksums. Times are CPU time of one thread, the best of five rounds. Encoding includes turning
+//! rows into columns; decoding is of all columns; its floor is zstd alone on the same frames and a
+//! store for each word that changes.
 
+#[path = "queries/floor.rs"]
+mod floor;
+
+use floor::Floor;
 use nodemon_formats::block::{Block, Decompressor, Encoder, Rows};
 use nodemon_formats::record::{RecordBuilder, RecordView};
 use nodemon_formats::schema::{ColumnType, Schema, unit};
@@ -25,18 +31,21 @@ struct Measured {
     values: usize,
     encode_s: f64,
     decode_s: f64,
+    /// The least that decoding can take.
+    floor_s: f64,
 }
 
 impl Measured {
     fn print(&self, name: &str, columns: &str, rows: &str) {
         let values = self.values as f64;
         println!(
-            "{name:<24} {columns:>8} {rows:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2}",
+            "{name:<24} {columns:>8} {rows:>8} {:>9.4} {:>9.4} {:>9.4} {:>10.2} {:>10.2} {:>10.2}",
             self.bytes as f64 / values,
             self.times_bytes as f64 / values,
             self.other_bytes as f64 / values,
             self.encode_s * 1e9 / values,
             self.decode_s * 1e9 / values,
+            self.floor_s * 1e9 / values,
         );
     }
 
@@ -47,6 +56,7 @@ impl Measured {
         self.values += other.values;
         self.encode_s += other.encode_s;
         self.decode_s += other.decode_s;
+        self.floor_s += other.floor_s;
     }
 }
 
@@ -105,8 +115,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: codec FILE.frec.zst...".into());
     }
     println!(
-        "{:<24} {:>8} {:>8} {:>9} {:>9} {:>9} {:>10} {:>10}",
-        "input", "columns", "rows", "B/value", "times B", "other B", "encode ns", "decode ns"
+        "{:<24} {:>8} {:>8} {:>9} {:>9} {:>9} {:>10} {:>10} {:>10}",
+        "input",
+        "columns",
+        "rows",
+        "B/value",
+        "times B",
+        "other B",
+        "encode ns",
+        "decode ns",
+        "floor ns"
     );
     let mut total = Measured::default();
     for path in &paths {
@@ -163,6 +181,14 @@ fn measure(path: &str) -> Result<Measured, Box<dyn Error>> {
         }
         decode = decode.min(cpu_s() - begin);
     }
+    let mut floor = Floor::new()?;
+    encoded.iter().try_for_each(|bytes| floor.add(bytes, &schema))?;
+    let mut least = f64::MAX;
+    for _ in 0..5 {
+        let begin = cpu_s();
+        floor.run()?;
+        least = least.min(cpu_s() - begin);
+    }
     let mut row = 0;
     for bytes in &encoded {
         let block = Block::open(bytes, &schema, &mut decompressor)?;
@@ -199,6 +225,7 @@ fn measure(path: &str) -> Result<Measured, Box<dyn Error>> {
         values,
         encode_s: encode,
         decode_s: decode,
+        floor_s: least,
     };
     let name = path.rsplit('/').next().unwrap_or(path);
     measured.print(name, &input.columns.len().to_string(), &input.times.len().to_string());

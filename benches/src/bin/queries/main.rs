@@ -2,6 +2,7 @@
 //! values are decoded and downsampled. Prints tables in Markdown.
 
 mod cold;
+mod floor;
 mod node;
 mod rates;
 
