@@ -6,7 +6,7 @@ INPUT ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench bench-codec bench-peers \
+.PHONY: help demo test check build bench bench-codec bench-peers bench-ring \
 	bench-queries bench-export clean
 
 help: ## list the targets
@@ -41,6 +41,11 @@ bench-peers: ## measure the recorder beside sadc, atop and node_exporter only
 	@scripts/setup build
 	@$(CARGO) build --release --locked --quiet --bins
 	@NODEMON_PEERS="$$(scripts/peers)" $(CARGO) run --release --locked --quiet -p nodemon-benches --bin peers -- $(SECONDS)
+
+bench-ring: ## measure the kernel's ring at 1 ms, from the timer to the disk
+	@scripts/setup build
+	@$(CARGO) build --release --locked --quiet --bins
+	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin ring -- $(SECONDS)
 
 bench-queries: ## measure how fast a recording answers
 	@scripts/setup build

@@ -100,9 +100,9 @@ pub struct How {
     /// Do not record these sources or tables: process,interrupt
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub without: Vec<String>,
-    /// Switch a source on or off, or set its cadence: sensor, sensor=off, process=10s (may be
-    /// repeated)
-    #[arg(long = "source", value_name = "NAME[=DURATION|on|off]")]
+    /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,
+    /// cpus=1ms,feed=ebpf,drain=100ms (may be repeated)
+    #[arg(long = "source", value_name = "NAME[=DURATION|on|off|feed=..|drain=..,...]")]
     pub sources: Vec<SourceFlag>,
 }
 
@@ -125,13 +125,17 @@ impl FromStr for SourceFlag {
     type Err = String;
 
     fn from_str(text: &str) -> Result<SourceFlag, String> {
-        let (name, value) = text.split_once('=').unwrap_or((text, "on"));
-        let (enabled, interval) = match value {
-            "on" => (true, None),
-            "off" => (false, None),
-            value => (true, Some(parse_interval(value).map_err(|error| error.to_string())?)),
-        };
-        let settings = SourceSettings { enabled: Some(enabled), interval };
+        let (name, values) = text.split_once('=').unwrap_or((text, "on"));
+        let mut settings = SourceSettings { enabled: Some(true), ..SourceSettings::default() };
+        for value in values.split(',') {
+            let interval = |text| parse_interval(text).map_err(|error| error.to_string());
+            match value.split_once('=') {
+                Some(("feed", feed)) => settings.feed = Some(feed.parse()?),
+                Some(("drain", drain)) => settings.drain = Some(interval(drain)?),
+                _ if value == "on" || value == "off" => settings.enabled = Some(value == "on"),
+                _ => settings.interval = Some(interval(value)?),
+            }
+        }
         Ok(SourceFlag { name: name.to_owned(), settings })
     }
 }
@@ -158,6 +162,11 @@ impl How {
         }
         for source in &self.sources {
             catalogue.check_source(&source.name).map_err(flag("--source"))?;
+            let SourceSettings { feed, drain, .. } = source.settings;
+            if (feed.is_some() || drain.is_some()) && !catalogue.drains(&source.name) {
+                let what = format!("the kernel does not feed `{}`: no feed, no drain", source.name);
+                return Err(flag("--source")(what));
+            }
         }
         let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings));
         Ok(Settings {
@@ -210,9 +219,11 @@ mod tests {
             "--dir",
             "/tmp/x",
             "--only",
-            "cpu,diskstats",
+            "softirq,diskstats",
             "--source",
-            "softirqs=20ms",
+            "cpus=20ms,feed=proc",
+            "--source",
+            "stat",
             "--interval",
             "5s",
         ])
@@ -223,14 +234,14 @@ mod tests {
             .map(|source| {
                 let kept = source.tables.iter().filter(|(_, kept)| *kept);
                 let names: Vec<_> = kept.map(|(table, _)| table.name.as_str()).collect();
-                (source.descriptor.name, source.interval, names.join(","))
+                (source.descriptor.name, source.asked.interval, names.join(","))
             })
             .collect();
         assert_eq!(
             what,
             [
-                ("stat", Duration::from_secs(5), "cpu".to_owned()),
-                ("softirqs", Duration::from_millis(20), "softirq".to_owned()),
+                ("cpus", Duration::from_millis(20), "softirq".to_owned()),
+                ("stat", Duration::from_secs(5), "kernel".to_owned()),
                 ("diskstats", Duration::from_secs(5), "disk".to_owned()),
             ]
         );
@@ -269,6 +280,7 @@ mod tests {
         for arguments in [
             ["--interval", "1us"],
             ["--source", "stat=2 apples"],
+            ["--source", "cpus=feed=luck"],
             ["--tier", "1m"],
             ["--ring-size", "lots"],
         ] {

@@ -12,5 +12,6 @@ pub mod overhead;
 pub mod parse;
 pub mod privilege;
 pub mod procfile;
+pub mod ring;
 pub mod source;
 pub mod tables;

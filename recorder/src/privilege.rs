@@ -14,9 +14,14 @@ use std::path::Path;
 ///
 /// - `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`: `/proc/PID/io` and links of other users'
 ///   processes, files that only root may read, mount points below private directories.
-/// - `CAP_NET_ADMIN`: taskstats, which netlink gives to nobody else.
-const SOURCES_NEED: CapabilitySet =
-    CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::NET_ADMIN);
+/// - `CAP_NET_ADMIN`: taskstats, which netlink gives to nobody else, and eBPF programs that the
+///   kernel counts to networking, as the one is that starts the timer of `cpus`.
+/// - `CAP_BPF` and `CAP_PERFMON`: eBPF programs, which are loaded anew when one has failed.
+const SOURCES_NEED: CapabilitySet = CapabilitySet::SYS_PTRACE
+    .union(CapabilitySet::DAC_READ_SEARCH)
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::BPF)
+    .union(CapabilitySet::PERFMON);
 
 /// Makes every file that is created from now on the recorder's own: 0600, directories 0700.
 pub fn keep_files_private() {

@@ -1,8 +1,6 @@
 //! Bytes a value, encode and decode time a value of the block codec on recorded inputs.
 //!
-//! `codec FILE.frec.zst...` reads files in the FREC format: `FREC`, `u32` number of columns C,
-//! `u64` number of rows R; C names, each a `u16` length and its bytes; R `u64` timestamps; C
-//! columns of R `u64` values; little endian, the whole compressed with zstd.
+//! `codec FILE.frec.zst...` reads files in the FREC format, see `frec`.
 //!
 //! Blocks are what the recorder would make: one second of samples that come faster than that, 60
 //! rows of slower ones. Everything a block carries is counted: header, directory, rollups,
@@ -14,11 +12,13 @@
 mod floor;
 
 use floor::Floor;
+use nodemon_benches::frec::{self, Input};
 use nodemon_formats::block::{Block, Decompressor, Encoder, Rows};
 use nodemon_formats::record::{RecordBuilder, RecordView};
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 
 /// What was measured of one input, or of all together.
 #[derive(Default)]
@@ -58,41 +58,6 @@ impl Measured {
         self.decode_s += other.decode_s;
         self.floor_s += other.floor_s;
     }
-}
-
-struct Input {
-    names: Vec<String>,
-    times: Vec<u64>,
-    columns: Vec<Vec<u64>>,
-}
-
-fn read(path: &str) -> Result<Input, Box<dyn Error>> {
-    let bytes = zstd::decode_all(std::fs::File::open(path)?)?;
-    let mut at = 0;
-    let mut take = |count: usize| -> Result<&[u8], Box<dyn Error>> {
-        let taken = bytes.get(at..at + count).ok_or("the file is too short")?;
-        at += count;
-        Ok(taken)
-    };
-    if take(4)? != b"FREC" {
-        return Err("not in the FREC format".into());
-    }
-    let columns = u32::from_le_bytes(take(4)?.try_into()?) as usize;
-    let rows = u64::from_le_bytes(take(8)?.try_into()?) as usize;
-    let mut names = Vec::new();
-    for _ in 0..columns {
-        let length = u16::from_le_bytes(take(2)?.try_into()?) as usize;
-        names.push(String::from_utf8_lossy(take(length)?).into_owned());
-    }
-    let mut words = || -> Result<Vec<u64>, Box<dyn Error>> {
-        Ok(take(rows * 8)?
-            .chunks_exact(8)
-            .map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
-            .collect())
-    };
-    let times = words()?;
-    let columns = (0..columns).map(|_| words()).collect::<Result<_, _>>()?;
-    Ok(Input { names, times, columns })
 }
 
 /// Counters only grow; everything else is a gauge and pays for smallest, largest and sum.
@@ -137,7 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(path: &str) -> Result<Measured, Box<dyn Error>> {
-    let input = read(path)?;
+    let input = frec::read(Path::new(path))?;
     let schema = schema_of(&input);
     let span = input.times.last().unwrap_or(&0) - input.times.first().unwrap_or(&0);
     let interval = span / (input.times.len() as u64 - 1).max(1);

@@ -129,9 +129,8 @@ impl SegmentView {
                 entries.extend(index.range(within).map(|(_, entry)| *entry));
             }
         }
-        let in_order = |pair: &[IndexEntry]| {
-            pair[0].last_ns <= pair[1].first_ns && pair[0].id < pair[1].id
-        };
+        let in_order =
+            |pair: &[IndexEntry]| pair[0].last_ns <= pair[1].first_ns && pair[0].id < pair[1].id;
         if entries.iter().any(|entry| entry.table != table) || !entries.windows(2).all(in_order) {
             return Err(SegmentError::Database("its index is not in order".into()));
         }

@@ -11,6 +11,9 @@ use crate::tables::{Measured, measure};
 use crate::time::{show_age, show_duration, show_instant};
 use nodemon_formats::reader::{SegmentState, SegmentSummary};
 
+/// Intervals below this are worth a line.
+const FAST_NS: u64 = 100_000_000;
+
 /// Runs `info`.
 ///
 /// # Errors
@@ -66,7 +69,20 @@ fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, Que
     let on_disk: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
     line("size", format!("{} on disk{}", show_size(on_disk), density(&tables)));
     line("tables", show_count(tables.len() as u64));
+    let how = |table: &Measured| (table.schema.interval_ns, table.schema.source.clone());
+    let fast = || tables.iter().filter(|table| is_fast(table));
+    for (interval_ns, source) in distinct(fast().map(how)) {
+        let names = fast().filter(|table| how(table) == (interval_ns, source.clone()));
+        let names: Vec<&str> = names.map(|table| table.schema.name.as_str()).collect();
+        let every = show_duration(interval_ns.cast_signed());
+        line("sampled", format!("{} every {every}, from {source}", names.join(", ")));
+    }
     Ok(text)
+}
+
+/// Whether it is sampled so often that it matters by whom.
+fn is_fast(table: &Measured) -> bool {
+    (1..FAST_NS).contains(&table.schema.interval_ns)
 }
 
 fn density(tables: &[Measured]) -> String {

@@ -4,6 +4,7 @@ use super::clock::{Clock, Tick};
 use super::outbox::Outbox;
 use super::source::Surroundings;
 use crate::config::PlannedSource;
+use crate::source::KernelGap;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{Gap, GapCause};
 use std::rc::Rc;
@@ -27,7 +28,7 @@ impl Account {
         let kept = plan.tables.iter().filter(|(_, kept)| *kept);
         Account {
             tables: kept.map(|(schema, _)| schema.name.clone()).collect(),
-            interval_ns: plan.interval.as_nanos() as u64,
+            interval_ns: plan.asked.interval_ns(),
             clock: around.clock.clone(),
             outbox: around.outbox.clone(),
             until_ns: boottime_ns(),
@@ -37,6 +38,16 @@ impl Account {
     /// Until when every deadline has its sample or its gap, `CLOCK_BOOTTIME` ns.
     pub fn until_ns(&self) -> u64 {
         self.until_ns
+    }
+
+    /// The source has a sample every `interval_ns`.
+    pub fn set_interval_ns(&mut self, interval_ns: u64) {
+        self.interval_ns = interval_ns;
+    }
+
+    /// Samples of the kernel were drained, the last of which is of `last_ns`.
+    pub fn drained(&mut self, last_ns: u64) {
+        self.until_ns = last_ns;
     }
 
     /// The source was opened from `start_ns` on and has taken its first sample, whose newest row is
@@ -69,6 +80,14 @@ impl Account {
         }
         self.until_ns = if ended > begun { self.deadline_ns(row_ns) - 1 } else { start_ns };
         lost
+    }
+
+    /// Samples of the kernel are missing.
+    pub fn lost_in_kernel(&mut self, gap: &KernelGap) {
+        let KernelGap { cause, from_ns, to_ns, lost, detail } = *gap;
+        self.until_ns = from_ns;
+        let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
+        self.gap(cause, to_ns, lost, detail, slack * self.interval_ns);
     }
 
     /// Every deadline until `to_ns` was missed because of a failure.

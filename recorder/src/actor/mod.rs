@@ -30,5 +30,5 @@ pub use alert::Alert;
 pub use lane::{Drain, EndSource, Lane, LaneOptions, StartSource};
 pub use message::{Close, Closed, SetRingSize};
 pub use source::GATHER_UP_TO_NS;
-pub use supervisor::{Failure, Opening, Supervisor};
+pub use supervisor::{Failure, Opening, Ready, Supervisor};
 pub use writer::Writer;

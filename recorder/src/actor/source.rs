@@ -9,14 +9,14 @@ use super::supervisor::{Failure, Opening, Supervisor};
 use super::writer::Writer;
 use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::SourceOverhead;
-use crate::source::{Context as SourceContext, Sink};
+use crate::source::{Context as SourceContext, Feeding, Sink};
 use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Context, Handler,
     Message, MessageResult, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture,
 };
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::BufferPool;
-use nodemon_formats::{Schema, TableKind};
+use nodemon_formats::{GapCause, Schema, TableKind};
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,6 +58,10 @@ pub struct SourceActor {
     overhead: Arc<SourceOverhead>,
     ticks: Option<SpawnHandle>,
     account: Account,
+    /// How often to sample.
+    every: Duration,
+    /// Whether a sample drains what the kernel has sampled.
+    drains: bool,
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
@@ -68,13 +72,16 @@ impl SourceActor {
     /// A source that does nothing until it is told to [`Open`].
     pub fn new(plan: PlannedSource, around: Surroundings) -> SourceActor {
         let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
+        let context = SourceContext { asked: plan.asked, ..around.context.clone() };
         SourceActor {
-            supervisor: Supervisor::new(plan.descriptor, around.context.clone()),
+            supervisor: Supervisor::new(plan.descriptor, context),
             sink: Sink::new(&schemas),
             feeds: Vec::new(),
             overhead: around.context.overhead.source(plan.descriptor.name),
             ticks: None,
             account: Account::new(&plan, &around),
+            every: plan.asked.interval,
+            drains: false,
             flushed: 0,
             has_failed: false,
             pace: Pace::default(),
@@ -87,8 +94,19 @@ impl SourceActor {
         self.plan.descriptor.name
     }
 
-    fn interval_ns(&self) -> u64 {
-        self.plan.interval.as_nanos() as u64
+    /// Takes over how the source turned out to be fed. Its tables have to be made known anew when
+    /// they are not those that the writer knows.
+    fn adopt(&mut self, feeding: Feeding) {
+        let Feeding { tables, every, drains } = feeding;
+        (self.every, self.drains) = (every, drains);
+        self.account.set_interval_ns(tables.first().map_or(0, |table| table.interval_ns));
+        let known = self.plan.tables.iter_mut().zip(tables);
+        for ((known, _), table) in known {
+            if *known != table {
+                *known = table;
+                self.feeds.clear();
+            }
+        }
     }
 
     /// Makes the tables known under the numbers that the writer gave them.
@@ -112,11 +130,15 @@ impl SourceActor {
     fn begin(&mut self, ctx: &mut Context<SourceActor>) {
         self.flush();
         // From the first sample on, so that deadlines which passed since then are counted.
-        let ticks = self.around.clock.ticks(self.interval_ns(), self.account.until_ns());
+        let every_ns = self.every.as_nanos() as u64;
+        let ticks = self.around.clock.ticks(every_ns, self.account.until_ns());
         self.ticks = Some(ctx.add_stream(ticks));
     }
 
     fn sample(&mut self, tick: Tick, ctx: &mut Context<SourceActor>) {
+        if self.drains {
+            return self.drain(ctx);
+        }
         if tick.deadline_ns <= self.account.until_ns() {
             // The sample before began so late that it stands for this deadline too.
             return;
@@ -129,11 +151,45 @@ impl SourceActor {
         let missed = self.account.sampled(Some(&tick), start_ns, newest_ns);
         self.overhead.late_ticks.add(missed);
         self.sampled(start_ns);
-        if self.pace.has_fallen_behind(missed, self.plan.interval) {
+        if self.pace.has_fallen_behind(missed, self.every) {
             self.tell_pace();
         }
         if self.is_flush_due(tick.deadline_ns) {
             self.flush();
+        }
+    }
+
+    /// Takes over what the kernel has sampled, and sends it.
+    fn drain(&mut self, ctx: &mut Context<SourceActor>) {
+        loop {
+            let start_ns = boottime_ns();
+            if let Err(failure) = self.supervisor.sample(&mut self.sink) {
+                return self.fail(&failure, ctx);
+            }
+            self.drained(start_ns);
+            self.flush();
+            if !self.sink.take_more() {
+                return;
+            }
+        }
+    }
+
+    /// Accounts for what was drained from `start_ns` on.
+    fn drained(&mut self, start_ns: u64) {
+        for gap in self.sink.take_gaps() {
+            if gap.cause == GapCause::Late {
+                self.overhead.late_ticks.add(gap.lost);
+            }
+            self.account.lost_in_kernel(&gap);
+        }
+        let table = self.sink.tables().first();
+        let (samples, span) = table.map_or((0, None), |table| (table.samples(), table.span_ns()));
+        let took_ns = boottime_ns().saturating_sub(start_ns);
+        self.overhead.samples.add(samples as u64);
+        self.overhead.sampling_ns.add(took_ns);
+        self.overhead.last_ns.set(took_ns);
+        if let Some((_, last_ns)) = span {
+            self.account.drained(last_ns);
         }
     }
 
@@ -158,7 +214,7 @@ impl SourceActor {
             "source {} misses more than half of its ticks every {}, which are gaps; its last \
              sample took {:?}",
             self.name(),
-            exact_duration(self.plan.interval),
+            exact_duration(self.every),
             Duration::from_nanos(self.overhead.last_ns.get()),
         );
     }
@@ -185,7 +241,7 @@ impl SourceActor {
     /// Whether the sample of `deadline_ns` is the last one of its record. Sources of one thread
     /// come to the same answer at the same tick, so that their records travel together.
     fn is_flush_due(&mut self, deadline_ns: u64) -> bool {
-        if self.interval_ns() > GATHER_UP_TO_NS {
+        if self.every.as_nanos() > u128::from(GATHER_UP_TO_NS) {
             return true;
         }
         let wall_ns = self.around.clock.wall_ns(deadline_ns);
@@ -235,16 +291,20 @@ impl Handler<Open> for SourceActor {
                 self.fail(failure, ctx);
                 return answer(self, opening);
             }
-            Opening::Ready(_) => {}
+            Opening::Ready(ready) => ready.feeding.iter().for_each(|fed| self.adopt(fed.clone())),
         }
         if self.has_failed {
             self.has_failed = false;
             tracing::info!("source {} works again", self.name());
             self.account.failed_until(start_ns, "");
         }
-        let newest_ns = self.newest_ns();
-        self.overhead.late_ticks.add(self.account.opened(start_ns, newest_ns));
-        self.sampled(start_ns);
+        if self.drains {
+            self.drained(start_ns);
+        } else {
+            let newest_ns = self.newest_ns();
+            self.overhead.late_ticks.add(self.account.opened(start_ns, newest_ns));
+            self.sampled(start_ns);
+        }
         if !self.feeds.is_empty() {
             self.begin(ctx);
             return answer(self, opening);

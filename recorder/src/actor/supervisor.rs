@@ -2,7 +2,7 @@
 //! again. A source that fails takes nobody with it, even when it panics.
 
 use super::backoff::Backoff;
-use crate::source::{Context, Descriptor, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError};
 use nodemon_formats::clock::boottime_ns;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,12 +23,21 @@ pub struct Supervisor {
 /// What opening a source came to.
 #[derive(Debug)]
 pub enum Opening {
-    /// It is ready. With what it cannot read as this user.
-    Ready(Vec<String>),
+    /// It is ready.
+    Ready(Ready),
     /// This machine does not have it, and why.
     Unavailable(String),
     /// It failed.
     Failed(Failure),
+}
+
+/// A source that is ready.
+#[derive(Debug)]
+pub struct Ready {
+    /// What it cannot read as this user, or does not have.
+    pub limits: Vec<String>,
+    /// How it is fed, where its descriptor does not say it all.
+    pub feeding: Option<Feeding>,
 }
 
 /// A failure of a source.
@@ -54,19 +63,24 @@ impl Supervisor {
     }
 
     /// Opens the source and takes its first sample, which shows whether it works and what it lacks.
+    /// `sink`, in which nothing may be left, becomes one for its tables as they are fed.
     pub fn open(&mut self, sink: &mut Sink) -> Opening {
         self.opened_ns = boottime_ns();
         let opened = guarded(|| {
             let mut source = (self.descriptor.open)(&self.context)?;
+            let feeding = source.feeding();
+            if let Some(feeding) = &feeding {
+                *sink = Sink::new(&feeding.tables);
+            }
             source.sample(sink)?;
             let limits = source.limits();
-            Ok((source, limits))
+            Ok((source, Ready { limits, feeding }))
         });
         match opened {
-            Ok((source, limits)) => {
+            Ok((source, ready)) => {
                 self.source = Some(source);
                 self.was_open = true;
-                Opening::Ready(limits)
+                Opening::Ready(ready)
             }
             Err(fault) => {
                 sink.abandon_unfinished();
@@ -191,7 +205,7 @@ mod tests {
     fn what_a_source_lacks_is_asked_after_its_first_sample_has_shown_it() {
         let dir = tempfile::tempdir().unwrap();
         let mut supervisor = Supervisor::new(&MOODY, context(dir.path(), "good"));
-        let Opening::Ready(limits) = supervisor.open(&mut sink()) else { panic!("it is good") };
-        assert_eq!(limits, ["limited after 1 samples"]);
+        let Opening::Ready(ready) = supervisor.open(&mut sink()) else { panic!("it is good") };
+        assert_eq!(ready.limits, ["limited after 1 samples"]);
     }
 }

@@ -6,7 +6,7 @@ use super::trial::{MOODY, STEADY, context, set_mood};
 use super::{Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, StartSource, Writer};
 use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::{Overhead, SourceOverhead};
-use crate::source::Descriptor;
+use crate::source::{Asked, Descriptor};
 use actix::{Actor, Addr, Arbiter, System};
 use nodemon_formats::clock::ClockOffset;
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest, WallGap};
@@ -64,7 +64,8 @@ impl Trial {
         let interval_ns = interval.as_nanos() as u64;
         let table = |schema: Schema| (Schema { interval_ns, ..schema }, true);
         let tables = (descriptor.tables)().into_iter().map(table).collect();
-        self.lane.send(StartSource(PlannedSource { descriptor, interval, tables })).await.unwrap()
+        let asked = Asked::every(interval);
+        self.lane.send(StartSource(PlannedSource { descriptor, asked, tables })).await.unwrap()
     }
 
     fn counts(&self, descriptor: &Descriptor) -> Arc<SourceOverhead> {

@@ -14,6 +14,7 @@ pub static MOODY: Descriptor = Descriptor {
     reads: "mood",
     default_interval: Duration::from_millis(10),
     default_on: true,
+    drains: false,
     tables: || vec![schema("moody")],
     open: open_moody,
 };
@@ -24,6 +25,7 @@ pub static STEADY: Descriptor = Descriptor {
     reads: "nothing",
     default_interval: Duration::from_millis(10),
     default_on: true,
+    drains: false,
     tables: || vec![schema("steady")],
     open: |_| Ok(Box::new(Steady { taken: 0 })),
 };

@@ -1,9 +1,9 @@
 //! Every source: opened, sampled once, and asked what it lacks.
 
 use super::{Finding, Verdict};
-use crate::actor::{Opening, Supervisor};
+use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry, exact_duration};
-use crate::source::{Context, Sink};
+use crate::source::{Asked, Context, Sink};
 
 /// How each source of the catalogue does.
 pub fn findings(config: &Config, catalogue: &Catalogue, context: &Context) -> Vec<Finding> {
@@ -13,16 +13,24 @@ pub fn findings(config: &Config, catalogue: &Catalogue, context: &Context) -> Ve
 fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     let descriptor = entry.descriptor;
     let mut sink = Sink::new(&entry.tables);
-    let opening = Supervisor::new(descriptor, context.clone()).open(&mut sink);
+    let plan = config.sources.iter().find(|plan| plan.descriptor.name == descriptor.name);
+    let asked = plan.map_or(Asked::every(descriptor.default_interval), |plan| plan.asked);
+    let context = Context { asked, ..context.clone() };
+    let opening = Supervisor::new(descriptor, context).open(&mut sink);
+    let mut from = descriptor.reads.to_owned();
     let (verdict, mut notes) = match opening {
-        Opening::Ready(limits) if limits.is_empty() => (Verdict::Yes, limits),
-        Opening::Ready(limits) => (Verdict::Partly, limits),
+        Opening::Ready(Ready { limits, feeding }) => {
+            if let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
+                // Why it is no better follows, as it does among the limits.
+                from = table.source.split("; ").next().unwrap_or_default().to_owned();
+            }
+            (if limits.is_empty() { Verdict::Yes } else { Verdict::Partly }, limits)
+        }
         Opening::Unavailable(why) => (Verdict::No, vec![why]),
         Opening::Failed(failure) => (Verdict::No, vec![failure.error]),
     };
-    let plan = config.sources.iter().find(|plan| plan.descriptor.name == descriptor.name);
     let cadence = match plan {
-        Some(plan) => format!("every {}", exact_duration(plan.interval)),
+        Some(plan) => format!("every {}", exact_duration(plan.asked.interval)),
         None => {
             notes.push(format!("switched off; --source {} switches it on", descriptor.name));
             "off".to_owned()
@@ -32,7 +40,7 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     Finding {
         subject: descriptor.name.to_owned(),
         verdict,
-        what: format!("{cadence:9} {} -> {tables}", descriptor.reads),
+        what: format!("{cadence:9} {from} -> {tables}"),
         notes,
     }
 }

@@ -34,6 +34,11 @@ impl Catalogue {
         Catalogue { entries: sources.iter().map(entry).collect() }
     }
 
+    /// Whether the source `name` may be fed by the kernel.
+    pub fn drains(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.descriptor.name == name && entry.descriptor.drains)
+    }
+
     /// Checks that there is a source `name`.
     ///
     /// # Errors

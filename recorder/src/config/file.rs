@@ -94,10 +94,15 @@ fn sources(
         check.map_err(|what| document.error(&name.span(), what))?;
         let table = value.get_ref().as_table().ok_or_else(|| wrong(value.span()))?;
         let mut source = Section::new(document, table);
-        let settings = SourceSettings {
+        let mut settings = SourceSettings {
             interval: source.interval("interval")?,
             enabled: source.flag("enabled")?,
+            ..SourceSettings::default()
         };
+        if catalogue.drains(name.get_ref()) {
+            settings.drain = source.interval("drain")?;
+            settings.feed = source.parsed("feed")?;
+        }
         source.finish()?;
         sources.insert(name.get_ref().to_string(), settings);
     }
@@ -110,7 +115,7 @@ mod tests {
 
     use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
-    use crate::source::SOURCES;
+    use crate::source::{Feed, SOURCES};
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::Duration;
@@ -168,7 +173,7 @@ mod tests {
                 "[source.stat]\nintervall = \"1s\"",
                 "n.toml:2:1: there is no key `intervall`; did you mean `interval`?",
             ),
-            ("[source.cpu]", "n.toml:1:9: `cpu` is a table; its source is `stat`"),
+            ("[source.cpu]", "n.toml:1:9: `cpu` is a table; its source is `cpus`"),
             (
                 "[source.stat]\ninterval = 1",
                 "n.toml:2:12: `interval` must be a duration, as in \"10s\", not a TOML integer",
@@ -207,22 +212,22 @@ mod tests {
 
     #[test]
     fn the_layer_that_counts_most_decides_even_against_what_is_said_of_one_source() {
-        let file = read("interval = \"5s\"\n[source.stat]\ninterval = \"2s\"").unwrap();
+        let file = read("interval = \"5s\"\n[source.cpus]\ninterval = \"2s\"").unwrap();
         let of = |config: &Config, name: &str| {
             let source = config.sources.iter().find(|source| source.descriptor.name == name);
-            source.map(|source| source.interval)
+            source.map(|source| source.asked.interval)
         };
         let alone = resolved(file.clone());
-        assert_eq!(of(&alone, "stat"), Some(Duration::from_secs(2)));
-        assert_eq!(of(&alone, "softirqs"), Some(Duration::from_secs(5)));
+        assert_eq!(of(&alone, "cpus"), Some(Duration::from_secs(2)));
+        assert_eq!(of(&alone, "stat"), Some(Duration::from_secs(5)));
 
         let flags = Settings { interval: Some(Duration::from_millis(50)), ..Settings::default() };
         let catalogue = Catalogue::new(SOURCES);
         let places = Places::of_this_process();
         let both = Config::resolve(&[flags, file], &catalogue, &places).unwrap();
-        assert_eq!(of(&both, "stat"), Some(Duration::from_millis(50)));
-        let stat = both.sources.iter().find(|source| source.descriptor.name == "stat").unwrap();
-        let cpu = stat.tables.iter().find(|(schema, _)| schema.name == "cpu").unwrap();
+        assert_eq!(of(&both, "cpus"), Some(Duration::from_millis(50)));
+        let cpus = both.sources.iter().find(|source| source.descriptor.name == "cpus").unwrap();
+        let cpu = cpus.tables.iter().find(|(schema, _)| schema.name == "cpu").unwrap();
         assert_eq!(
             cpu.0.interval_ns, 50_000_000,
             "the schema says at what cadence it was recorded"
@@ -230,11 +235,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_may_feed_can_be_told_from_where_and_how_often_it_is_drained() {
+        let text = "[source.cpus]\nfeed = \"ebpf\"\ndrain = \"100ms\"";
+        let config = resolved(read(text).unwrap());
+        let cpus = config.sources.iter().find(|source| source.descriptor.name == "cpus").unwrap();
+        assert_eq!(cpus.asked.feed, Some(Feed::Ebpf));
+        assert_eq!(cpus.asked.drain, Some(Duration::from_millis(100)));
+        let wrong = read("[source.cpus]\nfeed = \"luck\"").unwrap_err();
+        assert_eq!(wrong, "n.toml:2:8: `feed`: `luck` must be module, ebpf or proc");
+        let other = read("[source.stat]\nfeed = \"proc\"").unwrap_err();
+        assert!(other.contains("there is no key `feed`"), "{other}");
+    }
+
+    #[test]
     fn a_table_can_be_left_out_of_its_source_and_a_source_without_tables_does_not_run() {
         let config = resolved(read("without = [\"cpu\", \"netdev\", \"load\"]").unwrap());
         let find = |name: &str| config.sources.iter().find(|source| source.descriptor.name == name);
-        let stat = find("stat").unwrap();
-        for (schema, kept) in &stat.tables {
+        let cpus = find("cpus").unwrap();
+        for (schema, kept) in &cpus.tables {
             assert_eq!(*kept, schema.name != "cpu", "{}", schema.name);
         }
         assert!(find("netdev").is_none());

@@ -19,11 +19,10 @@ pub use place::Places;
 pub use settings::{Settings, SourceSettings};
 pub use size::{exact_size, parse_size, rough_size};
 
-use crate::source::Descriptor;
+use crate::source::{Asked, Descriptor};
 use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The ring unless somebody says otherwise: about a week of every default source at 1 s on a small
 /// node. It is never more than a tenth of the file system, so that a recorder that was just tried
@@ -55,8 +54,8 @@ pub struct Config {
 pub struct PlannedSource {
     /// Which.
     pub descriptor: &'static Descriptor,
-    /// Its cadence.
-    pub interval: Duration,
+    /// What is asked of it.
+    pub asked: Asked,
     /// Its tables, with their interval, and whether each is kept.
     pub tables: Vec<(Schema, bool)>,
 }
@@ -64,7 +63,7 @@ pub struct PlannedSource {
 impl PartialEq for PlannedSource {
     fn eq(&self, other: &PlannedSource) -> bool {
         self.descriptor.name == other.descriptor.name
-            && self.interval == other.interval
+            && self.asked == other.asked
             && self.tables == other.tables
     }
 }
@@ -124,6 +123,12 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
     }
     let interval = layers.iter().find_map(|layer| layer.interval(source));
     let interval = interval.unwrap_or(descriptor.default_interval);
+    let own = |layer: &Settings| layer.sources.get(source).copied().unwrap_or_default();
+    let asked = Asked {
+        interval,
+        drain: layers.iter().find_map(|layer| own(layer).drain),
+        feed: layers.iter().find_map(|layer| own(layer).feed),
+    };
     let table = |table: &Schema| {
         let interval_ns = match table.kind {
             nodemon_formats::TableKind::Sample => interval.as_nanos() as u64,
@@ -131,7 +136,7 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
         };
         (Schema { interval_ns, ..table.clone() }, kept(&table.name))
     };
-    Some(PlannedSource { descriptor, interval, tables: tables.iter().map(table).collect() })
+    Some(PlannedSource { descriptor, asked, tables: tables.iter().map(table).collect() })
 }
 
 /// The ring for somebody who did not say: [`DEFAULT_RING_BYTES`], or a tenth of the file system

@@ -9,6 +9,7 @@ use super::nearest::did_you_mean;
 use super::size::parse_size;
 use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -57,6 +58,17 @@ impl<'a> Section<'a> {
         self.take(key)
             .map(|value| value.get_ref().as_str().ok_or_else(|| self.wrong(key, value, wanted)))
             .transpose()
+    }
+
+    /// A text that means something.
+    pub fn parsed<T: FromStr<Err = String>>(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let text = value.get_ref().as_str().unwrap_or_default();
+        let told = |what| self.document.error(&value.span(), format!("`{key}`: {what}"));
+        text.parse().map(Some).map_err(told)
     }
 
     /// A truth value.

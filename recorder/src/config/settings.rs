@@ -1,5 +1,6 @@
 //! What a file or the command line says about how to record; what it leaves open stays open.
 
+use crate::source::Feed;
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +36,10 @@ pub struct SourceSettings {
     pub interval: Option<Duration>,
     /// Whether it runs.
     pub enabled: Option<bool>,
+    /// How often to drain what the kernel has sampled for it.
+    pub drain: Option<Duration>,
+    /// What to feed it from.
+    pub feed: Option<Feed>,
 }
 
 impl Settings {
@@ -85,25 +90,25 @@ mod tests {
 
     #[test]
     fn a_name_stands_for_a_source_or_for_one_of_its_tables() {
-        let stat = ("stat", ["cpu", "kernel"]);
+        let cpus = ("cpus", ["cpu", "softirq"]);
         let only = Settings { only: Some(names(&["cpu", "diskstats"])), ..Settings::default() };
-        assert_eq!(only.runs(stat.0, &stat.1), Some(true), "for its table cpu");
-        assert_eq!(only.keeps(stat.0, "cpu", &stat.1), Some(true));
-        assert_eq!(only.keeps(stat.0, "kernel", &stat.1), Some(false), "cpu alone was wanted");
+        assert_eq!(only.runs(cpus.0, &cpus.1), Some(true), "for its table cpu");
+        assert_eq!(only.keeps(cpus.0, "cpu", &cpus.1), Some(true));
+        assert_eq!(only.keeps(cpus.0, "softirq", &cpus.1), Some(false), "cpu alone was wanted");
         assert_eq!(only.runs("diskstats", &["disk"]), Some(true));
         assert_eq!(only.keeps("diskstats", "disk", &["disk"]), Some(true), "the whole source");
         assert_eq!(only.runs("netdev", &["net"]), Some(false));
 
-        let without = Settings { without: names(&["kernel", "netdev"]), ..Settings::default() };
-        assert_eq!(without.runs(stat.0, &stat.1), None, "one table less is no reason to stop");
-        assert_eq!(without.keeps(stat.0, "kernel", &stat.1), Some(false));
-        assert_eq!(without.keeps(stat.0, "cpu", &stat.1), None);
+        let without = Settings { without: names(&["softirq", "netdev"]), ..Settings::default() };
+        assert_eq!(without.runs(cpus.0, &cpus.1), None, "one table less is no reason to stop");
+        assert_eq!(without.keeps(cpus.0, "softirq", &cpus.1), Some(false));
+        assert_eq!(without.keeps(cpus.0, "cpu", &cpus.1), None);
         assert_eq!(without.runs("netdev", &["net"]), Some(false));
     }
 
     #[test]
     fn what_is_said_of_a_source_itself_counts_more_than_lists() {
-        let on = SourceSettings { enabled: Some(true), interval: None };
+        let on = SourceSettings { enabled: Some(true), ..SourceSettings::default() };
         let settings = Settings {
             only: Some(names(&["stat"])),
             sources: [("netdev".to_owned(), on)].into(),

@@ -1,7 +1,9 @@
 //! Which source runs on which thread.
 //!
 //! Sources of 100 ms and more share one thread and wake together. Faster ones have another, so
-//! that a slow source which takes some milliseconds does not make them late.
+//! that a slow source which takes some milliseconds does not make them late. Those that drain what
+//! the kernel samples have a third: what they take out at once takes long enough to make others
+//! late, and they are late for nothing.
 
 use super::RunError;
 use crate::actor::{Drain, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource};
@@ -14,12 +16,21 @@ pub struct Lanes {
     options: LaneOptions,
     slow: Option<Addr<Lane>>,
     fast: Option<Addr<Lane>>,
+    drains: Option<Addr<Lane>>,
+}
+
+/// A thread.
+#[derive(Clone, Copy)]
+enum Thread {
+    Slow,
+    Fast,
+    Drains,
 }
 
 impl Lanes {
     /// No thread yet.
     pub fn new(options: LaneOptions) -> Lanes {
-        Lanes { options, slow: None, fast: None }
+        Lanes { options, slow: None, fast: None, drains: None }
     }
 
     /// Starts a source on the thread that it belongs to, and says how that went.
@@ -33,8 +44,7 @@ impl Lanes {
 
     /// Ends a source.
     pub async fn end(&mut self, plan: &PlannedSource) {
-        let lane = if is_fast(plan) { &self.fast } else { &self.slow };
-        if let Some(lane) = lane {
+        if let Some(lane) = self.place(plan) {
             // A lane that does not answer has raised the alarm itself.
             let _ = lane.send(EndSource(plan.descriptor.name)).await;
         }
@@ -43,29 +53,45 @@ impl Lanes {
     /// Ends every source, and waits until the writer has what they sent.
     pub async fn drain(&mut self) {
         // Fast sources have the more to lose, should another hang.
-        for lane in [self.fast.take(), self.slow.take()].into_iter().flatten() {
+        let lanes = [self.drains.take(), self.fast.take(), self.slow.take()];
+        for lane in lanes.into_iter().flatten() {
             let _ = lane.send(Drain).await;
         }
     }
 
     fn lane(&mut self, plan: &PlannedSource) -> Result<&Addr<Lane>, RunError> {
-        let (place, name): (_, &CStr) = if is_fast(plan) {
-            (&mut self.fast, c"nodemon-fast")
-        } else {
-            (&mut self.slow, c"nodemon-slow")
+        let name: &CStr = match thread_of(plan) {
+            Thread::Slow => c"nodemon-slow",
+            Thread::Fast => c"nodemon-fast",
+            Thread::Drains => c"nodemon-drain",
         };
-        match place {
+        let options = self.options.clone();
+        match self.place(plan) {
             Some(lane) => Ok(lane),
-            None => {
-                let lane = Lane::start_thread(name, self.options.clone());
+            place => {
                 let doing = "start a thread that samples";
+                let lane = Lane::start_thread(name, options);
                 let lane = lane.map_err(|source| RunError::System { doing, source })?;
                 Ok(place.insert(lane))
             }
         }
     }
+
+    fn place(&mut self, plan: &PlannedSource) -> &mut Option<Addr<Lane>> {
+        match thread_of(plan) {
+            Thread::Slow => &mut self.slow,
+            Thread::Fast => &mut self.fast,
+            Thread::Drains => &mut self.drains,
+        }
+    }
 }
 
-fn is_fast(plan: &PlannedSource) -> bool {
-    plan.interval.as_nanos() < u128::from(GATHER_UP_TO_NS)
+fn thread_of(plan: &PlannedSource) -> Thread {
+    if plan.asked.interval_ns() >= GATHER_UP_TO_NS {
+        Thread::Slow
+    } else if plan.descriptor.drains {
+        Thread::Drains
+    } else {
+        Thread::Fast
+    }
 }

@@ -4,7 +4,7 @@ mod lanes;
 mod reload;
 mod signals;
 
-use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Writer};
+use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Ready, Writer};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::overhead::Overhead;
@@ -83,7 +83,11 @@ async fn record(
     // Before anything is started, so that no signal ends the process half way.
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
     let (alert, mut alerts) = Alert::new();
-    let context = Context { recording: config.directory.clone(), ..Context::default() };
+    let context = Context {
+        recording: config.directory.clone(),
+        cpu: config.cpu.and_then(|cpu| u32::try_from(cpu).ok()),
+        ..Context::default()
+    };
     let overhead = context.overhead.clone();
     let arbiter = Arbiter::try_new().map_err(system("start the writer's thread"))?;
     let counted = overhead.clone();
@@ -153,8 +157,16 @@ impl Recorder {
         let name = plan.descriptor.name;
         self.off.retain(|off| *off != name);
         match self.lanes.start(plan).await? {
-            Opening::Ready(limits) => {
-                tracing::debug!("source {name} runs every {}", exact_duration(plan.interval));
+            Opening::Ready(Ready { limits, feeding }) => {
+                let every = exact_duration(plan.asked.interval);
+                match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
+                    Some(table) => {
+                        let every = Duration::from_nanos(table.interval_ns);
+                        let (from, every) = (&table.source, exact_duration(every));
+                        tracing::info!("source {name} samples every {every}, from {from}");
+                    }
+                    None => tracing::debug!("source {name} runs every {every}"),
+                }
                 let is_root = rustix::process::geteuid().is_root();
                 for limit in limits {
                     if is_root {

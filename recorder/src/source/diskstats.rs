@@ -13,6 +13,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/diskstats",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

@@ -17,6 +17,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/interrupts",
     default_interval: Duration::from_secs(10),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

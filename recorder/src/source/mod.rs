@@ -5,6 +5,7 @@
 //! that runs it all follow from the descriptor.
 
 mod cgroup;
+mod cpus;
 mod descriptors;
 mod diskstats;
 mod filesystem;
@@ -21,17 +22,18 @@ mod process;
 mod recorder;
 mod sensor;
 mod sockstat;
-mod softirqs;
 mod stat;
 mod sysfs;
 #[cfg(test)]
 mod trial;
 mod vmstat;
 
+pub use cpus::Feed;
+
 use crate::overhead::Overhead;
-use nodemon_formats::Schema;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::{GapCause, Schema};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +48,9 @@ pub struct Descriptor {
     pub default_interval: Duration,
     /// Whether it runs unless the configuration says otherwise.
     pub default_on: bool,
+    /// Whether it may be fed by the kernel, whose samples it drains. Then it has a thread of its
+    /// own when it is fast, and the keys `feed` and `drain`.
+    pub drains: bool,
     /// The tables it yields. Their order is the order of [`Sink::table`].
     pub tables: fn() -> Vec<Schema>,
     /// Makes it ready: opens files, learns what is there.
@@ -63,6 +68,33 @@ pub struct Context {
     pub recording: PathBuf,
     /// What the recorder itself costs, as its parts count it.
     pub overhead: Arc<Overhead>,
+    /// The CPU on which everything runs, if one was chosen.
+    pub cpu: Option<u32>,
+    /// What the configuration asks of this source.
+    pub asked: Asked,
+}
+
+/// What the configuration asks of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its cadence.
+    pub interval: Duration,
+    /// How often to drain what the kernel has sampled; `None` for what suits.
+    pub drain: Option<Duration>,
+    /// What to feed it from; `None` for the best there is.
+    pub feed: Option<Feed>,
+}
+
+impl Asked {
+    /// A cadence, and nothing else.
+    pub fn every(interval: Duration) -> Asked {
+        Asked { interval, drain: None, feed: None }
+    }
+
+    /// Its cadence, ns.
+    pub fn interval_ns(&self) -> u64 {
+        self.interval.as_nanos() as u64
+    }
 }
 
 impl Default for Context {
@@ -72,8 +104,22 @@ impl Default for Context {
             sys: PathBuf::from("/sys"),
             recording: PathBuf::from("/var/lib/nodemon"),
             overhead: Arc::default(),
+            cpu: None,
+            asked: Asked::every(Duration::from_secs(1)),
         }
     }
+}
+
+/// How an open source is fed, where that only shows when it is opened.
+#[derive(Clone, Debug)]
+pub struct Feeding {
+    /// Its tables as they are now, in the order of [`Descriptor::tables`], each with its interval.
+    pub tables: Vec<Schema>,
+    /// How often to call [`Source::sample`].
+    pub every: Duration,
+    /// Whether each call drains what the kernel has sampled meanwhile: a late one loses nothing,
+    /// and what is lost in the kernel the source says itself, with [`Sink::gap`].
+    pub drains: bool,
 }
 
 /// A running source. It is sampled at its cadence by its actor; an error makes the supervisor drop
@@ -90,6 +136,12 @@ pub trait Source: Send {
     fn limits(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// How it is fed, where its descriptor does not say it all. Asked once, before the first
+    /// sample.
+    fn feeding(&self) -> Option<Feeding> {
+        None
+    }
 }
 
 /// Intervals from here on are sampled with times in whole microseconds.
@@ -98,24 +150,91 @@ const COARSE_INTERVAL_NS: u64 = 100_000_000;
 /// Where a source puts its samples: one builder for each of its tables.
 pub struct Sink {
     builders: Vec<RecordBuilder>,
-    /// Times of samples are multiples of this, ns.
-    time_step_ns: u64,
+    clock: SampleClock,
+    gaps: Vec<KernelGap>,
+    more: bool,
+}
+
+/// Tells the times of samples.
+#[derive(Clone, Copy, Debug)]
+pub struct SampleClock {
+    /// Times are multiples of this, ns.
+    step_ns: u64,
+}
+
+/// What a source lost in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelGap {
+    /// Why.
+    pub cause: GapCause,
+    /// The last sample before it, `CLOCK_BOOTTIME` ns.
+    pub from_ns: u64,
+    /// The first sample after it.
+    pub to_ns: u64,
+    /// Samples that are missing.
+    pub lost: u64,
+    /// What there is to say beside the cause.
+    pub detail: &'static str,
+}
+
+impl SampleClock {
+    /// The time of a sample whose data was read just now: `CLOCK_BOOTTIME` ns, to be taken right
+    /// after each read. At intervals of 100 ms and more it is rounded down to a microsecond, which
+    /// is still finer than the read is long and takes less room on disk.
+    pub fn time_ns(self) -> u64 {
+        let now_ns = boottime_ns();
+        now_ns - now_ns % self.step_ns
+    }
 }
 
 impl Sink {
     /// Builders for the tables of a source, in the order of [`Descriptor::tables`].
     pub fn new(tables: &[Schema]) -> Sink {
         let interval_ns = tables.first().map_or(0, |table| table.interval_ns);
-        let time_step_ns = if interval_ns >= COARSE_INTERVAL_NS { 1_000 } else { 1 };
-        Sink { builders: tables.iter().map(RecordBuilder::new).collect(), time_step_ns }
+        let step_ns = if interval_ns >= COARSE_INTERVAL_NS { 1_000 } else { 1 };
+        Sink {
+            builders: tables.iter().map(RecordBuilder::new).collect(),
+            clock: SampleClock { step_ns },
+            gaps: Vec::new(),
+            more: false,
+        }
     }
 
-    /// The time of a sample whose data was read just now: `CLOCK_BOOTTIME` ns, to be taken right
-    /// after each read. At intervals of 100 ms and more it is rounded down to a microsecond, which
-    /// is still finer than the read is long and takes less room on disk.
+    /// What tells times.
+    pub fn clock(&self) -> SampleClock {
+        self.clock
+    }
+
+    /// See [`SampleClock::time_ns`].
     pub fn time_ns(&self) -> u64 {
-        let now_ns = boottime_ns();
-        now_ns - now_ns % self.time_step_ns
+        self.clock.time_ns()
+    }
+
+    /// Says that `lost` samples of the kernel are missing between two others.
+    pub fn gap(
+        &mut self,
+        cause: GapCause,
+        from_ns: u64,
+        to_ns: u64,
+        lost: u64,
+        detail: &'static str,
+    ) {
+        self.gaps.push(KernelGap { cause, from_ns, to_ns, lost, detail });
+    }
+
+    /// The gaps that were told since they were last taken.
+    pub fn take_gaps(&mut self) -> std::vec::Drain<'_, KernelGap> {
+        self.gaps.drain(..)
+    }
+
+    /// Says that there is more to drain, once this was sent.
+    pub fn set_more(&mut self) {
+        self.more = true;
+    }
+
+    /// Whether there was more to drain.
+    pub fn take_more(&mut self) -> bool {
+        std::mem::take(&mut self.more)
     }
 
     /// The builder of a table.
@@ -150,6 +269,12 @@ pub enum SourceError {
         /// Why that is so, and what would bring it.
         why: String,
     },
+    /// What samples in the kernel does so no more.
+    #[error("{what} is there, but nothing comes from it any more")]
+    Silent {
+        /// The producer.
+        what: &'static str,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -182,8 +307,8 @@ impl SourceError {
 
 /// Every source, in the order in which people want to see them.
 pub static SOURCES: &[&Descriptor] = &[
+    &cpus::SOURCE,
     &stat::SOURCE,
-    &softirqs::SOURCE,
     &interrupts::SOURCE,
     &loadavg::SOURCE,
     &meminfo::SOURCE,

@@ -14,6 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/dev",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

@@ -16,6 +16,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/pressure/*",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

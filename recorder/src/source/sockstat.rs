@@ -14,6 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/sockstat, /proc/net/sockstat6",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

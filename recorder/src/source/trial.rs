@@ -59,6 +59,11 @@ impl Table {
     }
 }
 
+/// The tables of an open source.
+pub fn tables_of(descriptor: &Descriptor, source: &dyn Source) -> Vec<Schema> {
+    source.feeding().map_or_else(descriptor.tables, |feeding| feeding.tables)
+}
+
 /// Takes one sample of `source`, whose tables are `schemas`.
 pub fn sample(source: &mut dyn Source, schemas: &[Schema]) -> Result<Vec<Table>, SourceError> {
     let mut sink = Sink::new(schemas);
@@ -74,8 +79,17 @@ pub fn sample_of(descriptor: &Descriptor, context: &Context) -> Table {
     table
 }
 
+/// What stands in `sink`, of each table the first sample.
+pub fn all_of(schemas: &[Schema], sink: &mut Sink) -> Vec<Table> {
+    schemas.iter().zip(sink.tables()).map(|(schema, table)| first_of(schema, table)).collect()
+}
+
 fn taken_out(schema: &Schema, builder: &mut RecordBuilder) -> Table {
     assert_eq!(builder.samples(), 1, "one sample of {}", schema.name);
+    first_of(schema, builder)
+}
+
+fn first_of(schema: &Schema, builder: &mut RecordBuilder) -> Table {
     let mut bytes = AlignedVec::new();
     builder.finish(0, &mut bytes).unwrap();
     let (width, key_width) = (schema.row_width(), schema.key_width());
@@ -111,12 +125,12 @@ pub fn assert_steady_state_allocates_nothing(descriptor: &Descriptor) {
 /// Samples the source within `context` until 50 samples in a row, archived five times, allocate
 /// nothing: buffers may grow to their working size first, and never again.
 pub fn assert_steady_state_allocates_nothing_in(context: &Context, descriptor: &Descriptor) {
-    let tables = (descriptor.tables)();
     let mut source = match (descriptor.open)(context) {
         Ok(source) => source,
         Err(SourceError::Unavailable { .. }) => return,
         Err(error) => panic!("{error}"),
     };
+    let tables = tables_of(descriptor, source.as_ref());
     let mut sink = Sink::new(&tables);
     let mut records: Vec<AlignedVec> = tables.iter().map(|_| AlignedVec::new()).collect();
     let mut rounds = [0; 5];

@@ -83,7 +83,7 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
 
     let changed = wall_ns();
     write(
-        "only = [\"stat\", \"meminfo\", \"softirqs\"]\nring_size = \"32MiB\"\n\
+        "only = [\"stat\", \"meminfo\", \"vmstat\"]\nring_size = \"32MiB\"\n\
          [source.stat]\ninterval = \"20ms\"\n",
     );
     running.signal(Signal::HUP);
@@ -101,7 +101,7 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
     let told = format!("{}:2:1: there is no key `cadence`", file.display());
     assert!(said.contains(&told) && said.contains("goes on as before"), "{said}");
     assert!(said.contains("the ring takes at most 32.0 MiB now"), "{said}");
-    assert!(said.contains("switched off: loadavg; begun anew: stat, softirqs"), "{said}");
+    assert!(said.contains("switched off: loadavg; begun anew: stat, vmstat"), "{said}");
     let grace = changed + 1_500_000_000;
     assert!(times(&dir, "load").iter().all(|time| *time < grace), "loadavg was switched off");
     let memory = times(&dir, "memory");

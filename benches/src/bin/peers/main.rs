@@ -50,12 +50,13 @@ fn compare(span: Duration) -> io::Result<()> {
     let scratch = tempfile::tempdir()?;
     let _load = load::start(scratch.path())?;
     println!("Every source but processes, at 1 s, {} s each:\n", span.as_secs());
-    let system: [&dyn Contender; 4] = [&Floor, &Nodemon { processes: false }, &Sadc, &NodeExporter];
+    let system: [&dyn Contender; 5] =
+        [&Floor, &Nodemon::Proc, &Sadc, &NodeExporter, &Nodemon::Fast];
     table::print(&measure_all(&system, span)?);
 
     let _crowd = load::start_crowd(scratch.path())?;
     println!("\nWith processes, 96 more of them asleep and 4 at work:\n");
-    let processes: [&dyn Contender; 2] = [&Nodemon { processes: true }, &Atop];
+    let processes: [&dyn Contender; 2] = [&Nodemon::Everything, &Atop];
     table::print(&measure_all(&processes, span)?);
     Ok(())
 }

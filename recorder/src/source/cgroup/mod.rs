@@ -34,6 +34,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/fs/cgroup",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables: || vec![table::schema()],
     open,
 };

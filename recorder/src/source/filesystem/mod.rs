@@ -23,6 +23,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/self/mountinfo, statvfs",
     default_interval: Duration::from_secs(10),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

@@ -17,6 +17,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/infiniband",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables: table::tables,
     open,
 };

@@ -20,6 +20,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/snmp, /proc/net/netstat, /proc/net/snmp6",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

@@ -76,6 +76,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/PID",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables: || vec![table::schema()],
     open,
 };

@@ -19,6 +19,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "getrusage, /proc/self/stat",
     default_interval: Duration::from_secs(1),
     default_on: true,
+    drains: false,
     tables: || vec![whole(), sources()],
     open,
 };

@@ -16,6 +16,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/devices/system/cpu/cpuN/cpufreq",
     default_interval: Duration::from_secs(10),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

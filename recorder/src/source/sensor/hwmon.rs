@@ -14,6 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/hwmon, /sys/class/thermal",
     default_interval: Duration::from_secs(10),
     default_on: true,
+    drains: false,
     tables,
     open,
 };

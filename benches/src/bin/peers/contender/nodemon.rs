@@ -7,18 +7,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `nodemon-recorder run` at 1 s.
-pub struct Nodemon {
-    /// Whether it records everything that it can, or what is in `/proc` without processes.
-    pub processes: bool,
+/// `nodemon-recorder run`.
+pub enum Nodemon {
+    /// What is in `/proc` without processes, at 1 s.
+    Proc,
+    /// The same, and every CPU at 1 ms.
+    Fast,
+    /// Everything that it can record, at 1 s.
+    Everything,
 }
 
 impl Contender for Nodemon {
     fn name(&self) -> &'static str {
-        if self.processes {
-            "**nodemon**, everything"
-        } else {
-            "**nodemon**, every source of `/proc` but `process`"
+        match self {
+            Nodemon::Proc => "**nodemon**, every source of `/proc` but `process`",
+            Nodemon::Fast => "**nodemon**, the same, and every CPU at 1 ms",
+            Nodemon::Everything => "**nodemon**, everything",
         }
     }
 
@@ -29,8 +33,11 @@ impl Contender for Nodemon {
             .arg("--dir")
             .arg(scratch.join("recording"))
             .args(["--ring-size", "1GiB"]);
-        if !self.processes {
+        if !matches!(self, Nodemon::Everything) {
             command.args(["--without", "process,cgroup,numa"]);
+        }
+        if !matches!(self, Nodemon::Fast) {
+            command.args(["--source", "cpus=1s"]);
         }
         Running::spawn(&mut command)
     }
@@ -53,7 +60,7 @@ impl Contender for Nodemon {
         let tables = recording.tables().map_err(io::Error::other)?;
         let stored_bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
         let samples =
-            tables.iter().find(|table| table.schema.name == "cpu").map_or(0, |table| table.rows);
+            tables.iter().find(|table| table.schema.name == "kernel").map_or(0, |table| table.rows);
         let mut values = 0;
         for table in &tables {
             values += values_in_last_sample(&recording, &table.schema.name, table.span.1)?;
