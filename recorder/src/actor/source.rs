@@ -337,6 +337,10 @@ impl Handler<Finish> for SourceActor {
     type Result = MessageResult<Finish>;
 
     fn handle(&mut self, _: Finish, ctx: &mut Context<SourceActor>) -> Self::Result {
+        // What the kernel has sampled since would be lost.
+        if self.drains && !self.has_failed {
+            self.drain(ctx);
+        }
         self.flush();
         if self.has_failed {
             self.account.failed_until(boottime_ns(), "stopped before it worked again");

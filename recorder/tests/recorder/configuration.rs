@@ -67,7 +67,7 @@ fn the_printed_configuration_is_read_back() {
         "1s",
     ]);
     assert!(run.status.success(), "{}", said(&run));
-    assert!(!times(&dir, "cpu").is_empty());
+    assert!(!times(&dir, "kernel").is_empty());
 }
 
 #[test]
@@ -88,13 +88,13 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
     );
     running.signal(Signal::HUP);
     running.wait_until("the new source and the new cadence", || {
-        !times(&dir, "softirq").is_empty() && times(&dir, "cpu").len() > 50
+        !times(&dir, "vmstat").is_empty() && times(&dir, "kernel").len() > 50
     });
 
     write("only = [\"meminfo\"]\ncadence = 3\n");
     running.signal(Signal::HUP);
-    let before = times(&dir, "cpu").len();
-    running.wait_until("it goes on as before", || times(&dir, "cpu").len() > before + 50);
+    let before = times(&dir, "kernel").len();
+    running.wait_until("it goes on as before", || times(&dir, "kernel").len() > before + 50);
     let (status, _, said) = running.end(Signal::TERM);
     assert!(status.success(), "{said}");
 
@@ -108,7 +108,7 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
     let longest = memory.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(longest < 1_900_000_000, "meminfo went on all the time: {longest} ns without");
     let recording = Recording::open(&dir).unwrap();
-    assert_eq!(recording.table("cpu").unwrap().unwrap().schema.interval_ns, 20_000_000);
-    let cpu = times(&dir, "cpu");
-    assert!(cpu.iter().filter(|time| **time < changed).count() >= 2, "what was before is kept");
+    assert_eq!(recording.table("kernel").unwrap().unwrap().schema.interval_ns, 20_000_000);
+    let kernel = times(&dir, "kernel");
+    assert!(kernel.iter().filter(|time| **time < changed).count() >= 2, "what was before is kept");
 }

@@ -16,7 +16,7 @@ fn at_one_second_it_wakes_a_handful_of_times_a_second_and_stays_small() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("r");
     let mut running = Running::start(&dir, &[]);
-    running.wait_until("it has settled", || times(&dir, "cpu").len() >= 3);
+    running.wait_until("it has settled", || times(&dir, "kernel").len() >= 3);
     let pid = running.pid();
     let (start, sampling, all) = (Instant::now(), wakes(pid, "nodemon-slow"), wakes(pid, ""));
     running.wait_until("five seconds", || start.elapsed() > Duration::from_secs(5));
@@ -59,7 +59,7 @@ fn what_it_says_of_itself_is_what_the_kernel_says() {
     assert_eq!((value("samples_lost"), value("dropped_records")), (0, 0));
     let of_source = last_row(&dir, "recorder_source");
     let samples = of_source.iter().find(|(column, _)| column == "samples").unwrap().1;
-    let stored = times(&dir, "cpu").len() as u64;
+    let stored = times(&dir, "kernel").len() as u64;
     assert!(samples.abs_diff(stored) <= 2, "stat took {samples} samples, {stored} are stored");
 }
 
