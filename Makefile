@@ -4,6 +4,7 @@
 CARGO ?= cargo
 INPUT ?=
 SECONDS ?= 60
+KERNELS ?= 5.10 6.1 6.12 6.18 7.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check build bench bench-codec bench-peers bench-ring \
@@ -20,6 +21,10 @@ test: ## install what is missing, run every check and every test
 	@scripts/setup build test
 	@scripts/check
 	@$(CARGO) test --workspace --locked
+
+test-kernels: ## the module and the recorder under every Debian kernel that can be had, emulated
+	@scripts/setup build test
+	@scripts/test-kernels $(KERNELS)
 
 check: ## format, lints, documentation, scripts, dependencies
 	@scripts/setup build test
