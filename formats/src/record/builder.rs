@@ -269,8 +269,12 @@ impl RecordBuilder {
         let width = self.key_width;
         let count = self.body.instances as usize;
         let at = self.rows_in_sample;
-        if at < count && self.body.keys[at * width..(at + 1) * width] == self.key[..] {
-            return at;
+        if at < count {
+            // Word by word: a call to compare a word or two of memory costs more than the words.
+            let expected = &self.body.keys[at * width..(at + 1) * width];
+            if expected.iter().zip(&self.key).all(|(expected, word)| expected == word) {
+                return at;
+            }
         }
         self.lookup_words.clear();
         for word in &self.key {
