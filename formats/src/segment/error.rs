@@ -62,6 +62,10 @@ pub enum SegmentError {
 /// An error of redb's as one of a segment.
 pub fn redb_error(error: impl Into<redb::Error>) -> SegmentError {
     match error.into() {
+        // The disk did not fail: what the trees say is there lies behind the end of the file.
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            SegmentError::Database("the file is cut short".into())
+        }
         redb::Error::Io(error) => SegmentError::Io(error),
         error => SegmentError::Database(error.to_string()),
     }

@@ -99,9 +99,15 @@ impl SegmentReader {
             take_description(&description).map_err(damaged(ChunkKind::Description, 0))?;
         let mut schemas = Vec::new();
         for id in view.ids(ChunkKind::Schema)? {
-            let archive = view.whole(ChunkKind::Schema, id)?;
-            let schema = take_schema(&archive).map_err(damaged(ChunkKind::Schema, id))?;
-            schemas.push((id as u32, Arc::new(schema)));
+            let schema = view.whole(ChunkKind::Schema, id).and_then(|archive| {
+                take_schema(&archive).map_err(damaged(ChunkKind::Schema, id))
+            });
+            match schema {
+                Ok(schema) => schemas.push((id as u32, Arc::new(schema))),
+                // Where the file was searched, half a schema costs its table and no other.
+                Err(_) if access == Access::Salvaged => {}
+                Err(error) => return Err(error),
+            }
         }
         let is_known = |table: &u32| schemas.iter().any(|(number, _)| number == table);
         if let Some(table) = view.tables()?.into_iter().find(|table| !is_known(table)) {
