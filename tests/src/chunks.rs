@@ -17,6 +17,8 @@ pub enum Kind {
     Schema = 2,
     /// A block.
     Block = 3,
+    /// An offset of the wall clock.
+    Clock = 6,
 }
 
 /// A piece of a chunk in the file of a segment. redb may have left older copies behind.
