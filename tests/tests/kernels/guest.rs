@@ -66,7 +66,10 @@ impl Guest {
         assert_eq!(cpus.by_cpu.len(), 2, "the machine has two CPUs");
         let (recording, kill) = (self.mark("recording"), self.mark("kill"));
         let (again, end) = (self.mark("again"), self.mark("end"));
-        let tick_ns = if self.is_exact() { TICK_NS } else { 2 * TICK_NS };
+        // Where idle time is counted by ticks it jumps ahead of the clock, by several ticks after the
+        // emulated CPU was kept waiting, and busy time, which never falls, does not make up for it:
+        // 11 ms were seen.
+        let tick_ns = if self.is_exact() { TICK_NS } else { 5 * TICK_NS };
         cpus.assert_sums(0, kill, tick_ns);
         cpus.assert_sums(kill, self.mark("offline"), tick_ns);
         let median = cpus.assert_median(recording, kill);
@@ -125,9 +128,9 @@ impl Guest {
             (gap.from - hole[0]) / 1000
         );
         // The recorder runs again once it has its directory. What it then takes to open its sources
-        // is not in the gap: less than a second, emulated.
+        // is not in the gap: emulated a second and more, where eBPF programs have to be verified.
         assert!(
-            gap.to > kill && gap.to <= hole[1] && hole[1] - gap.to < 1000 * MS,
+            gap.to > kill && gap.to <= hole[1] && hole[1] - gap.to < 3000 * MS,
             "the gap ends {} ms before the next sample: {gap:#?}",
             (hole[1] - gap.to) / MS
         );
