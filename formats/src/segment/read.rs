@@ -99,9 +99,9 @@ impl SegmentReader {
             take_description(&description).map_err(damaged(ChunkKind::Description, 0))?;
         let mut schemas = Vec::new();
         for id in view.ids(ChunkKind::Schema)? {
-            let schema = view.whole(ChunkKind::Schema, id).and_then(|archive| {
-                take_schema(&archive).map_err(damaged(ChunkKind::Schema, id))
-            });
+            let schema = view
+                .whole(ChunkKind::Schema, id)
+                .and_then(|archive| take_schema(&archive).map_err(damaged(ChunkKind::Schema, id)));
             match schema {
                 Ok(schema) => schemas.push((id as u32, Arc::new(schema))),
                 // Where the file was searched, half a schema costs its table and no other.

@@ -24,9 +24,10 @@ use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
 
-/// The ring unless somebody says otherwise: about a week of every default source at 1 s on a small
-/// node. It is never more than a tenth of the file system, so that a recorder that was just tried
-/// out does not fill a small disk.
+/// The ring unless somebody says otherwise: on a node of 2 CPUs most of a day of every default
+/// source, nearly all of it for the CPUs at 1 ms; two weeks with those at 1 s. It is never more than
+/// a tenth of the file system, so that a recorder that was just tried out does not fill a small
+/// disk.
 pub const DEFAULT_RING_BYTES: u64 = 1 << 30;
 /// What part of the file system the default ring may take: one in this many bytes.
 const DEFAULT_RING_PART: u64 = 10;
