@@ -45,6 +45,16 @@ impl Account {
         self.interval_ns = interval_ns;
     }
 
+    /// The first sample of the kernel since the source was opened is of `first_ns`: to start what
+    /// samples there takes a while. Returns how many samples there would have been meanwhile.
+    pub fn started(&mut self, first_ns: u64) -> u64 {
+        let lost = first_ns.saturating_sub(self.until_ns) / self.interval_ns.max(1);
+        if lost > 0 {
+            self.gap(GapCause::Late, first_ns, lost, "what samples was being started", 0);
+        }
+        lost
+    }
+
     /// Samples of the kernel were drained, the last of which is of `last_ns`.
     pub fn drained(&mut self, last_ns: u64) {
         self.until_ns = last_ns;

@@ -62,6 +62,8 @@ pub struct SourceActor {
     every: Duration,
     /// Whether a sample drains what the kernel has sampled.
     drains: bool,
+    /// Whether nothing has come from the kernel yet since the source was opened.
+    is_starting: bool,
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
@@ -82,6 +84,7 @@ impl SourceActor {
             account: Account::new(&plan, &around),
             every: plan.asked.interval,
             drains: false,
+            is_starting: false,
             flushed: 0,
             has_failed: false,
             pace: Pace::default(),
@@ -188,7 +191,10 @@ impl SourceActor {
         self.overhead.samples.add(samples as u64);
         self.overhead.sampling_ns.add(took_ns);
         self.overhead.last_ns.set(took_ns);
-        if let Some((_, last_ns)) = span {
+        if let Some((first_ns, last_ns)) = span {
+            if std::mem::take(&mut self.is_starting) {
+                self.overhead.late_ticks.add(self.account.started(first_ns));
+            }
             self.account.drained(last_ns);
         }
     }
@@ -299,6 +305,7 @@ impl Handler<Open> for SourceActor {
             self.account.failed_until(start_ns, "");
         }
         if self.drains {
+            self.is_starting = true;
             self.drained(start_ns);
         } else {
             let newest_ns = self.newest_ns();

@@ -4,6 +4,7 @@ use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry, exact_duration};
 use crate::source::{Asked, Context, Sink};
+use std::time::Duration;
 
 /// How each source of the catalogue does.
 pub fn findings(config: &Config, catalogue: &Catalogue, context: &Context) -> Vec<Finding> {
@@ -18,10 +19,12 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     let context = Context { asked, ..context.clone() };
     let opening = Supervisor::new(descriptor, context).open(&mut sink);
     let mut from = descriptor.reads.to_owned();
+    let mut interval = asked.interval;
     let (verdict, mut notes) = match opening {
         Opening::Ready(Ready { limits, feeding }) => {
             if let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
                 // Why it is no better follows, as it does among the limits.
+                interval = Duration::from_nanos(table.interval_ns);
                 from = table.source.split("; ").next().unwrap_or_default().to_owned();
             }
             (if limits.is_empty() { Verdict::Yes } else { Verdict::Partly }, limits)
@@ -30,7 +33,7 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
         Opening::Failed(failure) => (Verdict::No, vec![failure.error]),
     };
     let cadence = match plan {
-        Some(plan) => format!("every {}", exact_duration(plan.asked.interval)),
+        Some(_) => format!("every {}", exact_duration(interval)),
         None => {
             notes.push(format!("switched off; --source {} switches it on", descriptor.name));
             "off".to_owned()
