@@ -59,7 +59,8 @@ fn every_signal_that_ends_it_ends_it_within_a_second_and_loses_nothing() {
     for signal in [Signal::TERM, Signal::INT] {
         let scratch = tempfile::tempdir().unwrap();
         let dir = scratch.path().join("r");
-        let running = Running::start(&dir, &["--interval", "20ms", "--without", "process"]);
+        let mut running = Running::start(&dir, &["--interval", "20ms", "--without", "process"]);
+        running.wait_until("the kernel samples", || !times(&dir, "cpu").is_empty());
         let told_at = wall_ns();
         let (status, took, said) = running.end(signal);
         assert!(status.success(), "{signal:?}: {status}: {said}");
