@@ -6,8 +6,9 @@ use nodemon_tests::{Recorder, Setup, Ticks};
 use rustix::process::Signal;
 use std::time::Duration;
 
-/// Tables of three sources.
-const TABLES: [&str; 3] = ["cpu", "load", "memory"];
+/// Tables of three sources that the recorder samples itself; what the kernel samples goes on while
+/// the recorder stands still, and has its account in the tests of kernels.
+const TABLES: [&str; 3] = ["kernel", "load", "memory"];
 
 #[test]
 fn every_tick_is_a_stored_sample_or_counted_in_a_gap() {

@@ -2,6 +2,7 @@
 //! before it and the sample after it, column by column, and a known load is all there.
 
 use nodemon_formats::Value;
+use nodemon_formats::reader::Recording;
 use nodemon_tests::{
     Recorder, Setup, Table, burn_cpu, loopback, read_table, wall_now_ns, write_file,
 };
@@ -28,7 +29,11 @@ fn counters_are_those_that_an_independent_read_of_proc_shows_over_a_known_load()
     // On a disk, so that what is written shows in /proc/diskstats: /tmp may be memory.
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let dir = scratch.path().join("recording");
-    let recorder = Recorder::start_recording(&Setup::new(&dir).every("50ms"));
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir).every("50ms"));
+    // What the kernel samples has no sample at the very start, as everything else has.
+    recorder.wait_until("the kernel samples", Duration::from_secs(20), |dir| {
+        Recording::open(dir).is_ok_and(|recording| recording.schema("cpu").is_some())
+    });
     let mut readings = vec![read_proc()];
     let load_started = wall_now_ns();
     burn_cpu(CPU_TIME);
