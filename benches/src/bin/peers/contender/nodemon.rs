@@ -66,7 +66,9 @@ impl Contender for Nodemon {
             values += values_in_last_sample(&recording, &table.schema.name, table.span.1)?;
         }
         let bytes_a_sample = (samples > 0).then(|| stored_bytes as f64 / samples as f64);
-        Ok(Left { values: Some(values), bytes_a_sample })
+        // A second has a thousand samples of some tables and one of the others.
+        let values = (!matches!(self, Nodemon::Fast)).then_some(values);
+        Ok(Left { values, bytes_a_sample })
     }
 }
 
