@@ -11,6 +11,7 @@
 pub mod block;
 pub mod clock;
 pub mod gap;
+pub mod histogram;
 pub mod interner;
 pub mod reader;
 pub mod record;
@@ -21,5 +22,6 @@ pub mod value;
 pub mod writer;
 
 pub use gap::{Gap, GapCause};
+pub use histogram::Histogram;
 pub use schema::{Column, ColumnType, Schema, Semantics, TableKind};
 pub use value::Value;

@@ -27,12 +27,14 @@ pub enum ColumnType {
     String,
     /// Raw bytes.
     Bytes,
+    /// How many values were how large: the cell of a [`Histogram`](crate::histogram::Histogram).
+    Histogram,
 }
 
 impl ColumnType {
     /// Whether cells hold an index into a dictionary instead of the value itself.
     pub fn is_dictionary(self) -> bool {
-        matches!(self, ColumnType::String | ColumnType::Bytes)
+        matches!(self, ColumnType::String | ColumnType::Bytes | ColumnType::Histogram)
     }
 
     /// The name that people read: `u64`, `string`, ...
@@ -44,6 +46,7 @@ impl ColumnType {
             ColumnType::Bool => "bool",
             ColumnType::String => "string",
             ColumnType::Bytes => "bytes",
+            ColumnType::Histogram => "histogram",
         }
     }
 }
@@ -183,6 +186,12 @@ impl Schema {
     #[must_use]
     pub fn gauge(self, name: &str, kind: ColumnType, unit: &str, doc: &str) -> Schema {
         self.column(Column::new(name, kind, Semantics::Gauge, unit, doc))
+    }
+
+    /// Adds the histogram of values in `unit`.
+    #[must_use]
+    pub fn histogram(self, name: &str, unit: &str, doc: &str) -> Schema {
+        self.gauge(name, ColumnType::Histogram, unit, doc)
     }
 
     /// Adds a state of the given type.

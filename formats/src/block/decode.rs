@@ -220,7 +220,7 @@ impl<'a> Block<'a> {
 
     /// What is known of the selected columns without decoding them, or `None` where that is not
     /// enough: the block has no rollups, or a counter went down inside it, or is not in every row,
-    /// so that nothing tells over which time it grew.
+    /// so that nothing tells over which time it grew. Of histograms it never is.
     pub fn rollups(&self, selected: &[usize], schema: &Schema) -> Option<Vec<ColumnRollup>> {
         let instances = self.header.instances as usize;
         let columns: Vec<&Column> = schema.row_columns().collect();
@@ -235,6 +235,9 @@ impl<'a> Block<'a> {
     }
 
     fn rollup(&self, at: usize, instance: usize, column: &Column) -> Option<ColumnRollup> {
+        if column.kind == ColumnType::Histogram {
+            return None;
+        }
         let directory = &self.directory;
         let constant = directory.coder(at) == Coder::Constant;
         if directory.is_irregular(at) || (!constant && !self.header.has_rollups()) {

@@ -27,6 +27,7 @@ pub use encode::Encoder;
 pub use frame::{Compressor, Decompressor};
 pub use header::{BLOCK_VERSION, BlockHeader};
 pub use rows::Rows;
+pub(crate) use wire::put_varint;
 
 /// Why the bytes of a block cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,14 @@ pub enum BlockError {
         what: &'static str,
         /// What zstd said.
         why: &'static str,
+    },
+    /// Cells of a column are no histograms. All else can be read.
+    #[error("malformed histograms in the column {column}: {cells}")]
+    Histograms {
+        /// The column.
+        column: String,
+        /// How many cells.
+        cells: usize,
     },
 }
 

@@ -38,8 +38,8 @@ pub struct Cells {
     pub present: Presence,
 }
 
-/// Words of a column: `u64` as it is, `i64` and `f64` by their bits, `bool` as 0 or 1, strings and
-/// bytes as index into [`Chunk::strings`]. Where a value is absent the word is the one before.
+/// Words of a column: `u64` as it is, `i64` and `f64` by their bits, `bool` as 0 or 1, strings,
+/// bytes and histograms as index into [`Chunk::strings`]. Where a value is absent the word is the one before.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Words {
     /// The same in every row.
@@ -103,7 +103,7 @@ impl Strings {
             ColumnType::String => {
                 Value::String(String::from_utf8_lossy(self.get(word)).into_owned())
             }
-            ColumnType::Bytes => Value::Bytes(self.get(word).to_vec()),
+            ColumnType::Bytes | ColumnType::Histogram => Value::Bytes(self.get(word).to_vec()),
             _ => Value::from_word(kind, word),
         }
     }

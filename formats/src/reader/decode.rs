@@ -1,9 +1,9 @@
 //! A block into a chunk, a summary, or the steps of a tier.
 
 use super::plan::{Bytes, SegmentPlan};
-use super::steps;
 use super::timeline::Timeline;
 use super::{Cells, Chunk, ColumnRollup, Presence, ReadError, Rollup, ScanItem, Summary, Words};
+use super::{histograms, steps};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::segment::SegmentError;
 use std::ops::Range;
@@ -39,7 +39,8 @@ pub fn block(
         return Ok(Vec::new());
     }
     if plan.schema.tier_ns > 0 {
-        return steps::of_block(plan, &block, &times, rows, decompressor).map_err(damaged);
+        return steps::of_block(plan, &block, &times, rows, decompressor, &damaged)
+            .map_err(damaged);
     }
     let is_whole = rows == (0..times.len());
     if let Some(rollup) = rollup
@@ -75,7 +76,16 @@ pub fn block(
         cells.iter_mut().for_each(|cells| crop_cells(cells, &rows));
         present.iter_mut().for_each(|presence| crop_presence(presence, &rows));
     }
-    Ok(vec![ScanItem::Chunk(Chunk {
+    let mut items = Vec::with_capacity(1);
+    for (at, column) in plan.columns.iter().enumerate() {
+        let described = column.and_then(|column| plan.schema.row_columns().nth(column));
+        let of_instances = &mut cells[at * instances.len()..(at + 1) * instances.len()];
+        let problem = described.and_then(|described| {
+            histograms::check(described, of_instances, 0..rows.len(), block.strings())
+        });
+        items.extend(problem.map(|why| ScanItem::Problem(damaged(why))));
+    }
+    items.push(ScanItem::Chunk(Chunk {
         schema: wanted.schema.clone(),
         boot_times: boot_times[rows.clone()].to_vec(),
         times: if is_whole { times } else { times[rows].to_vec() },
@@ -84,7 +94,8 @@ pub fn block(
         cells,
         present,
         strings: block.strings().clone(),
-    })])
+    }));
+    Ok(items)
 }
 
 /// The bytes of a block: where redb cannot find them any more, by searching the file.

@@ -5,6 +5,7 @@ mod chunk;
 mod cover;
 mod decode;
 mod error;
+mod histograms;
 mod open;
 mod plan;
 mod recording;

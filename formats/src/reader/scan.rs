@@ -85,7 +85,8 @@ pub struct ColumnRollup {
     pub min: u64,
     /// The largest value.
     pub max: u64,
-    /// The sum of the values; NaN for states.
+    /// The sum of the values; NaN for states. Of a histogram there is one value, the sum of the
+    /// histograms, and nothing else is known.
     pub sum: f64,
 }
 

@@ -1,7 +1,8 @@
 //! The steps of a tier, as summaries.
 
+use super::histograms;
 use super::plan::SegmentPlan;
-use super::{ColumnRollup, ScanItem, Summary};
+use super::{ColumnRollup, ReadError, ScanItem, Summary};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::schema::TableKind;
 use crate::writer::tier::{SAMPLES, is_numeric_gauge};
@@ -10,13 +11,15 @@ use std::ops::Range;
 /// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.
 const OF_A_GAUGE: usize = 4;
 
-/// One summary for each of the rows of a block of a tier.
+/// One summary for each of the rows of a block of a tier, behind what `damaged` makes of malformed
+/// histograms.
 pub fn of_block(
     plan: &SegmentPlan,
     block: &Block<'_>,
     times: &[i64],
     rows: Range<usize>,
     decompressor: &mut Decompressor,
+    damaged: &dyn Fn(BlockError) -> ReadError,
 ) -> Result<Vec<ScanItem>, BlockError> {
     let schema = &plan.schema;
     let is_of_a_tier = schema.values.last().is_some_and(|column| column.name == SAMPLES);
@@ -32,10 +35,15 @@ pub fn of_block(
     }
     // The last column says how many samples a step stands for.
     stored.push(schema.values.len() - 1);
-    let decoded = block.columns(&stored, decompressor)?;
+    let mut decoded = block.columns(&stored, decompressor)?;
     let instances = block.instances(schema);
-    let samples = &decoded[(stored.len() - 1) * instances.len()..];
     let mut steps = Vec::with_capacity(rows.len());
+    for (&column, cells) in stored.iter().zip(decoded.chunks_mut(instances.len().max(1))) {
+        let column = &schema.values[column];
+        let problem = histograms::check(column, cells, rows.clone(), block.strings());
+        steps.extend(problem.map(|why| ScanItem::Problem(damaged(why))));
+    }
+    let samples = &decoded[(stored.len() - 1) * instances.len()..];
     for row in rows {
         let mut columns = Vec::with_capacity(plan.columns.len() * instances.len());
         let mut from = 0;

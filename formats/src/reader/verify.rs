@@ -2,8 +2,9 @@
 
 use super::Recording;
 use super::open::OpenSegment;
-use super::{ReadError, tail};
+use super::{ReadError, histograms, tail};
 use crate::block::{Block, BlockError, Decompressor};
+use crate::schema::Schema;
 use crate::segment::{ChunkKind, SegmentError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -55,13 +56,15 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
     let mut unindexed: BTreeSet<u64> = view.ids(ChunkKind::Block)?.into_iter().collect();
     for (table, schema) in segment.reader.schemas() {
         let all: Vec<usize> = (0..schema.row_width()).collect();
+        let mut problems = Vec::new();
         for entry in view.entries(*table, 0, u64::MAX)? {
             let id = entry.id;
             unindexed.remove(&id);
             let read = view.block(id).and_then(|bytes| {
                 let damaged = |why| SegmentError::Block { id, why };
                 let block = Block::open(&bytes, schema, &mut decompressor).map_err(damaged)?;
-                block.columns(&all, &mut decompressor).map_err(damaged)?;
+                let malformed = malformed(&block, schema, &all, &mut decompressor);
+                problems.extend(malformed.map_err(damaged)?.into_iter().map(damaged));
                 if !entry.is_of(block.header(), block.times()) {
                     return Err(damaged(BlockError::Layout("block against its index entry")));
                 }
@@ -75,19 +78,35 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
                 Err(error) => verified.problems.push(problem(error)),
             }
         }
-        let mut problems = Vec::new();
         if let Some(made) =
             tail::block(segment.reader.access(), &view, *table, schema, &mut problems)?
         {
             let damaged = |why| SegmentError::Block { id: u64::MAX, why };
             let block = Block::open(&made, schema, &mut decompressor).map_err(damaged)?;
             verified.rows += block.times().len() as u64;
+            let malformed = malformed(&block, schema, &all, &mut decompressor);
+            problems.extend(malformed.map_err(damaged)?.into_iter().map(damaged));
         }
         verified.problems.extend(problems.into_iter().map(problem));
     }
     verified.problems.extend(unindexed.into_iter().map(|id| problem(SegmentError::Unindexed(id))));
     view.gaps()?;
     Ok(())
+}
+
+/// Decodes the columns `all` of a block; what comes back are malformed histograms.
+fn malformed(
+    block: &Block<'_>,
+    schema: &Schema,
+    all: &[usize],
+    decompressor: &mut Decompressor,
+) -> Result<Vec<BlockError>, BlockError> {
+    let mut decoded = block.columns(all, decompressor)?;
+    let instances = (block.header().instances as usize).max(1);
+    let columns = schema.row_columns().zip(decoded.chunks_mut(instances));
+    let rows = 0..block.times().len();
+    let check = |(column, cells)| histograms::check(column, cells, rows.clone(), block.strings());
+    Ok(columns.filter_map(check).collect())
 }
 
 impl ReadError {

@@ -1,6 +1,7 @@
 //! Puts samples into a record. Allocates only while its buffers grow to their working size.
 
 use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
+use crate::histogram::Histogram;
 use crate::interner::Interner;
 use crate::schema::{Schema, TableKind};
 use rkyv::util::AlignedVec;
@@ -27,6 +28,8 @@ pub struct RecordBuilder {
     key_width: usize,
     body: RecordV1,
     strings: Interner,
+    /// The bytes of the histogram that was put in last.
+    cell: Vec<u8>,
     /// Rows of the sample under construction, which is the instance expected next.
     rows_in_sample: usize,
     /// Whether each sample's rows so far were the instances in order.
@@ -49,6 +52,7 @@ impl RecordBuilder {
             key_width: schema.key_width(),
             body: RecordV1::default(),
             strings: Interner::default(),
+            cell: Vec::new(),
             rows_in_sample: 0,
             in_order: true,
             open: false,
@@ -176,6 +180,14 @@ impl RecordBuilder {
     #[inline]
     pub fn bytes(&mut self, value: &[u8]) {
         let index = self.strings.intern(value);
+        self.body.cells.push(u64::from(index));
+    }
+
+    /// The next cell: a histogram. One without values is not absent: nothing happened.
+    pub fn histogram(&mut self, value: &Histogram) {
+        self.cell.clear();
+        value.encode(&mut self.cell);
+        let index = self.strings.intern(&self.cell);
         self.body.cells.push(u64::from(index));
     }
 

@@ -7,6 +7,7 @@ mod since_last_run;
 mod table;
 pub(crate) mod tier;
 pub(crate) mod tier_dir;
+mod tier_histogram;
 
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 

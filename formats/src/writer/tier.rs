@@ -3,12 +3,14 @@
 //! A tier is a ring of its own in a directory below the recording. Of each sample table that is
 //! sampled faster than its step it keeps one row a step and instance, made from the rows as their
 //! blocks are sealed: of counters and states the last value, of gauges the last, smallest, largest
-//! and mean. Steps are aligned to the wall clock.
+//! and mean, of histograms the sum. Steps are aligned to the wall clock.
 
 use super::ring_writer::{RingWriter, disk_error};
+use super::tier_histogram::Merged;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
 use crate::clock::ClockOffset;
+use crate::histogram::Histogram;
 use crate::record::RecordBuilder;
 use crate::ring::Ring;
 use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
@@ -40,6 +42,8 @@ struct TierTable {
     columns: Vec<Column>,
     /// Which of them are numeric gauges.
     gauges: Vec<usize>,
+    /// Which of them are histograms.
+    histograms: Vec<usize>,
     keys: Vec<Column>,
     record: RecordBuilder,
     /// The step that is being gathered.
@@ -48,6 +52,8 @@ struct TierTable {
     /// Places in `gathered` by the key words of the instance, strings spelt out.
     instances: BTreeMap<Vec<Key>, usize>,
     gathered: Vec<Gathered>,
+    /// Memory of histograms that is not in use.
+    spare: Vec<Histogram>,
     /// The same places by the number that the rows at hand give the instance.
     places: Vec<usize>,
 }
@@ -68,6 +74,8 @@ struct Gathered {
     /// The newest of its rows among those at hand; its last values are still to be taken.
     newest_row: Option<usize>,
     cells: Vec<Cell>,
+    /// For each of the table's histograms what it has come to, if it was there.
+    histograms: Vec<Option<Merged>>,
 }
 
 /// One column of it.
@@ -109,12 +117,16 @@ impl Tier {
                 gauges: (0..schema.values.len())
                     .filter(|at| is_numeric_gauge(&schema.values[*at]))
                     .collect(),
+                histograms: (0..schema.values.len())
+                    .filter(|at| schema.values[*at].kind == ColumnType::Histogram)
+                    .collect(),
                 columns: schema.values.clone(),
                 keys: schema.keys.clone(),
                 step: i64::MIN,
                 last_ns: 0,
                 instances: BTreeMap::new(),
                 gathered: Vec::new(),
+                spare: Vec::new(),
                 places: Vec::new(),
             }
         });
@@ -197,6 +209,13 @@ impl TierTable {
                 gathered.cells[at].roll_up(self.columns[at].kind, rows.cells[cell]);
             }
         }
+        for (merged, &at) in gathered.histograms.iter_mut().zip(&self.histograms) {
+            let cell = row * self.columns.len() + at;
+            if !rows.is_absent(cell) {
+                let sum = || Merged::Sum(self.spare.pop().unwrap_or_default());
+                merged.get_or_insert_with(sum).add(rows.strings.get(rows.cells[cell] as u32));
+            }
+        }
     }
 
     /// The place of an instance, made now if the step has not seen it.
@@ -211,7 +230,8 @@ impl TierTable {
         let place = *self.instances.entry(key).or_insert(self.gathered.len());
         if place == self.gathered.len() {
             let cells = vec![Cell::default(); self.columns.len()];
-            self.gathered.push(Gathered { samples: 0, newest_row: None, cells });
+            let histograms = vec![None; self.histograms.len()];
+            self.gathered.push(Gathered { samples: 0, newest_row: None, cells, histograms });
         }
         self.places[instance] = place;
         place
@@ -226,7 +246,8 @@ impl TierTable {
             for (at, (column, &word)) in self.columns.iter().zip(words).enumerate() {
                 let cell = &mut gathered.cells[at];
                 cell.last = (!rows.is_absent(row * width + at)).then_some(word);
-                if column.kind.is_dictionary() && cell.last.is_some() {
+                let is_text = column.kind.is_dictionary() && column.kind != ColumnType::Histogram;
+                if is_text && cell.last.is_some() {
                     cell.text.clear();
                     cell.text.extend_from_slice(rows.strings.get(word as u32));
                 }
@@ -241,7 +262,8 @@ impl TierTable {
         }
         self.record.begin_sample(self.last_ns);
         for (key, place) in std::mem::take(&mut self.instances) {
-            let gathered = &self.gathered[place];
+            let gathered = &mut self.gathered[place];
+            let mut histograms = gathered.histograms.drain(..);
             if !key.is_empty() {
                 self.record.instance(|filler| {
                     for part in &key {
@@ -254,6 +276,12 @@ impl TierTable {
             }
             for (column, cell) in self.columns.iter().zip(&gathered.cells) {
                 match cell.last {
+                    _ if column.kind == ColumnType::Histogram => {
+                        match histograms.next().flatten() {
+                            Some(merged) => merged.put(&mut self.record, &mut self.spare),
+                            None => self.record.absent(),
+                        }
+                    }
                     None => self.record.absent(),
                     Some(_) if column.kind.is_dictionary() => self.record.bytes(&cell.text),
                     Some(word) => self.record.u64(word),

@@ -15,6 +15,7 @@ mod evolution;
 mod failing_disk;
 mod fixture;
 mod foreign_files;
+mod histograms;
 mod history;
 mod hostile_blocks;
 mod kills;
