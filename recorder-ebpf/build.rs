@@ -1,4 +1,5 @@
-//! Compiles each `bpf/*.bpf.c` into an object that the crate embeds.
+//! Compiles the timer and each feature into an object that the crate embeds, lists the features, and
+//! makes tables of the names that the kernel's headers have.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -24,36 +25,118 @@ fn build() -> Result<(), String> {
     println!("cargo::rerun-if-env-changed=CLANG");
     println!("cargo::rerun-if-env-changed=LLVM_STRIP");
 
-    let sources = std::fs::read_dir(here.join("bpf")).map_err(|error| format!("bpf: {error}"))?;
-    for source in sources {
-        let source = source.map_err(|error| format!("bpf: {error}"))?.path();
-        let Some(name) = source.file_name().and_then(|name| name.to_str()) else { continue };
-        if let Some(stem) = name.strip_suffix(".bpf.c") {
-            let object = out.join(format!("{stem}.bpf.o"));
-            compile(&source, &object, &[&here.join("bpf"), &ring])?;
-            strip(&object);
+    let includes = [here.join("bpf"), ring];
+    build_object(&here.join("bpf/timer.bpf.c"), &out, &includes)?;
+    let features = features(&here.join("features"))?;
+    for feature in &features {
+        let source = here.join(format!("features/{feature}/{feature}.bpf.c"));
+        build_object(&source, &out, &includes)?;
+    }
+    write(&out.join("features.rs"), &list(&here, &features))?;
+    write(&out.join("numbers.rs"), &numbers()?)
+}
+
+/// The names of the folders.
+fn features(folder: &Path) -> Result<Vec<String>, String> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let told = |error| format!("{}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(told)? {
+        let entry = entry.map_err(told)?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
+    names.sort();
+    Ok(names)
+}
+
+fn build_object(source: &Path, out: &Path, includes: &[PathBuf]) -> Result<(), String> {
+    let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let object = out.join(name.replace(".bpf.c", ".bpf.o"));
+    compile(source, &object, includes)?;
+    strip(&object);
     Ok(())
+}
+
+/// A module for each manifest, and the list of them.
+fn list(here: &Path, features: &[String]) -> String {
+    let mut text = String::new();
+    for feature in features {
+        let manifest = here.join("features").join(feature).join("manifest.rs");
+        text.push_str(&format!("#[path = {:?}]\nmod {feature};\n", manifest.display().to_string()));
+    }
+    text.push_str("/// Every feature.\npub static FEATURES: &[&super::Feature] = &[\n");
+    for feature in features {
+        text.push_str(&format!("    &{feature}::FEATURE,\n"));
+    }
+    text.push_str("];\n");
+    text
+}
+
+/// The names of system calls and of errors, by their numbers.
+fn numbers() -> Result<String, String> {
+    let mut text = String::new();
+    for (header, prefix, table) in
+        [("asm/unistd.h", "__NR_", "SYSCALLS"), ("asm/errno.h", "E", "ERRORS")]
+    {
+        let mut names: Vec<(u32, String)> = Vec::new();
+        for line in macros(header)?.lines() {
+            let mut words = line.split_whitespace().skip(1);
+            let (Some(name), Some(number)) = (words.next(), words.next()) else { continue };
+            let Ok(number) = number.parse() else { continue };
+            if let Some(name) = name.strip_prefix(prefix) {
+                let name = if prefix == "E" { format!("E{name}") } else { name.to_owned() };
+                names.push((number, name));
+            }
+        }
+        names.sort();
+        names.dedup_by_key(|(number, _)| *number);
+        text.push_str(&format!("const {table}: &[(u32, &str)] = &{names:?};\n"));
+    }
+    Ok(text)
+}
+
+/// What a header of the kernel defines.
+fn macros(header: &str) -> Result<String, String> {
+    let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
+    let output = Command::new(&clang)
+        .args(["-dM", "-E", "-xc", "/dev/null", "-target"])
+        .arg(variable("TARGET")?)
+        .args(["-idirafter", architecture()?.1, "-include", header])
+        .output()
+        .map_err(|error| format!("{clang} cannot be run: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn variable(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("{name} is not set: run this through cargo"))
 }
 
-fn compile(source: &Path, object: &Path, include: &[&Path]) -> Result<(), String> {
-    // The names of the target to bpf_tracing.h, and of the directory of its <asm/types.h>.
-    let (arch, headers) = match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
-        "x86_64" => ("x86", "/usr/include/x86_64-linux-gnu"),
-        "aarch64" => ("arm64", "/usr/include/aarch64-linux-gnu"),
-        other => return Err(format!("the eBPF programs are not made for {other} yet")),
-    };
+/// The names of the target to bpf_tracing.h, and of the directory of its <asm/types.h>.
+fn architecture() -> Result<(&'static str, &'static str), String> {
+    match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
+        "x86_64" => Ok(("x86", "/usr/include/x86_64-linux-gnu")),
+        "aarch64" => Ok(("arm64", "/usr/include/aarch64-linux-gnu")),
+        other => Err(format!("the eBPF programs are not made for {other} yet")),
+    }
+}
+
+fn compile(source: &Path, object: &Path, include: &[PathBuf]) -> Result<(), String> {
+    let (arch, headers) = architecture()?;
     let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
     let done = Command::new(&clang)
         .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11"])
         .args(["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
-        .args(include.iter().flat_map(|directory| [Path::new("-I"), directory]))
+        .args(include.iter().flat_map(|directory| [Path::new("-I"), directory.as_path()]))
         .args(["-idirafter", headers])
         .arg("-c")
         .arg(source)

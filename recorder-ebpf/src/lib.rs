@@ -1,14 +1,28 @@
-//! The eBPF programs of nodemon, and how they get into the kernel.
+//! The eBPF programs of nodemon, and how they get into the kernel and their results out of it.
 //!
-//! One feature is one object: `bpf/NAME.bpf.c` is compiled by `build.rs` and embedded; the folder
-//! `src/NAME/` loads it. An object that a kernel refuses takes nothing else along. What all of
-//! them share, and no more, is beside them:
+//! One feature is one object, in a folder of its own: `features/NAME/` has the program in C and a
+//! manifest, which says where the program hangs and what tables its maps are. An object that a
+//! kernel refuses takes nothing else along. The timer that samples every CPU fills a ring instead
+//! of tables: it is in `bpf/timer.bpf.c` and [`timer`].
 //!
+//! - [`feature`]: what a manifest says.
+//! - [`load`]: gets a feature into the kernel, in the first of several ways that this one has.
+//! - [`drain`]: takes rows out of maps, rings and iterators.
+//! - [`names`]: what the kernel numbers, as people know it.
+//! - [`packets`]: programs on network interfaces that come and go.
 //! - [`percpu`]: where the kernel's per-CPU variables are, out of its BTF.
 //! - [`heap`]: gives back what reading that BTF took.
 //!
 //! Whether a kernel can run a program is found out by loading it, never by the kernel's version.
 
+pub mod drain;
+pub mod feature;
 mod heap;
+pub mod load;
+mod mapped;
+pub mod names;
+mod packets;
 mod percpu;
+mod refusal;
+mod sys;
 pub mod timer;

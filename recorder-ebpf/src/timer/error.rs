@@ -1,10 +1,11 @@
 //! Why there is no timer.
 
 use crate::percpu::BtfError;
+use crate::refusal::{Refusal, last_lines, refusal};
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::{ProgramError, ProgramType};
-use aya::sys::{BpfHelper, SyscallError, is_helper_supported};
+use aya::sys::{BpfHelper, is_helper_supported};
 use std::error::Error;
 use std::io;
 use thiserror::Error;
@@ -109,57 +110,17 @@ fn lacks(helper: BpfHelper) -> bool {
     matches!(is_helper_supported(ProgramType::SchedClassifier, helper), Ok(false))
 }
 
-/// The chain of causes in one line, or that permission is what is missing.
 fn general(error: &(dyn Error + 'static)) -> TimerError {
-    let mut text = error.to_string();
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(reason) = answer_of_the_kernel(error)
-            && reason.kind() == io::ErrorKind::PermissionDenied
-        {
-            return TimerError::NotPermitted(reason.to_string());
-        }
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
+    match refusal(error) {
+        Refusal::NotPermitted(why) => TimerError::NotPermitted(why),
+        Refusal::Other(text) => TimerError::Load(text),
     }
-    TimerError::Load(text)
-}
-
-fn answer_of_the_kernel<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    match error.downcast_ref::<SyscallError>() {
-        Some(call) => Some(&call.io_error),
-        None => error.downcast_ref::<io::Error>(),
-    }
-}
-
-/// The end of a verifier's log, where it says what it does not like; its statistics are left out.
-fn last_lines(log: &str) -> String {
-    let told = |line: &&str| {
-        let line = line.trim();
-        !line.is_empty()
-            && !["processed ", "verification time", "stack depth", "Caused by"]
-                .iter()
-                .any(|start| line.starts_with(start))
-    };
-    let lines: Vec<&str> = log.lines().filter(told).collect();
-    lines[lines.len().saturating_sub(3)..].join("; ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TimerError, last_lines};
+    use super::TimerError;
     use std::io;
-
-    #[test]
-    fn of_a_log_the_end_is_kept_and_its_statistics_are_not() {
-        let log =
-            "0: (b7) r1 = 0\n1: (95) exit\nR0 !read_ok\n\nprocessed 2 insns (limit 1000000)\n";
-        assert_eq!(last_lines(log), "0: (b7) r1 = 0; 1: (95) exit; R0 !read_ok");
-        assert_eq!(last_lines(""), "");
-    }
 
     #[test]
     fn what_the_kernel_answered_is_found_below_what_the_loader_says() {

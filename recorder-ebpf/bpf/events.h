@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Events: rows that go to user space through a ring, so many a second and no
+ * more. What is beyond the budget, and what the ring has no room for, is
+ * counted.
+ *
+ * A row begins with its time, CLOCK_BOOTTIME ns.
+ */
+#ifndef NODEMON_BPF_EVENTS_H
+#define NODEMON_BPF_EVENTS_H
+
+#include "feature.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+struct budget {
+	__u64 second;
+	__u64 taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct budget);
+} budgets SEC(".maps");
+
+/* Two CPUs may both begin a second, which lets a few more events through. */
+static __always_inline bool is_within_budget(__u64 now_ns)
+{
+	__u64 second = now_ns / NS_PER_S;
+	__u32 zero = 0;
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &zero);
+
+	if (!budget)
+		return false;
+	if (budget->second != second) {
+		budget->second = second;
+		budget->taken = 0;
+	}
+	if (budget->taken >= events_per_s) {
+		LOSE(suppressed);
+		return false;
+	}
+	__sync_fetch_and_add(&budget->taken, 1);
+	return true;
+}
+
+/* Room for a row, or NULL. What is returned has to be sent. */
+static __always_inline void *begin_event(__u64 size_bytes)
+{
+	__u64 now_ns = bpf_ktime_get_boot_ns();
+	__u64 *row;
+
+	if (!is_within_budget(now_ns))
+		return NULL;
+	row = bpf_ringbuf_reserve(&events, size_bytes, 0);
+	if (!row) {
+		LOSE(ring_full);
+		return NULL;
+	}
+	*row = now_ns;
+	return row;
+}
+
+/* User space looks by itself, a few times a second: nobody is woken. */
+static __always_inline void send_event(void *row)
+{
+	bpf_ringbuf_submit(row, BPF_RB_NO_WAKEUP);
+}
+
+#endif

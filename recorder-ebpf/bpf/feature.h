@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the programs of all features share: settings that the loader puts in,
+ * filters, the budget of events, what is counted when something is lost, and
+ * the buckets of histograms.
+ */
+#ifndef NODEMON_BPF_FEATURE_H
+#define NODEMON_BPF_FEATURE_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#define COMMAND_BYTES 16
+#define NS_PER_S 1000000000ULL
+
+char LICENSE[] SEC("license") = "GPL";
+
+/*
+ * Settings. They are constants to the verifier, which throws away what a
+ * setting of 0 makes unreachable: a filter that is not used costs nothing.
+ */
+
+/* CPUs that may ever be there. */
+volatile const __u32 cpus = 1;
+/* What took less than this is not worth a row. */
+volatile const __u64 min_latency_ns = 0;
+/* The process, as user space counts them (tgid). */
+volatile const __u32 only_pid = 0;
+/* A control group (version 2) and how deep it is; those below it belong to it. */
+volatile const __u64 only_cgroup = 0;
+volatile const __u32 only_cgroup_level = 0;
+/* The name of the program, its rest zero. */
+volatile const char only_command[COMMAND_BYTES] = {};
+/* The number of the network interface. */
+volatile const __u32 only_interface = 0;
+/* Events of this feature that may be sent in a second. */
+volatile const __u64 events_per_s = 1000;
+
+/* Whether the current task is one of those that are looked at. */
+static __always_inline bool is_wanted(void)
+{
+	if (only_pid && bpf_get_current_pid_tgid() >> 32 != only_pid)
+		return false;
+	if (only_cgroup && bpf_get_current_ancestor_cgroup_id(only_cgroup_level) != only_cgroup)
+		return false;
+	if (only_command[0]) {
+		char command[COMMAND_BYTES];
+		int i;
+
+		bpf_get_current_comm(command, sizeof(command));
+#pragma unroll
+		for (i = 0; i < COMMAND_BYTES; i++) {
+			if (command[i] != only_command[i])
+				return false;
+			if (!command[i])
+				break;
+		}
+	}
+	return true;
+}
+
+/* What did not get to user space, and why. */
+struct losses {
+	__u64 suppressed; /* events beyond the budget */
+	__u64 ring_full; /* events for which the ring had no room */
+	__u64 map_full; /* what found no place in a map */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct losses);
+} losses SEC(".maps");
+
+static __always_inline void lose(__u64 offset)
+{
+	__u32 zero = 0;
+	void *count = bpf_map_lookup_elem(&losses, &zero);
+
+	if (count)
+		__sync_fetch_and_add((__u64 *)(count + offset), 1);
+}
+
+#define LOSE(what) lose(offsetof(struct losses, what))
+#ifndef offsetof
+#define offsetof(type, member) __builtin_offsetof(type, member)
+#endif
+
+/* The value of a key, made with zeros where there is none yet. */
+static __always_inline void *find_or_make(void *map, const void *key, const void *zeros)
+{
+	void *value = bpf_map_lookup_elem(map, key);
+
+	if (value)
+		return value;
+	bpf_map_update_elem(map, key, zeros, BPF_NOEXIST);
+	value = bpf_map_lookup_elem(map, key);
+	if (!value)
+		LOSE(map_full);
+	return value;
+}
+
+static __always_inline void count(__u64 *counter, __u64 more)
+{
+	__sync_fetch_and_add(counter, more);
+}
+
+/* Who did it. Rows of events begin with it. */
+struct task_id {
+	__u64 cgroup; /* its number in the hierarchy of version 2 */
+	__u32 pid;
+	__u32 tid;
+	char command[COMMAND_BYTES];
+};
+
+static __always_inline void name_current(struct task_id *task)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	task->cgroup = bpf_get_current_cgroup_id();
+	task->pid = pid_tgid >> 32;
+	task->tid = (__u32)pid_tgid;
+	bpf_get_current_comm(task->command, sizeof(task->command));
+}
+
+#endif

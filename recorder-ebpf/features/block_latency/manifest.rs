@@ -1,0 +1,35 @@
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::names;
+
+/// `enum req_op`.
+const OPERATIONS: &[&str] = &[
+    "read", "write", "flush", "discard", "", "secure_erase", "", "zone_append", "", "write_zeroes",
+    "zone_open", "zone_close", "zone_finish", "zone_reset", "", "zone_reset_all",
+];
+
+pub static FEATURE: Feature = Feature {
+    name: "block_latency",
+    reads: "block_rq_issue, block_rq_complete",
+    object: object!("block_latency"),
+    hooks: &[
+        Hook::needed(&[
+            // Refused where there is no second argument.
+            Attach::Typed("issue_5_10", "block_rq_issue"),
+            Attach::Typed("issue_5_11", "block_rq_issue"),
+        ]),
+        Hook::needed(&[Attach::Typed("complete", "block_rq_complete")]),
+    ],
+    sized: &["latencies"],
+    tables: &[Table {
+        name: "block_latency",
+        doc: "How long block devices took for requests, from when the driver got one until it was \
+              done.",
+        origin: Origin::Histogram("latencies"),
+        keys: &[
+            Column::decoded("device", Cell::U32, names::device, "name of the block device"),
+            Column::named("operation", Cell::U32, OPERATIONS, "read, write, flush, discard, ..."),
+        ],
+        values: &[Column::histogram("latency_ns", "ns", "the time that a request took")],
+    }],
+    ..COMMON
+};

@@ -1,0 +1,50 @@
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+
+const REASONS: &[&str] =
+    &["preempted", "yielded", "sleeping", "blocked", "blocked_io", "stopped", "ended", "other"];
+
+pub static FEATURE: Feature = Feature {
+    name: "scheduler",
+    reads: "sched_switch, sched_wakeup",
+    object: object!("scheduler"),
+    hooks: &[
+        Hook::needed(&[
+            Attach::Typed("switched", "sched_switch"),
+            Attach::Typed("switched_by_pid", "sched_switch"),
+        ]),
+        Hook::needed(&[
+            Attach::Typed("woken", "sched_wakeup"),
+            Attach::Typed("woken_by_pid", "sched_wakeup"),
+        ]),
+        Hook::needed(&[
+            Attach::Typed("started", "sched_wakeup_new"),
+            Attach::Typed("started_by_pid", "sched_wakeup_new"),
+        ]),
+    ],
+    per_cpu: &[("waits", 512), ("switches", REASONS.len() as u32)],
+    tables: &[
+        Table {
+            name: "run_queue_latency",
+            doc: "How long tasks that could run waited for a CPU: from when they were woken, or \
+                  lost the CPU while they could go on, until they ran.",
+            origin: Origin::DenseHistogram("waits", 1),
+            keys: &[],
+            values: &[Column::histogram("latency_ns", "ns", "the wait")],
+        },
+        Table {
+            name: "context_switch",
+            doc: "Why CPUs went from one task to another, in all.",
+            origin: Origin::DenseCounters("switches", REASONS.len() as u32),
+            keys: &[Column::named(
+                "reason",
+                Cell::U32,
+                REASONS,
+                "what the task did that had the CPU: it was preempted, yielded, is sleeping \
+                 (waits, can be interrupted), blocked (cannot), blocked_io (likewise, for I/O), \
+                 stopped, ended",
+            )],
+            values: &[Column::counter("switches", "count", "switches")],
+        },
+    ],
+    ..COMMON
+};

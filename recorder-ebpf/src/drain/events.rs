@@ -1,0 +1,48 @@
+//! Events out of a ring, in the order in which they happened.
+
+use crate::load::FeatureError;
+use aya::maps::{Map, MapData, RingBuf};
+
+/// A ring of events, each of which begins with its time.
+pub struct Events {
+    ring: RingBuf<MapData>,
+    size_bytes: usize,
+    /// Those at hand, one behind the other.
+    bytes: Vec<u8>,
+    /// The time of each, where it is, and how long: those of some kinds are sent in part.
+    order: Vec<(u64, usize, usize)>,
+    last_ns: u64,
+}
+
+/// Bytes that are taken out at once, about.
+const AT_ONCE_BYTES: usize = 1 << 20;
+
+impl Events {
+    /// Reads `map`, whose events are of `size_bytes`.
+    pub fn new(map: MapData, size_bytes: usize) -> Result<Events, FeatureError> {
+        let ring = RingBuf::try_from(Map::RingBuf(map))?;
+        Ok(Events { ring, size_bytes, bytes: Vec::new(), order: Vec::new(), last_ns: 0 })
+    }
+
+    /// Hands out the time and the structure of every event, oldest first. CPUs take the time
+    /// before they take their place in the ring, so neighbours may have to be swapped; one that
+    /// comes behind events which were handed out already gets the time of the last of them.
+    pub fn each(&mut self, mut event: impl FnMut(u64, &[u8])) {
+        self.bytes.clear();
+        self.order.clear();
+        while let Some(item) = self.ring.next() {
+            let row = item.get(..self.size_bytes).unwrap_or(&item);
+            let Some(time) = row.first_chunk() else { continue };
+            self.order.push((u64::from_le_bytes(*time), self.bytes.len(), row.len()));
+            self.bytes.extend_from_slice(row);
+            if self.bytes.len() >= AT_ONCE_BYTES {
+                break;
+            }
+        }
+        self.order.sort_unstable();
+        for (time_ns, at, length) in &self.order {
+            self.last_ns = self.last_ns.max(*time_ns);
+            event(self.last_ns, &self.bytes[*at..*at + *length]);
+        }
+    }
+}

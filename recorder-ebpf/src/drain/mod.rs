@@ -1,0 +1,157 @@
+//! Takes rows out of what programs fill in the kernel.
+
+mod dense;
+mod entries;
+mod events;
+mod iterator;
+mod losses;
+
+pub(crate) use losses::Losses;
+pub use losses::Lost;
+
+use crate::feature::{Layout, Origin, Table};
+use crate::load::{FeatureError, check_sizes, take_map};
+use aya::Ebpf;
+use dense::{DenseCounters, DenseHistogram};
+use entries::Entries;
+use events::Events;
+use iterator::Iterator;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// One row as the kernel hands it out.
+pub struct Row<'a> {
+    /// When it happened, `CLOCK_BOOTTIME` ns; 0 of what is sampled.
+    pub time_ns: u64,
+    /// The structure of the keys, or of keys and values.
+    pub keys: &'a [u8],
+    /// The structure of the values; empty where they are in one with the keys.
+    pub values: &'a [u8],
+}
+
+/// Reads one table.
+pub struct Reader {
+    /// Where its columns are within a row.
+    pub layout: Layout,
+    kind: Kind,
+}
+
+enum Kind {
+    Entries(Entries),
+    DenseCounters(DenseCounters),
+    DenseHistogram(DenseHistogram),
+    Iterator(Iterator),
+    Events(Events),
+}
+
+impl Reader {
+    /// What reads `table` out of a feature that is loaded.
+    pub(crate) fn of(
+        table: &Table,
+        object: &mut Ebpf,
+        iterators: &[(&'static str, OwnedFd)],
+        cpus: u32,
+    ) -> Result<Reader, FeatureError> {
+        let mut layout = table.layout();
+        let kind = match table.origin {
+            Origin::Counters(name) => {
+                let map = take_map(object, name)?;
+                check_sizes(table, &map, layout.key_bytes, layout.value_bytes)?;
+                Kind::Entries(Entries::new(map)?)
+            }
+            Origin::Histogram(name) => {
+                let map = take_map(object, name)?;
+                // The bucket is the last member; the structure ends where its alignment wants it.
+                layout.key_bytes = bucket_offset(&layout);
+                let whole = (layout.key_bytes + 4).next_multiple_of(layout.align());
+                check_sizes(table, &map, whole, 8)?;
+                Kind::Entries(Entries::new(map)?)
+            }
+            Origin::DenseCounters(name, stretch) => {
+                let map = take_map(object, name)?;
+                check_sizes(table, &map, 4, layout.value_bytes)?;
+                let words = layout.value_bytes / 8;
+                Kind::DenseCounters(DenseCounters::new(map, cpus, stretch, words)?)
+            }
+            Origin::DenseHistogram(name, keys) => {
+                let map = take_map(object, name)?;
+                check_sizes(table, &map, 4, 8)?;
+                Kind::DenseHistogram(DenseHistogram::new(map, cpus, keys)?)
+            }
+            Origin::Iterator(program) => {
+                let link = iterators.iter().find(|(name, _)| *name == program);
+                let (_, link) = link.ok_or_else(|| {
+                    FeatureError::Object(format!("the iterator '{program}' does not run"))
+                })?;
+                let link = link
+                    .try_clone()
+                    .map_err(|source| FeatureError::Read { path: program.into(), source })?;
+                Kind::Iterator(Iterator::new(link, layout.key_bytes))
+            }
+            Origin::Events(name) => {
+                Kind::Events(Events::new(take_map(object, name)?, layout.key_bytes)?)
+            }
+        };
+        Ok(Reader { layout, kind })
+    }
+
+    /// Hands out every row of a table of counters or of an iterator, or every event since this was
+    /// called before, oldest first.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn rows(&mut self, mut row: impl FnMut(Row<'_>)) -> io::Result<()> {
+        match &mut self.kind {
+            Kind::Entries(entries) => entries.each(|keys, values| {
+                row(Row { time_ns: 0, keys, values });
+            }),
+            Kind::DenseCounters(counters) => {
+                counters.each(|keys, values| row(Row { time_ns: 0, keys, values }));
+                Ok(())
+            }
+            Kind::DenseHistogram(_) => Ok(()),
+            Kind::Iterator(iterator) => iterator.each(|keys| {
+                row(Row { time_ns: 0, keys, values: &[] });
+            }),
+            Kind::Events(events) => {
+                events.each(|time_ns, keys| row(Row { time_ns, keys, values: &[] }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands out every bucket of a table of histograms: the keys, the number of the bucket and how
+    /// often it was hit since the feature was loaded.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn buckets(&mut self, mut bucket: impl FnMut(&[u8], u32, u64)) -> io::Result<()> {
+        match &mut self.kind {
+            Kind::Entries(entries) => {
+                let at = self.layout.key_bytes;
+                entries.each(|keys, values| {
+                    let number = keys.get(at..).and_then(<[u8]>::first_chunk);
+                    let count = values.first_chunk();
+                    if let (Some(number), Some(count)) = (number, count) {
+                        bucket(
+                            &keys[..at],
+                            u32::from_le_bytes(*number),
+                            u64::from_le_bytes(*count),
+                        );
+                    }
+                })
+            }
+            Kind::DenseHistogram(histogram) => {
+                histogram.each(bucket);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where the number of the bucket is within the key of a histogram.
+fn bucket_offset(layout: &Layout) -> usize {
+    let end = layout.keys.iter().map(|place| place.offset + place.cell.size_bytes()).max();
+    end.unwrap_or(0).next_multiple_of(4)
+}

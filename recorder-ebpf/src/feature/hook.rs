@@ -1,0 +1,81 @@
+//! Where programs hang in the kernel.
+
+/// One place where something is learnt. The first of the ways that this kernel has is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook {
+    /// The ways, best first.
+    pub ways: &'static [Attach],
+    /// Whether the feature is nothing without it.
+    pub is_needed: bool,
+}
+
+/// A way to hang a program into the kernel. The first word is the program's name in the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// A tracepoint with typed arguments (`tp_btf`): program, tracepoint.
+    Typed(&'static str, &'static str),
+    /// A raw tracepoint: program, tracepoint.
+    Raw(&'static str, &'static str),
+    /// A tracepoint of tracefs: program, category, name.
+    Trace(&'static str, &'static str, &'static str),
+    /// The entry of a function: program, function.
+    Entry(&'static str, &'static str),
+    /// The return from a function: program, function.
+    Exit(&'static str, &'static str),
+    /// A kprobe: program, function.
+    Probe(&'static str, &'static str),
+    /// A kretprobe: program, function.
+    ReturnProbe(&'static str, &'static str),
+    /// A counter of the hardware on every CPU: program, `PERF_COUNT_HW_CACHE` id or
+    /// `PERF_COUNT_HW` number, events between two runs.
+    Hardware(&'static str, u64, u64),
+    /// An iterator, which runs when it is read: program, what it walks through.
+    Iterator(&'static str, &'static str),
+    /// Packets of every interface: the programs for those that come and those that go.
+    Packets(&'static str, &'static str),
+}
+
+impl Hook {
+    /// One without which the feature is nothing.
+    pub const fn needed(ways: &'static [Attach]) -> Hook {
+        Hook { ways, is_needed: true }
+    }
+
+    /// One without which some of the feature is missing.
+    pub const fn wanted(ways: &'static [Attach]) -> Hook {
+        Hook { ways, is_needed: false }
+    }
+}
+
+impl Attach {
+    /// The program that it hangs there.
+    pub fn program(&self) -> &'static str {
+        match self {
+            Attach::Typed(program, _)
+            | Attach::Raw(program, _)
+            | Attach::Trace(program, ..)
+            | Attach::Entry(program, _)
+            | Attach::Exit(program, _)
+            | Attach::Probe(program, _)
+            | Attach::ReturnProbe(program, _)
+            | Attach::Hardware(program, ..)
+            | Attach::Iterator(program, _)
+            | Attach::Packets(program, _) => program,
+        }
+    }
+
+    /// The place, as people know it.
+    pub fn place(&self) -> String {
+        match self {
+            Attach::Typed(_, name) | Attach::Raw(_, name) => format!("tracepoint {name}"),
+            Attach::Trace(_, category, name) => format!("tracepoint {category}:{name}"),
+            Attach::Entry(_, name) | Attach::Exit(_, name) => format!("function {name} (fentry)"),
+            Attach::Probe(_, name) | Attach::ReturnProbe(_, name) => {
+                format!("function {name} (kprobe)")
+            }
+            Attach::Hardware(..) => "hardware counters".to_owned(),
+            Attach::Iterator(_, what) => format!("iterator {what}"),
+            Attach::Packets(..) => "packets of interfaces".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a feature is: one eBPF object, the places where its programs hang, and the tables that its
+//! maps, rings and iterators are.
+//!
+//! Every folder of `features/` is one: `NAME.bpf.c` and `manifest.rs`, which holds a
+//! `pub const FEATURE: Feature`. Nothing else has to be touched to add one.
+
+mod column;
+mod hook;
+mod layout;
+mod list;
+mod table;
+
+pub(crate) use column::columns_of_task;
+pub use column::{Cell, Column, Meaning, Show, TASK, join};
+pub use hook::{Attach, Hook};
+pub use layout::{Layout, Place};
+pub use list::FEATURES;
+pub use table::{HISTOGRAM_SLOTS, Origin, Table};
+
+/// One eBPF object and the tables that come of it.
+#[derive(Debug)]
+pub struct Feature {
+    /// Its name, which is that of its folder and of its source: `block_latency`.
+    pub name: &'static str,
+    /// What its programs hang on, as people know it: `sched_switch`.
+    pub reads: &'static str,
+    /// Whether it runs unless the configuration says otherwise.
+    pub default_on: bool,
+    /// How often its maps are read unless the configuration says otherwise, ms.
+    pub default_interval_ms: u64,
+    /// The object that `build.rs` made of its C.
+    pub object: &'static [u8],
+    /// Where its programs hang.
+    pub hooks: &'static [Hook],
+    /// Maps whose size is that of the number of CPUs times these many elements.
+    pub per_cpu: &'static [(&'static str, u32)],
+    /// Maps whose size the configuration may set (the key `entries`).
+    pub sized: &'static [&'static str],
+    /// The tables, in the order in which people want to see them.
+    pub tables: &'static [Table],
+}
+
+/// The object that `build.rs` made of the C of a feature.
+macro_rules! object {
+    ($name:literal) => {
+        aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/", $name, ".bpf.o"))
+    };
+}
+pub(crate) use object;
+
+/// A feature as most are: on, every second. What a manifest does not say is taken from here.
+pub const COMMON: Feature = Feature {
+    name: "",
+    reads: "",
+    default_on: true,
+    default_interval_ms: 1000,
+    object: &[],
+    hooks: &[],
+    per_cpu: &[],
+    sized: &[],
+    tables: &[],
+};
+
+impl Feature {
+    /// Whether it has events, and nothing that is sampled.
+    pub fn is_of_events(&self) -> bool {
+        self.tables.iter().all(Table::is_of_events)
+    }
+}

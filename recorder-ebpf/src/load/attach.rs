@@ -1,0 +1,189 @@
+//! Hangs programs into the kernel, in the first of several ways that it has.
+
+use super::{FeatureError, KernelTypes};
+use crate::feature::{Attach, Hook};
+use crate::packets::Packets;
+use crate::sys;
+use aya::programs::perf_event::{HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy};
+use aya::programs::{
+    BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, ProgramError, ProgramFd,
+    RawTracePoint, TracePoint,
+};
+use aya::{Btf, Ebpf};
+use std::any::Any;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What keeps a program where it hangs.
+pub enum Held {
+    /// Links, each of which takes its program along when it is dropped.
+    Links(#[expect(dead_code, reason = "held, and dropped in the end")] Vec<Box<dyn Any + Send>>),
+    /// An iterator, by the name of its program.
+    Iterator(&'static str, OwnedFd),
+    /// Programs on network interfaces.
+    Packets(Box<Packets>),
+}
+
+/// A hook that hangs.
+pub struct Hung {
+    /// What keeps it.
+    pub held: Held,
+    /// The programs that were loaded for it.
+    pub programs: Vec<&'static str>,
+}
+
+/// Hangs a program up in the first way that works.
+pub fn hang(object: &mut Ebpf, hook: &Hook, kernel: &KernelTypes) -> Result<Hung, FeatureError> {
+    let Some(kernel) = kernel.btf() else {
+        return Err(FeatureError::NoTypes("they were let go of".to_owned()));
+    };
+    let mut whys: Vec<FeatureError> = Vec::new();
+    for way in hook.ways {
+        match hang_so(object, way, kernel) {
+            Ok(held) => {
+                let mut programs = vec![way.program()];
+                if let Attach::Packets(_, other) = way {
+                    programs.push(other);
+                }
+                return Ok(Hung { held, programs });
+            }
+            Err(why @ FeatureError::NotPermitted(_)) if hook.ways.len() == 1 => return Err(why),
+            Err(why) => whys.push(why),
+        }
+    }
+    let is_permission = |why: &&FeatureError| matches!(why, FeatureError::NotPermitted(_));
+    if !whys.is_empty() && whys.iter().filter(is_permission).count() == whys.len() {
+        return Err(whys.swap_remove(0));
+    }
+    let texts: Vec<String> = whys.iter().map(ToString::to_string).collect();
+    Err(match whys.len() {
+        1 => whys.swap_remove(0),
+        _ => FeatureError::Load(texts.join("; ")),
+    })
+}
+
+fn hang_so(object: &mut Ebpf, way: &Attach, kernel: &Btf) -> Result<Held, FeatureError> {
+    let program = way.program();
+    let told = |error: ProgramError| of_place(way, error);
+    match *way {
+        Attach::Typed(_, tracepoint) => {
+            let typed: &mut BtfTracePoint = find(object, program)?;
+            typed.load(tracepoint, kernel).map_err(told)?;
+            let link = typed.attach().map_err(told)?;
+            held(typed.take_link(link).map_err(told)?)
+        }
+        Attach::Raw(_, tracepoint) => {
+            let raw: &mut RawTracePoint = find(object, program)?;
+            raw.load().map_err(told)?;
+            let link = raw.attach(tracepoint).map_err(told)?;
+            held(raw.take_link(link).map_err(told)?)
+        }
+        Attach::Trace(_, category, name) => {
+            let trace: &mut TracePoint = find(object, program)?;
+            trace.load().map_err(told)?;
+            let link = trace.attach(category, name).map_err(told)?;
+            held(trace.take_link(link).map_err(told)?)
+        }
+        Attach::Entry(_, function) => {
+            let entry: &mut FEntry = find(object, program)?;
+            entry.load(function, kernel).map_err(told)?;
+            let link = entry.attach().map_err(told)?;
+            held(entry.take_link(link).map_err(told)?)
+        }
+        Attach::Exit(_, function) => {
+            let exit: &mut FExit = find(object, program)?;
+            exit.load(function, kernel).map_err(told)?;
+            let link = exit.attach().map_err(told)?;
+            held(exit.take_link(link).map_err(told)?)
+        }
+        Attach::Probe(_, function) | Attach::ReturnProbe(_, function) => {
+            let probe: &mut KProbe = find(object, program)?;
+            probe.load().map_err(told)?;
+            let link = probe.attach(function, 0).map_err(told)?;
+            held(probe.take_link(link).map_err(told)?)
+        }
+        Attach::Hardware(_, event, period) => hang_on_cpus(object, way, event, period),
+        Attach::Iterator(_, what) => {
+            let iterator: &mut Iter = find(object, program)?;
+            iterator.load(what, kernel).map_err(told)?;
+            let fd = iterator.fd().map_err(told)?;
+            let link = sys::link_iterator(fd.as_fd())
+                .map_err(|error| FeatureError::Load(format!("{}: {error}", way.place())))?;
+            Ok(Held::Iterator(program, link))
+        }
+        Attach::Packets(ingress, egress) => {
+            Ok(Held::Packets(Box::new(Packets::hang(object, ingress, egress)?)))
+        }
+    }
+}
+
+/// One counter on every CPU that is online.
+fn hang_on_cpus(
+    object: &mut Ebpf,
+    way: &Attach,
+    event: u64,
+    period: u64,
+) -> Result<Held, FeatureError> {
+    let told = |error: ProgramError| of_place(way, error);
+    let counter: &mut PerfEvent = find(object, way.program())?;
+    counter.load().map_err(told)?;
+    let event = match event {
+        2 => HardwareEvent::CacheReferences,
+        3 => HardwareEvent::CacheMisses,
+        other => return Err(FeatureError::Object(format!("{other} is no event that is known"))),
+    };
+    let cpus = aya::util::online_cpus()
+        .map_err(|(path, source)| FeatureError::Read { path: path.into(), source })?;
+    let mut links: Vec<Box<dyn Any + Send>> = Vec::new();
+    for cpu in cpus {
+        let scope = PerfEventScope::AllProcessesOneCpu { cpu };
+        let config = PerfEventConfig::Hardware(event);
+        let link = counter.attach(config, scope, SamplePolicy::Period(period), false);
+        links.push(Box::new(counter.take_link(link.map_err(told)?).map_err(told)?));
+    }
+    Ok(Held::Links(links))
+}
+
+fn held(link: impl Any + Send) -> Result<Held, FeatureError> {
+    Ok(Held::Links(vec![Box::new(link)]))
+}
+
+/// What the loader said when it hung a program there. That there is no such place is told in
+/// different ways for each kind of place.
+fn of_place(way: &Attach, error: ProgramError) -> FeatureError {
+    let is_missing = match &error {
+        ProgramError::Btf(_) | ProgramError::TracePointError(_) => true,
+        ProgramError::SyscallError(call) => call.io_error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    };
+    if is_missing { FeatureError::NoPlace(way.place()) } else { of_program(way, error) }
+}
+
+fn of_program(way: &Attach, error: ProgramError) -> FeatureError {
+    match FeatureError::of_program(way.program(), error) {
+        FeatureError::NotPermitted(why) if matches!(way, Attach::Entry(..) | Attach::Exit(..)) => {
+            FeatureError::Load(format!("{} is refused: {why}", way.place()))
+        }
+        FeatureError::Load(text) => FeatureError::Load(format!("{}: {text}", way.place())),
+        other => other,
+    }
+}
+
+/// The program of that name.
+pub(crate) fn find<'a, P>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut P, FeatureError>
+where
+    &'a mut P: TryFrom<&'a mut Program>,
+{
+    let program = object.program_mut(name).and_then(|program| program.try_into().ok());
+    program.ok_or_else(|| {
+        FeatureError::Object(format!("there is no program '{name}' of that kind in the object"))
+    })
+}
+
+/// Holds a program that is loaded.
+pub fn program_fd(object: &Ebpf, name: &'static str) -> Result<ProgramFd, FeatureError> {
+    let program = object
+        .program(name)
+        .ok_or_else(|| FeatureError::Object(format!("there is no program '{name}'")))?;
+    let fd = program.fd().and_then(|fd| fd.try_clone().map_err(ProgramError::IOError));
+    fd.map_err(|error| FeatureError::of_program(name, error))
+}

@@ -1,0 +1,83 @@
+//! Why a feature does not run.
+
+use crate::refusal::{Refusal, last_lines, refusal};
+use aya::EbpfError;
+use aya::maps::MapError;
+use aya::programs::ProgramError;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a feature does not run, in a sentence that says what is missing.
+#[derive(Debug, Error)]
+pub enum FeatureError {
+    /// The kernel does not describe its types.
+    #[error("the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF): {0}")]
+    NoTypes(String),
+    /// The process may not use eBPF.
+    #[error(
+        "the kernel does not let this process use eBPF ({0}): that takes root, or CAP_BPF, \
+         CAP_PERFMON and CAP_NET_ADMIN"
+    )]
+    NotPermitted(String),
+    /// This kernel has no place for a program.
+    #[error("this kernel has no {0}")]
+    NoPlace(String),
+    /// The verifier refused a program.
+    #[error("the kernel refused the program '{program}' ({source}): {log}")]
+    Refused {
+        /// Which program.
+        program: &'static str,
+        /// What the kernel answered.
+        source: io::Error,
+        /// The last lines of what its verifier said.
+        log: String,
+    },
+    /// The embedded object is not what its manifest says.
+    #[error("{0}")]
+    Object(String),
+    /// Anything else that the kernel or the loader said.
+    #[error("{0}")]
+    Load(String),
+    /// Something could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file, or the map.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}
+
+impl From<EbpfError> for FeatureError {
+    fn from(error: EbpfError) -> FeatureError {
+        FeatureError::of(refusal(&error))
+    }
+}
+
+impl From<MapError> for FeatureError {
+    fn from(error: MapError) -> FeatureError {
+        FeatureError::of(refusal(&error))
+    }
+}
+
+impl FeatureError {
+    fn of(refusal: Refusal) -> FeatureError {
+        match refusal {
+            Refusal::NotPermitted(why) => FeatureError::NotPermitted(why),
+            Refusal::Other(text) => FeatureError::Load(text),
+        }
+    }
+
+    /// What the loader said of `program`.
+    pub(crate) fn of_program(program: &'static str, error: ProgramError) -> FeatureError {
+        let ProgramError::LoadError { io_error, verifier_log } = error else {
+            return FeatureError::of(refusal(&error));
+        };
+        let log = verifier_log.to_string();
+        if io_error.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {
+            return FeatureError::NotPermitted(io_error.to_string());
+        }
+        FeatureError::Refused { program, source: io_error, log: last_lines(&log) }
+    }
+}

@@ -1,0 +1,177 @@
+//! Gets a feature into the kernel: its maps and programs, hung where this kernel has a place for
+//! them.
+
+mod attach;
+mod error;
+mod kernel;
+mod settings;
+
+pub use error::FeatureError;
+pub use kernel::KernelTypes;
+pub use settings::{Filter, Settings};
+
+use crate::drain::{Losses, Lost, Reader};
+use crate::feature::{Feature, Table};
+use crate::packets::Packets;
+use attach::Held;
+use aya::maps::MapData;
+use aya::programs::ProgramFd;
+use aya::{Ebpf, EbpfLoader};
+
+/// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
+/// process, whatever ends it.
+pub struct Running {
+    /// What hangs in the kernel.
+    _held: Vec<Held>,
+    packets: Option<(Packets, Ebpf)>,
+    programs: Vec<RunningProgram>,
+    readers: Vec<Reader>,
+    losses: Losses,
+    missing: Vec<String>,
+}
+
+/// A program in the kernel.
+pub struct RunningProgram {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// Holds it, and asks the kernel about it.
+    pub fd: ProgramFd,
+}
+
+impl Running {
+    /// Loads a feature and hangs it up. From then on it counts.
+    ///
+    /// # Errors
+    /// When this kernel has no place for a program that is needed, does not take it, or does not
+    /// let this process; the error says which.
+    pub fn start(feature: &'static Feature, settings: &Settings) -> Result<Running, FeatureError> {
+        let kernel = KernelTypes::get()?;
+        let mut object = create(feature, settings, &kernel)?;
+        let mut running = Running {
+            _held: Vec::new(),
+            packets: None,
+            programs: Vec::new(),
+            readers: Vec::new(),
+            losses: Losses::of(&mut object)?,
+            missing: Vec::new(),
+        };
+        let (mut iterators, mut packets) = (Vec::new(), None);
+        for hook in feature.hooks {
+            match attach::hang(&mut object, hook, &kernel) {
+                Ok(hung) => {
+                    for name in hung.programs {
+                        running
+                            .programs
+                            .push(RunningProgram { name, fd: attach::program_fd(&object, name)? });
+                    }
+                    match hung.held {
+                        Held::Iterator(name, link) => iterators.push((name, link)),
+                        Held::Packets(hung) => packets = Some(*hung),
+                        held => running._held.push(held),
+                    }
+                }
+                Err(why) if hook.is_needed => return Err(why),
+                Err(why) => running.missing.push(why.to_string()),
+            }
+        }
+        for table in feature.tables {
+            running.readers.push(Reader::of(table, &mut object, &iterators, settings.cpus)?);
+        }
+        running.packets = packets.map(|packets| (packets, object));
+        Ok(running)
+    }
+
+    /// What is missing because this kernel has no place for it, a sentence each.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// What reads each table, in the order of [`Feature::tables`].
+    pub fn readers(&mut self) -> &mut [Reader] {
+        &mut self.readers
+    }
+
+    /// The programs that run.
+    pub fn programs(&self) -> &[RunningProgram] {
+        &self.programs
+    }
+
+    /// What was lost in the kernel since this was asked before.
+    pub fn take_losses(&mut self) -> Lost {
+        self.losses.take()
+    }
+
+    /// Looks for network interfaces that have come or gone. Does nothing for a feature that does
+    /// not hang on them.
+    pub fn follow_interfaces(&mut self) {
+        if let Some((packets, object)) = &mut self.packets {
+            packets.follow(object);
+        }
+    }
+}
+
+/// Creates the maps of a feature and puts its settings in.
+fn create(
+    feature: &Feature,
+    settings: &Settings,
+    kernel: &KernelTypes,
+) -> Result<Ebpf, FeatureError> {
+    let filter = &settings.filter;
+    let mut loader = EbpfLoader::new();
+    loader
+        .btf(kernel.btf())
+        .allow_unsupported_maps()
+        .override_global("cpus", &settings.cpus, false)
+        .override_global("events_per_s", &settings.events_per_s, false)
+        .override_global("min_latency_ns", &settings.min_latency_ns, false)
+        .override_global("only_pid", &filter.pid, false)
+        .override_global("only_cgroup", &filter.cgroup, false)
+        .override_global("only_cgroup_level", &filter.cgroup_level, false)
+        .override_global("only_command", &filter.command, false)
+        .override_global("only_interface", &filter.interface, false);
+    for (map, elements) in feature.per_cpu {
+        loader.map_max_entries(map, elements.saturating_mul(settings.cpus));
+    }
+    if let Some(entries) = settings.entries {
+        for map in feature.sized {
+            loader.map_max_entries(map, entries);
+        }
+    }
+    Ok(loader.load(feature.object)?)
+}
+
+/// The map of that name, taken out of the object.
+pub(crate) fn take_map(object: &mut Ebpf, name: &str) -> Result<MapData, FeatureError> {
+    use aya::maps::Map;
+    match object.take_map(name) {
+        Some(
+            Map::Array(map)
+            | Map::HashMap(map)
+            | Map::LruHashMap(map)
+            | Map::PerCpuArray(map)
+            | Map::PerCpuHashMap(map)
+            | Map::PerCpuLruHashMap(map)
+            | Map::RingBuf(map),
+        ) => Ok(map),
+        _ => Err(FeatureError::Object(format!("there is no map '{name}' of a kind that is read"))),
+    }
+}
+
+/// Whether the sizes that a manifest gives its columns are those that the map has.
+pub(crate) fn check_sizes(
+    table: &Table,
+    map: &MapData,
+    key_bytes: usize,
+    value_bytes: usize,
+) -> Result<(), FeatureError> {
+    let info = map.info()?;
+    let has = (info.key_size() as usize, info.value_size() as usize);
+    if has == (key_bytes, value_bytes) {
+        return Ok(());
+    }
+    Err(FeatureError::Object(format!(
+        "the map of {} has keys and values of {has:?} bytes, its columns are {:?}",
+        table.name,
+        (key_bytes, value_bytes)
+    )))
+}

@@ -1,0 +1,49 @@
+//! What the configuration says of a feature.
+
+/// How a feature is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// One more than the highest number that a CPU may have.
+    pub cpus: u32,
+    /// Elements of those maps whose size may be set.
+    pub entries: Option<u32>,
+    /// Events that may be sent in a second.
+    pub events_per_s: u64,
+    /// What took less is left out, ns.
+    pub min_latency_ns: u64,
+    /// What is looked at.
+    pub filter: Filter,
+}
+
+/// What is looked at, and nothing else: each that is not 0 must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Number of the process.
+    pub pid: u32,
+    /// Number of the control group of version 2; those below it belong to it.
+    pub cgroup: u64,
+    /// How far that is below the root.
+    pub cgroup_level: u32,
+    /// Name of the program, the rest zero.
+    pub command: [u8; 16],
+    /// Number of the network interface.
+    pub interface: u32,
+}
+
+impl Settings {
+    /// No filter, on this machine: 1,000 events a second.
+    ///
+    /// # Errors
+    /// When the kernel does not say how many CPUs there may be.
+    pub fn here() -> Result<Settings, super::FeatureError> {
+        let cpus = aya::util::nr_cpus()
+            .map_err(|(path, source)| super::FeatureError::Read { path: path.into(), source })?;
+        Ok(Settings {
+            cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+            entries: None,
+            events_per_s: 1000,
+            min_latency_ns: 0,
+            filter: Filter::default(),
+        })
+    }
+}

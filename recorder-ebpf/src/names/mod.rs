@@ -1,0 +1,48 @@
+//! Names of what the kernel numbers: system calls, errors, signals, devices, interfaces, addresses.
+//!
+//! Each is a function that fits into [`crate::feature::Show::Decoded`]: it takes the bytes of a
+//! column and appends text.
+
+mod address;
+mod arguments;
+mod device;
+mod interface;
+mod number;
+
+pub use address::{address, endpoint};
+pub use arguments::arguments;
+pub use device::device;
+pub use interface::interface;
+pub use number::{error, signal, syscall};
+
+use std::collections::HashMap;
+
+/// Names that were looked up before. What changes seldom is asked again after a while.
+#[derive(Default)]
+pub struct Names {
+    interfaces: HashMap<u32, Option<String>>,
+    devices: HashMap<u32, Option<String>>,
+}
+
+impl Names {
+    /// Forgets what may have got another name since.
+    pub fn forget(&mut self) {
+        self.interfaces.clear();
+        self.devices.clear();
+    }
+}
+
+/// A number of up to 64 bits, the lowest byte first.
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let size = bytes.len().min(8);
+    word[..size].copy_from_slice(&bytes[..size]);
+    u64::from_le_bytes(word)
+}
+
+/// A number as text.
+fn put_number(number: impl std::fmt::Display, text: &mut Vec<u8>) {
+    use std::io::Write;
+    // A vector takes everything.
+    let _ = write!(text, "{number}");
+}

@@ -1,0 +1,66 @@
+//! What the kernel and the loader say when they refuse something, in words for people.
+
+use aya::sys::SyscallError;
+use std::error::Error;
+use std::io;
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The process may not.
+    NotPermitted(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// The chain of causes in one line, or that permission is what is missing.
+pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Refusal {
+    let mut text = error.to_string();
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(reason) = answer_of_the_kernel(error)
+            && reason.kind() == io::ErrorKind::PermissionDenied
+        {
+            return Refusal::NotPermitted(reason.to_string());
+        }
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    Refusal::Other(text)
+}
+
+fn answer_of_the_kernel<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    match error.downcast_ref::<SyscallError>() {
+        Some(call) => Some(&call.io_error),
+        None => error.downcast_ref::<io::Error>(),
+    }
+}
+
+/// The end of a verifier's log, where it says what it does not like; its statistics are left out.
+pub(crate) fn last_lines(log: &str) -> String {
+    let told = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty()
+            && !["processed ", "verification time", "stack depth", "Caused by"]
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
+    let lines: Vec<&str> = log.lines().filter(told).collect();
+    lines[lines.len().saturating_sub(3)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_lines;
+
+    #[test]
+    fn of_a_log_the_end_is_kept_and_its_statistics_are_not() {
+        let log =
+            "0: (b7) r1 = 0\n1: (95) exit\nR0 !read_ok\n\nprocessed 2 insns (limit 1000000)\n";
+        assert_eq!(last_lines(log), "0: (b7) r1 = 0; 1: (95) exit; R0 !read_ok");
+        assert_eq!(last_lines(""), "");
+    }
+}

@@ -1,0 +1,88 @@
+//! Every feature on this kernel: it runs, or says what is missing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use nodemon_recorder_ebpf::drain::Reader;
+use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};
+use nodemon_recorder_ebpf::load::{FeatureError, KernelTypes, Running, Settings};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Something for every one of them to see.
+fn make_things_happen() {
+    for _ in 0..20 {
+        assert!(Command::new("true").status().unwrap().success());
+    }
+}
+
+fn rows_of(reader: &mut Reader, is_of_histograms: bool) -> u64 {
+    let mut rows = 0;
+    if is_of_histograms {
+        reader.buckets(|_, _, _| rows += 1).unwrap();
+    } else {
+        reader.rows(|_| rows += 1).unwrap();
+    }
+    rows
+}
+
+fn run(feature: &'static Feature, settings: &Settings) -> Result<(), FeatureError> {
+    let mut running = Running::start(feature, settings)?;
+    for missing in running.missing() {
+        println!("{}: without {missing}", feature.name);
+    }
+    for table in feature.tables.iter().zip(running.readers()) {
+        rows_of(table.1, table.0.is_of_histograms());
+    }
+    make_things_happen();
+    for (table, reader) in feature.tables.iter().zip(running.readers()) {
+        println!("{}: {} rows", table.name, rows_of(reader, table.is_of_histograms()));
+    }
+    println!("{}: {:?}", feature.name, running.take_losses());
+    Ok(())
+}
+
+#[test]
+fn every_feature_runs_here_or_says_what_is_missing() {
+    let settings = Settings::here().unwrap();
+    let _types = match KernelTypes::get() {
+        Ok(types) => types,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let mut broken = Vec::new();
+    for feature in FEATURES {
+        let begun = std::time::Instant::now();
+        let done = run(feature, &settings);
+        println!("{} took {:?}", feature.name, begun.elapsed());
+        match done {
+            Ok(()) => {}
+            Err(why @ FeatureError::NotPermitted(_)) => return println!("skipped: {why}"),
+            // What a kernel lacks it may lack. What it refuses is a mistake of ours.
+            Err(why @ (FeatureError::NoPlace(_) | FeatureError::Load(_))) => {
+                println!("{}: {why}", feature.name);
+            }
+            Err(why) => broken.push(format!("{}: {why}", feature.name)),
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn names_of_features_tables_and_columns_are_their_own() {
+    let mut tables = BTreeSet::new();
+    for feature in FEATURES {
+        assert!(!feature.tables.is_empty(), "{} has no table", feature.name);
+        for table in feature.tables {
+            assert!(tables.insert(table.name), "two tables are called {}", table.name);
+            let columns = table.keys.iter().chain(table.values);
+            let mut names = BTreeSet::new();
+            for column in columns.clone() {
+                assert!(names.insert(column.name), "{} has two {}", table.name, column.name);
+                assert!(!column.doc.is_empty(), "{}.{} says nothing", table.name, column.name);
+            }
+            assert!(columns.count() > 0, "{} has no columns", table.name);
+            let is_histogram =
+                matches!(table.origin, Origin::Histogram(_) | Origin::DenseHistogram(..));
+            assert!(!is_histogram || table.values.len() == 1, "{}: one histogram", table.name);
+        }
+    }
+}
