@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod samples;
 mod sketch;
+mod spelling;
 mod steps;
 mod tally;
 #[cfg(test)]

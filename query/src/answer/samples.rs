@@ -5,6 +5,7 @@ use super::history::History;
 use super::instances::{Instances, Wanted};
 use super::keys::key_word;
 use super::lane::Lane;
+use super::spelling::spell;
 use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
@@ -131,7 +132,12 @@ impl<'a> Samples<'a> {
                     lane.values(cells, range.clone());
                 }
             }
-            if slot.kind.is_dictionary() {
+            if slot.kind == ColumnType::Histogram {
+                let described = self.plan.schema.row_columns().nth(slot.column);
+                let unit = described.map_or("", |column| &column.unit);
+                let strings = &mut self.batch.strings;
+                spell(column, &chunk.strings, self.plan.histograms, unit, strings);
+            } else if slot.kind.is_dictionary() {
                 for word in &mut column.words {
                     *word = renumber(*word, chunk, &mut self.strings, &mut self.batch.strings);
                 }

@@ -4,8 +4,8 @@ use super::growth::Growth;
 use super::sketch::Sketch;
 use crate::question::Aggregate;
 use crate::rows::as_f64;
-use nodemon_formats::ColumnType;
 use nodemon_formats::reader::ColumnRollup;
+use nodemon_formats::{ColumnType, Histogram};
 
 /// The values of a step. Words are typed by the column, of rates as `f64`.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Tally {
     sum: f64,
     growth: Growth,
     sketch: Option<Box<Sketch>>,
+    /// Of a column of histograms, all of them together.
+    histogram: Option<Box<Histogram>>,
 }
 
 impl Tally {
@@ -85,6 +87,12 @@ impl Tally {
         self.sketch.get_or_insert_default().add(value);
     }
 
+    /// A histogram, as its cell.
+    pub fn merge(&mut self, cell: &[u8]) {
+        // What is malformed is left out where blocks are decoded, and told there.
+        let _ = self.histogram.get_or_insert_default().merge_cell(cell);
+    }
+
     /// A counter grew.
     #[inline]
     pub fn grow(&mut self, growth: Growth) {
@@ -119,6 +127,22 @@ impl Tally {
             }),
             _ if self.ordered == 0 => None,
             _ => self.of_order(aggregate),
+        }
+    }
+
+    /// The word of an aggregate of all values that histograms had.
+    pub fn of_histograms(&self, aggregate: Aggregate) -> Option<u64> {
+        let Some(all) = &self.histogram else {
+            return (aggregate == Aggregate::Count).then_some(0);
+        };
+        match aggregate {
+            Aggregate::Count => Some(all.count()),
+            Aggregate::Min => all.min(),
+            Aggregate::Max => all.max(),
+            Aggregate::Avg => all.mean().map(f64::to_bits),
+            Aggregate::Sum => (!all.is_empty()).then(|| all.sum().to_bits()),
+            Aggregate::Percentile(percent) => all.percentile(percent).map(f64::to_bits),
+            Aggregate::First | Aggregate::Last => None,
         }
     }
 

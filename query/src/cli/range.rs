@@ -28,7 +28,8 @@ pub struct RangeArgs {
     #[arg(long, value_name = "DURATION", value_parser = crate::time::parse_duration_ns)]
     pub step: Option<i64>,
     /// What becomes of the values of a step: min, max, avg, sum, first, last, count, p50, p99,
-    /// p99.9 [default: avg; last of states and of raw counters; the number of events]
+    /// p99.9 [default: avg; last of states and of raw counters; p50, p99 and max of histograms; the
+    /// number of events]
     #[arg(long = "agg", value_name = "AGGREGATE", value_delimiter = ',', requires = "step")]
     pub aggregates: Vec<Aggregate>,
     /// Show counters as rates a second [default for -f table]
@@ -63,6 +64,10 @@ Answers:
   With --step every step that the span touches is answered whole and has the time of its start; avg
   of a rate is the growth over the time, sum of it the growth. Percentiles are exact for up to 1024
   values in a step and within 1 % beyond. Events of a step are counted.
+  Histograms of a step are merged, and what is asked for is made of all their values: count says how
+  many, min and max the ends of the lowest and the highest bucket, percentiles the middle of theirs,
+  within 12.5 %. Without --step, tables show n, p50, p99 and max, and the other formats every bucket
+  that has values, as its lower end and how many: \"4096:12 5120:3\".
   Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
   in csv as a line with the start of the gap as its time, no values, and its end and cause in the
   last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.

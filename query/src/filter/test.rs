@@ -25,6 +25,9 @@ impl Test {
                 TextTest::new(filter.operator, &filter.values).map(Test::Text)
             }
             ColumnType::Bool => truth(filter),
+            ColumnType::Histogram => Err("a histogram is many values and compares with none; \
+                                          --step with --agg p99 or max tells of them"
+                .into()),
             _ => NumberTest::new(filter.operator, &filter.values, unit).map(Test::Number),
         }
     }

@@ -1,6 +1,6 @@
 //! `--agg`: what becomes of the values of a step.
 
-use nodemon_formats::{Column, Semantics};
+use nodemon_formats::{Column, ColumnType, Semantics};
 use std::str::FromStr;
 
 /// What becomes of the values of a step.
@@ -40,9 +40,11 @@ impl Aggregate {
     }
 
     /// Whether it can be told from [`nodemon_formats::reader::ColumnRollup`]s, of blocks and of
-    /// tiers: of `Some` column's values as they are, of `None` for the rates of a counter.
+    /// tiers: of `Some` column's values as they are, of `None` for the rates of a counter. Of
+    /// histograms tiers have the sum, and a block that has some is read although rollups would do.
     pub fn is_in_rollups(self, values_of: Option<&Column>) -> bool {
         match (self, values_of) {
+            (_, Some(column)) if column.kind == ColumnType::Histogram => self.fits_histograms(),
             (Aggregate::Count, _) | (Aggregate::Last, Some(_)) => true,
             (Aggregate::Avg | Aggregate::Sum, None) => true,
             // Of counters and states tiers keep the last value only.
@@ -56,6 +58,11 @@ impl Aggregate {
     /// Whether it makes sense for names, flags and identities.
     pub fn fits_states(self) -> bool {
         matches!(self, Aggregate::First | Aggregate::Last | Aggregate::Count)
+    }
+
+    /// Whether it makes sense for histograms, which do not know what came first.
+    pub fn fits_histograms(self) -> bool {
+        !matches!(self, Aggregate::First | Aggregate::Last)
     }
 }
 

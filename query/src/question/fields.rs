@@ -1,14 +1,23 @@
 //! The columns of an answer, and what each is made from.
 
 use super::plan::is_rated;
-use super::{Aggregate, Cell, Plan, Question};
+use super::{Aggregate, Cell, Plan, Question, StepQuestion};
+use crate::error::QueryError;
 use crate::rows::{Field, Header, Role};
 use nodemon_formats::schema::unit;
-use nodemon_formats::{Column, ColumnType, Semantics, TableKind};
+use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
 
 /// Puts into `plan` the keys, slots and cells that answer `question` with the value columns
 /// `values`, and describes them.
-pub fn fill(plan: &mut Plan, question: &Question, values: &[usize], host: &str) -> Header {
+///
+/// # Errors
+/// When no aggregate that was asked for fits a column.
+pub fn fill(
+    plan: &mut Plan,
+    question: &Question,
+    values: &[usize],
+    host: &str,
+) -> Result<Header, QueryError> {
     let schema = plan.schema.clone();
     let mut header = Header::of(&schema, host);
     if let Some(step) = plan.step {
@@ -39,14 +48,19 @@ pub fn fill(plan: &mut Plan, question: &Question, values: &[usize], host: &str) 
     for &index in values {
         let column = &schema.values[index];
         let rate = question.rates && is_rated(column) && schema.kind == TableKind::Sample;
-        for aggregate in aggregates(question, schema.kind, column, rate) {
+        let wanted = match (&question.step, column.kind) {
+            (Some(step), ColumnType::Histogram) => of_histogram(question, step, &schema, column)?,
+            _ => aggregates(question, schema.kind, column, rate),
+        };
+        for aggregate in wanted {
             let slot = plan.slot(first_value + index, question.rates);
             plan.cells.push(Cell { slot, aggregate });
-            let named = question.step.as_ref().is_some_and(|step| !step.aggregates.is_empty());
+            let named = question.step.as_ref().is_some_and(|step| !step.aggregates.is_empty())
+                || column.kind == ColumnType::Histogram;
             header.fields.push(value(column, rate, aggregate, named));
         }
     }
-    header
+    Ok(header)
 }
 
 /// What to make of a column in each step; one `None` where no step is wanted.
@@ -80,6 +94,39 @@ fn aggregates(
     fitting
 }
 
+/// What to make of a histogram in each step. Unless something else is asked for it is what most
+/// values, the slow ones and the slowest came to.
+fn of_histogram(
+    question: &Question,
+    step: &StepQuestion,
+    schema: &Schema,
+    column: &Column,
+) -> Result<Vec<Option<Aggregate>>, QueryError> {
+    const DEFAULT: [Aggregate; 3] =
+        [Aggregate::Percentile(50.0), Aggregate::Percentile(99.0), Aggregate::Max];
+    let is_sample = schema.kind == TableKind::Sample;
+    let asked = &step.aggregates;
+    if asked.iter().any(|aggregate| aggregate.fits_histograms()) {
+        let fits = |aggregate: &Aggregate| {
+            aggregate.fits_histograms() && (is_sample || *aggregate != Aggregate::Count)
+        };
+        return Ok(asked.iter().copied().filter(fits).map(Some).collect());
+    }
+    // Where other columns have what is asked for, this one is not in the way.
+    let is_other = |column: &Column| column.kind != ColumnType::Histogram;
+    let is_meant = !question.columns.is_empty() || !schema.values.iter().any(is_other);
+    if !asked.is_empty() && is_meant {
+        let names: Vec<String> = asked.iter().map(|aggregate| aggregate.name()).collect();
+        return Err(QueryError::Usage(format!(
+            "--agg {}: {} is a histogram, which does not know in which order its values came; ask \
+             for count, min, max, avg, sum, or a percentile such as p99",
+            names.join(","),
+            column.name
+        )));
+    }
+    Ok(if is_sample { DEFAULT.map(Some).to_vec() } else { Vec::new() })
+}
+
 fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool) -> Field {
     let mut field = Field::of(column, Role::Value);
     let keeps_type = matches!(
@@ -99,6 +146,9 @@ fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool)
             field.unit = format!("{}/s", column.unit);
             field.semantics = Semantics::Gauge;
             field.name.push_str("_per_s");
+        }
+        Some(Aggregate::Min | Aggregate::Max) if column.kind == ColumnType::Histogram => {
+            field.kind = ColumnType::U64;
         }
         _ if keeps_type => {}
         _ => field.kind = ColumnType::F64,

@@ -5,4 +5,4 @@ mod fields;
 mod plan;
 
 pub use aggregate::Aggregate;
-pub use plan::{Cell, KeyTest, Plan, Question, Slot, Step, StepQuestion, ValueTest};
+pub use plan::{Cell, HistogramText, KeyTest, Plan, Question, Slot, Step, StepQuestion, ValueTest};

@@ -22,8 +22,20 @@ pub struct Question {
     pub filters: Vec<Filter>,
     /// Whether counters are wanted as rates.
     pub rates: bool,
+    /// How histograms are spelt.
+    pub histograms: HistogramText,
     /// Set where a row a step is wanted.
     pub step: Option<StepQuestion>,
+}
+
+/// How a histogram is spelt where it is wanted as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistogramText {
+    /// For programs, all of it: `4096:12 5120:3`.
+    #[default]
+    Pairs,
+    /// For people: `n=15 p50=4.35us p99=5.38us max=5.63us`.
+    Short,
 }
 
 /// A question for a row a step.
@@ -66,6 +78,8 @@ pub struct Plan {
     pub key_tests: Vec<KeyTest>,
     /// What rows have to pass.
     pub value_tests: Vec<ValueTest>,
+    /// How histograms are spelt.
+    pub histograms: HistogramText,
     /// Set where a row a step is wanted.
     pub step: Option<Step>,
     /// Two samples further apart than this, ns, have no rate between them: what happened in
@@ -115,7 +129,7 @@ impl Question {
     /// Plans the answer from the table of `schema`, recorded on `host`.
     ///
     /// # Errors
-    /// When a column is unknown, or a filter makes no sense for its column.
+    /// When a column is unknown, or a filter or an aggregate makes no sense for its column.
     pub fn plan(&self, schema: &Arc<Schema>, host: &str) -> Result<Plan, QueryError> {
         let mut plan = Plan {
             schema: schema.clone(),
@@ -127,11 +141,12 @@ impl Question {
             cells: Vec::new(),
             key_tests: Vec::new(),
             value_tests: Vec::new(),
+            histograms: self.histograms,
             step: self.step.as_ref().map(|question| question.step),
             longest_pair_ns: longest_pair_ns(schema.interval_ns, self.step.as_ref()),
         };
         let values = select(schema, &self.columns)?;
-        plan.header = Arc::new(fields::fill(&mut plan, self, &values, host));
+        plan.header = Arc::new(fields::fill(&mut plan, self, &values, host)?);
         for filter in &self.filters {
             plan.add_filter(filter, self.rates)?;
         }

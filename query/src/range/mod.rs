@@ -9,7 +9,7 @@ use crate::columns::nearest;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
-use crate::question::{Plan, Question, Step, StepQuestion};
+use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
 use crate::rows::Field;
 use crate::time::{Span, Stamp, show_duration, show_instant};
 use nodemon_formats::Schema;
@@ -124,6 +124,10 @@ fn question(context: &Context, args: &RangeArgs, format: Format, span: &Span) ->
         columns: args.columns.clone(),
         filters: args.filters.clone(),
         rates: args.rate || (format == Format::Table && !args.raw),
+        histograms: match format {
+            Format::Table if !args.raw => HistogramText::Short,
+            _ => HistogramText::Pairs,
+        },
         step: args.step.map(|length| StepQuestion {
             step: Step { origin, length },
             aggregates: args.aggregates.clone(),

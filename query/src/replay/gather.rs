@@ -4,7 +4,7 @@ use super::frame::{Event, Frame, Placed, TableGap};
 use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Places, Pressure, Process, Row};
 use crate::answer::answer;
 use crate::error::{Outcome, QueryError};
-use crate::question::{Plan, Question, Step, StepQuestion};
+use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Header, Missing, Sink};
 use nodemon_formats::reader::{ReadError, Recording};
 use nodemon_formats::{ColumnType, Schema, TableKind, Value};
@@ -190,7 +190,12 @@ fn gather_events(
     frames: &mut [Frame],
     warn: Warn<'_>,
 ) -> Result<Outcome, QueryError> {
-    let question = Question { from: window.from(), to: window.to(), ..Question::default() };
+    let question = Question {
+        from: window.from(),
+        to: window.to(),
+        histograms: HistogramText::Short,
+        ..Question::default()
+    };
     let plan: Plan = question.plan(schema, recording.host())?;
     let mut events = Events { header: plan.header.clone(), found: Vec::new() };
     let outcome = answer(recording, &plan, &mut events, warn)?.outcome;

@@ -71,12 +71,15 @@ impl Header {
 }
 
 impl Field {
-    /// A column of a schema as it is.
+    /// A column of a schema as it is. A histogram is text in an answer.
     pub fn of(column: &Column, role: Role) -> Field {
         Field {
             name: column.name.clone(),
             label: label(column).to_owned(),
-            kind: column.kind,
+            kind: match column.kind {
+                ColumnType::Histogram => ColumnType::String,
+                kind => kind,
+            },
             unit: column.unit.clone(),
             role,
             semantics: column.semantics,

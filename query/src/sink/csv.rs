@@ -85,7 +85,7 @@ impl CsvEncoder {
             ColumnType::F64 => 24,
             ColumnType::Bool => 5,
             ColumnType::String => self.texts.longest(),
-            ColumnType::Bytes => self.bytes.longest(),
+            ColumnType::Bytes | ColumnType::Histogram => self.bytes.longest(),
         };
         let fields: usize = self.header.fields.iter().map(|field| 1 + of_field(field)).sum();
         Rfc3339::LENGTH + fields + ",\n".len()
@@ -113,7 +113,7 @@ impl CsvEncoder {
                     ColumnType::Bool if word == 0 => cursor.text(b"false"),
                     ColumnType::Bool => cursor.text(b"true"),
                     ColumnType::String => cursor.text(self.texts.get(word)),
-                    ColumnType::Bytes => cursor.text(self.bytes.get(word)),
+                    ColumnType::Bytes | ColumnType::Histogram => cursor.text(self.bytes.get(word)),
                 }
             }
             if self.gaps {

@@ -68,7 +68,7 @@ impl JsonlSink {
             ColumnType::Bool if word == 0 => b"false",
             ColumnType::Bool => b"true",
             ColumnType::String => self.texts.get(word),
-            ColumnType::Bytes => self.bytes.get(word),
+            ColumnType::Bytes | ColumnType::Histogram => self.bytes.get(word),
         });
     }
 

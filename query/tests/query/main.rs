@@ -5,6 +5,7 @@
 mod answers;
 mod errors;
 mod export;
+mod histograms;
 mod pages;
 mod replay;
 mod rings;

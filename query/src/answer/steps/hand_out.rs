@@ -7,7 +7,7 @@ use crate::answer::tally::Tally;
 use crate::error::QueryError;
 use crate::question::{Aggregate, Cell};
 use crate::rows::{BatchColumn, Bitmap};
-use nodemon_formats::TableKind;
+use nodemon_formats::{ColumnType, TableKind};
 
 /// So many rows are handed out together.
 const BATCH_ROWS: usize = 4096;
@@ -58,6 +58,9 @@ impl Steps<'_> {
         let tally = self.tallies.of(instance, cell.slot);
         if slot.rate {
             return tally.of_rates(slot.kind, aggregate);
+        }
+        if slot.kind == ColumnType::Histogram {
+            return tally.of_histograms(aggregate);
         }
         let word = tally.of_values(slot.kind, aggregate)?;
         match slot.kind.is_dictionary() && aggregate != Aggregate::Count {

@@ -137,7 +137,9 @@ impl<'a> Steps<'a> {
                 continue;
             }
             tally.count += column.count;
-            if slot.kind.is_dictionary() {
+            if slot.kind == ColumnType::Histogram {
+                tally.merge(summary.strings.get(column.last));
+            } else if slot.kind.is_dictionary() {
                 let mut column = *column;
                 column.first = self.tallies.intern(summary.strings.get(column.first));
                 column.last = self.tallies.intern(summary.strings.get(column.last));

@@ -43,6 +43,10 @@ impl Steps<'_> {
                     one.take_rate(slot.kind, cells.words.at(row), chunk.boot_times[row]);
                 }
             }
+        } else if slot.kind == ColumnType::Histogram {
+            for row in range.filter(|row| cells.present.at(*row)) {
+                one.tally.merge(chunk.strings.get(cells.words.at(row)));
+            }
         } else if slot.kind.is_dictionary() {
             let there = |row: &usize| cells.present.at(*row);
             let ends = [range.clone().find(there), range.rev().find(there)];
@@ -80,6 +84,12 @@ impl Steps<'_> {
                     continue;
                 }
                 let mut word = cells.words.at(row);
+                if slot.kind == ColumnType::Histogram {
+                    let tally = self.tallies.of(instance.number, s);
+                    tally.count += 1;
+                    tally.merge(chunk.strings.get(word));
+                    continue;
+                }
                 if slot.kind.is_dictionary() {
                     word = self.tallies.intern(chunk.strings.get(word));
                 }

@@ -34,7 +34,7 @@ pub fn of(batch: &Batch, column: &BatchColumn, kind: ColumnType) -> ArrayRef {
             }
             Arc::new(builder.finish())
         }
-        ColumnType::Bytes => {
+        ColumnType::Bytes | ColumnType::Histogram => {
             let mut builder = BinaryBuilder::with_capacity(batch.len(), batch.len() * 8);
             texts(batch, column).for_each(|bytes| builder.append_option(bytes));
             Arc::new(builder.finish())

@@ -40,7 +40,7 @@ fn of_field(field: &Field) -> ArrowField {
         ColumnType::F64 => DataType::Float64,
         ColumnType::Bool => DataType::Boolean,
         ColumnType::String => DataType::Utf8,
-        ColumnType::Bytes => DataType::Binary,
+        ColumnType::Bytes | ColumnType::Histogram => DataType::Binary,
     };
     ArrowField::new(&field.name, kind, true).with_metadata(owned(metadata::of_field(field)))
 }

@@ -36,7 +36,9 @@ fn value(batch: &RecordBatch, c: usize, row: usize, kind: ColumnType) -> Value {
         ColumnType::F64 => Value::F64(column.as_primitive::<Float64Type>().value(row)),
         ColumnType::Bool => Value::Bool(column.as_boolean().value(row)),
         ColumnType::String => Value::String(column.as_string::<i32>().value(row).to_owned()),
-        ColumnType::Bytes => Value::Bytes(column.as_binary::<i32>().value(row).to_vec()),
+        ColumnType::Bytes | ColumnType::Histogram => {
+            Value::Bytes(column.as_binary::<i32>().value(row).to_vec())
+        }
     }
 }
 

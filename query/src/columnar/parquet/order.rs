@@ -45,7 +45,7 @@ impl Bounds {
                 }
             }),
             // Their words are numbers in a dictionary, which knows the order.
-            ColumnType::String | ColumnType::Bytes => {}
+            ColumnType::String | ColumnType::Bytes | ColumnType::Histogram => {}
         }
     }
 
@@ -117,7 +117,7 @@ impl Bounds {
                 let (min, max) = (min.map(|word| word != 0), max.map(|word| word != 0));
                 ValueStatistics::new(min, max, None, nulls, false).into()
             }
-            ColumnType::String | ColumnType::Bytes => {
+            ColumnType::String | ColumnType::Bytes | ColumnType::Histogram => {
                 Statistics::byte_array(None, None, None, nulls, false)
             }
         }

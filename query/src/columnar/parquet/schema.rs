@@ -33,7 +33,7 @@ fn of_field(field: &Field) -> Result<Type> {
         ColumnType::F64 => (PhysicalType::DOUBLE, None),
         ColumnType::Bool => (PhysicalType::BOOLEAN, None),
         ColumnType::String => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
-        ColumnType::Bytes => (PhysicalType::BYTE_ARRAY, None),
+        ColumnType::Bytes | ColumnType::Histogram => (PhysicalType::BYTE_ARRAY, None),
     };
     Type::primitive_type_builder(&field.name, physical)
         .with_repetition(Repetition::OPTIONAL)

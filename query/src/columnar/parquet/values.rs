@@ -25,7 +25,7 @@ impl Values {
             ColumnType::U64 | ColumnType::I64 => Values::Integers(DeltaEncoder::new()),
             ColumnType::F64 => Values::Doubles(Vec::new()),
             ColumnType::Bool => Values::Bools(Bitmap::default()),
-            ColumnType::String | ColumnType::Bytes => {
+            ColumnType::String | ColumnType::Bytes | ColumnType::Histogram => {
                 Values::Texts(Box::new(TextEncoder::new(kind)))
             }
         }

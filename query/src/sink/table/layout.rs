@@ -33,7 +33,7 @@ pub struct Laid {
 /// Text wider than this does not make its column wider; it pushes its own line aside.
 const WIDEST_TEXT: usize = 32;
 
-/// The same for keys, which tell rows apart.
+/// The same for keys, which tell rows apart, and for histograms, which are about alike.
 const WIDEST_KEY: usize = 80;
 
 /// Numbers that come later may be larger than those that were seen.
@@ -93,7 +93,8 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
     let (show, unit) = show(field, index, batches, look);
     let label = label(header, index);
     let mut width = label.chars().count().max(unit.chars().count());
-    let widest = if field.role == Role::Key { WIDEST_KEY } else { WIDEST_TEXT };
+    let is_wide = field.role == Role::Key || is_of_histograms(field);
+    let widest = if is_wide { WIDEST_KEY } else { WIDEST_TEXT };
     let mut text = String::new();
     for batch in batches {
         for row in 0..batch.len() {
@@ -117,10 +118,15 @@ fn label(header: &Header, index: usize) -> String {
     if same > 1 { field.name.clone() } else { field.label.clone() }
 }
 
+/// No other text is in a unit.
+fn is_of_histograms(field: &Field) -> bool {
+    field.kind == ColumnType::String && !field.unit.is_empty()
+}
+
 fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &'static str) {
     match field.kind {
         ColumnType::String => return (Show::Text, ""),
-        ColumnType::Bytes => return (Show::Hexadecimal, ""),
+        ColumnType::Bytes | ColumnType::Histogram => return (Show::Hexadecimal, ""),
         ColumnType::Bool => return (Show::Truth, ""),
         _ if field.role == Role::Key && field.unit.is_empty() => return (Show::Integer, ""),
         _ => {}

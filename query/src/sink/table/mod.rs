@@ -12,6 +12,7 @@ use crate::time::{Stamp, show_duration};
 use cell::{Show, write_cell};
 use jiff::civil::Date;
 use layout::{GUTTER, Layout, time_width};
+pub use scale::alone;
 use std::sync::Arc;
 
 /// Writes rows to an output as aligned columns.

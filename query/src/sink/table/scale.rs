@@ -21,10 +21,55 @@ type Unit = (f64, f64, &'static str);
 /// How to show a column of type `kind` in `unit` whose largest magnitude is `largest`; `None` for
 /// integers that are shown digit by digit.
 pub fn scale(kind: ColumnType, unit: &str, largest: f64) -> Option<Scale> {
-    let units: &[Unit] = match unit {
-        "ns/s" => return Some(fixed(1e7, 1, "%")),
-        unit::RATIO => return Some(fixed(0.01, 1, "%")),
-        unit::PERCENT => return Some(fixed(1.0, 1, "%")),
+    if let Some(scale) = of_share(unit) {
+        return Some(scale);
+    }
+    let (_, divisor, name) =
+        *units(kind, unit)?.iter().rev().find(|(from, ..)| largest >= *from)?;
+    let is_whole = kind != ColumnType::F64 && divisor == 1.0;
+    let decimals = match largest / divisor {
+        _ if is_whole => 0,
+        shown if shown < 10.0 => 2,
+        shown if shown < 1000.0 => 1,
+        _ => 0,
+    };
+    Some(fixed(divisor, decimals, name))
+}
+
+/// A number that stands alone, to three digits and with its unit: `5.12ms`, `40.9ms`, `512B`.
+pub fn alone(unit: &str, value: f64) -> String {
+    let scale = of_share(unit).unwrap_or_else(|| {
+        let units = units(ColumnType::F64, unit).unwrap_or(&PLAIN);
+        let fits = units.iter().rev().find(|(_, divisor, _)| value >= *divisor);
+        let (_, divisor, name) = *fits.or(units.first()).unwrap_or(&PLAIN[0]);
+        let decimals = match value / divisor {
+            shown if shown < 10.0 => 2,
+            shown if shown < 100.0 => 1,
+            _ => 0,
+        };
+        fixed(divisor, decimals, name)
+    });
+    let text = format!("{:.*}", scale.decimals, value / scale.divisor);
+    let digits = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{digits}{}", scale.unit)
+}
+
+/// How shares of a whole are shown.
+fn of_share(unit: &str) -> Option<Scale> {
+    Some(match unit {
+        "ns/s" => fixed(1e7, 1, "%"),
+        unit::RATIO => fixed(0.01, 1, "%"),
+        unit::PERCENT => fixed(1.0, 1, "%"),
+        _ => return None,
+    })
+}
+
+/// The units in which a column of type `kind` in `unit` may be shown, the smallest first.
+fn units(kind: ColumnType, unit: &str) -> Option<&'static [Unit]> {
+    Some(match unit {
         unit::NS => &TIMES,
         unit::BYTES => &BYTES,
         "bytes/s" => &BYTES_PER_S,
@@ -38,19 +83,12 @@ pub fn scale(kind: ColumnType, unit: &str, largest: f64) -> Option<Scale> {
         unit::WATT => &[(0.0, 1.0, "W")],
         unit::AMPERE => &[(0.0, 1.0, "A")],
         _ if unit.ends_with("/s") => &[(0.0, 1.0, "/s"), (1e7, 1e3, "k/s"), (1e10, 1e6, "M/s")],
-        _ if kind == ColumnType::F64 => &[(0.0, 1.0, "")],
+        _ if kind == ColumnType::F64 => &PLAIN,
         _ => return None,
-    };
-    let (_, divisor, name) = *units.iter().rev().find(|(from, ..)| largest >= *from)?;
-    let is_whole = kind != ColumnType::F64 && divisor == 1.0;
-    let decimals = match largest / divisor {
-        _ if is_whole => 0,
-        shown if shown < 10.0 => 2,
-        shown if shown < 1000.0 => 1,
-        _ => 0,
-    };
-    Some(fixed(divisor, decimals, name))
+    })
 }
+
+const PLAIN: [Unit; 1] = [(0.0, 1.0, "")];
 
 const TIMES: [Unit; 5] = [
     (0.0, 1.0, "ns"),
