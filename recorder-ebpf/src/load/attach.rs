@@ -1,6 +1,6 @@
 //! Hangs programs into the kernel, in the first of several ways that it has.
 
-use super::{FeatureError, KernelTypes};
+use super::{FeatureError, KernelTypes, Settings};
 use crate::feature::{Attach, Hook};
 use crate::packets::Packets;
 use crate::sys;
@@ -32,13 +32,18 @@ pub struct Hung {
 }
 
 /// Hangs a program up in the first way that works.
-pub fn hang(object: &mut Ebpf, hook: &Hook, kernel: &KernelTypes) -> Result<Hung, FeatureError> {
+pub fn hang(
+    object: &mut Ebpf,
+    hook: &Hook,
+    settings: &Settings,
+    kernel: &KernelTypes,
+) -> Result<Hung, FeatureError> {
     let Some(kernel) = kernel.btf() else {
         return Err(FeatureError::NoTypes("they were let go of".to_owned()));
     };
     let mut whys: Vec<FeatureError> = Vec::new();
     for way in hook.ways {
-        match hang_so(object, way, kernel) {
+        match hang_so(object, way, settings, kernel) {
             Ok(held) => {
                 let mut programs = vec![way.program()];
                 if let Attach::Packets(_, other) = way {
@@ -61,7 +66,12 @@ pub fn hang(object: &mut Ebpf, hook: &Hook, kernel: &KernelTypes) -> Result<Hung
     })
 }
 
-fn hang_so(object: &mut Ebpf, way: &Attach, kernel: &Btf) -> Result<Held, FeatureError> {
+fn hang_so(
+    object: &mut Ebpf,
+    way: &Attach,
+    settings: &Settings,
+    kernel: &Btf,
+) -> Result<Held, FeatureError> {
     let program = way.program();
     let told = |error: ProgramError| of_place(way, error);
     match *way {
@@ -111,7 +121,8 @@ fn hang_so(object: &mut Ebpf, way: &Attach, kernel: &Btf) -> Result<Held, Featur
             Ok(Held::Iterator(program, link))
         }
         Attach::Packets(ingress, egress) => {
-            Ok(Held::Packets(Box::new(Packets::hang(object, ingress, egress)?)))
+            let only = settings.filter.interface;
+            Ok(Held::Packets(Box::new(Packets::hang(object, ingress, egress, only)?)))
         }
     }
 }

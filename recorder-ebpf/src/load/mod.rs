@@ -14,6 +14,7 @@ use crate::drain::{Losses, Lost, Reader};
 use crate::feature::{Feature, Table};
 use crate::packets::Packets;
 use attach::Held;
+pub(crate) use attach::find;
 use aya::maps::MapData;
 use aya::programs::ProgramFd;
 use aya::{Ebpf, EbpfLoader};
@@ -57,7 +58,7 @@ impl Running {
         };
         let (mut iterators, mut packets) = (Vec::new(), None);
         for hook in feature.hooks {
-            match attach::hang(&mut object, hook, &kernel) {
+            match attach::hang(&mut object, hook, settings, &kernel) {
                 Ok(hung) => {
                     for name in hung.programs {
                         running

@@ -1,20 +1,138 @@
 //! Programs that see the packets of every network interface, as interfaces come and go.
+//!
+//! They hang on interfaces of the network namespace of the thread that starts them. Where they are
+//! filters of a qdisc (before 6.6) they stay when the process is killed: the next one knows them by
+//! the names of their programs and replaces them, and so would a second one that runs beside the
+//! first.
 
-use crate::load::FeatureError;
+mod counters;
+mod interface;
+mod netlink;
+#[cfg(test)]
+mod tests;
+
+use crate::load::{FeatureError, find};
 use aya::Ebpf;
+use aya::programs::{ProgramError, SchedClassifier};
+use counters::Counters;
+use interface::{Hung, Place, Programs};
+use netlink::News;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What hangs on interfaces.
-pub struct Packets {}
+/// How often an interface that does not take the programs is tried.
+const TRIES: u32 = 3;
+
+/// What hangs on interfaces. It is taken away when this is dropped.
+pub struct Packets {
+    programs: Programs,
+    place: Place,
+    /// The only interface that is looked at, or 0.
+    only: u32,
+    news: News,
+    /// Whether the interfaces are to be listed again, whatever the news are.
+    is_stale: bool,
+    counters: Counters,
+    hung: BTreeMap<u32, Hung>,
+    /// Interfaces that did not take them, and how often.
+    refused: BTreeMap<u32, u32>,
+    /// Interfaces that are gone and whose counts are still there: they are to be read once more.
+    gone: BTreeSet<u32>,
+}
 
 impl Packets {
-    /// Hangs two programs on every interface there is.
+    /// Hangs two programs, for what is received and what is sent, on every interface there is, or
+    /// on the one of the number `only`.
     ///
     /// # Errors
-    /// When no interface takes them.
-    pub fn hang(_: &mut Ebpf, _: &str, _: &str) -> Result<Packets, FeatureError> {
-        Ok(Packets {})
+    /// When the kernel does not take the programs, or none of its interfaces does.
+    pub fn hang(
+        object: &mut Ebpf,
+        received: &'static str,
+        sent: &'static str,
+        only: u32,
+    ) -> Result<Packets, FeatureError> {
+        let programs = [received, sent];
+        let first = Packets::hang_in(object, programs, only, Place::Tcx);
+        match first {
+            Err(FeatureError::NotPermitted(_)) | Ok(_) => first,
+            Err(_) => Packets::hang_in(object, programs, only, Place::Clsact),
+        }
     }
 
-    /// Looks for interfaces that have come or gone.
-    pub fn follow(&mut self, _: &mut Ebpf) {}
+    fn hang_in(
+        object: &mut Ebpf,
+        programs: Programs,
+        only: u32,
+        place: Place,
+    ) -> Result<Packets, FeatureError> {
+        let [received, _] = programs;
+        for name in programs {
+            let program: &mut SchedClassifier = find(object, name)?;
+            match program.load() {
+                Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+                Err(error) => return Err(FeatureError::of_program(name, error)),
+            }
+        }
+        let told = |source| FeatureError::Read { path: "the list of interfaces".into(), source };
+        let mut packets = Packets {
+            programs,
+            place,
+            only,
+            // Before they are listed, so that none comes in between.
+            news: News::new().map_err(told)?,
+            is_stale: false,
+            counters: Counters::of(object)?,
+            hung: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            gone: BTreeSet::new(),
+        };
+        let why = packets.look(object).map_err(told)?;
+        match why {
+            Some(why) if packets.hung.is_empty() => Err(FeatureError::of_program(received, why)),
+            _ => Ok(packets),
+        }
+    }
+
+    /// Looks for interfaces that have come or gone: one system call where none has.
+    pub fn follow(&mut self, object: &mut Ebpf) {
+        if !self.gone.is_empty() {
+            self.counters.remove(&self.gone);
+            self.gone.clear();
+        }
+        if self.news.is_new() || self.is_stale {
+            self.is_stale =
+                self.look(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
+        }
+    }
+
+    /// Hangs the programs on interfaces that have come, and forgets those that are gone. Hands out
+    /// why one did not take them.
+    fn look(&mut self, object: &mut Ebpf) -> std::io::Result<Option<ProgramError>> {
+        let mut there = netlink::interfaces()?;
+        if self.only != 0 {
+            there.retain(|(index, _)| *index == self.only);
+        }
+        let is_there = |index: &u32| there.iter().any(|(other, _)| other == index);
+        self.gone.extend(self.hung.keys().filter(|index| !is_there(index)));
+        self.hung.retain(|index, _| is_there(index));
+        self.refused.retain(|index, _| is_there(index));
+        let mut why = None;
+        for (index, name) in &there {
+            let tries = self.refused.get(index).copied().unwrap_or(0);
+            if tries >= TRIES || self.hung.contains_key(index) {
+                continue;
+            }
+            match Hung::hang(object, self.programs, self.place, (*index, name)) {
+                Ok(hung) => {
+                    self.hung.insert(*index, hung);
+                    self.refused.remove(index);
+                }
+                Err(error) => {
+                    self.refused.insert(*index, tries + 1);
+                    why = Some(error);
+                }
+            }
+        }
+        Ok(why)
+    }
 }

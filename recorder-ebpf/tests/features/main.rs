@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod network;
+mod network_namespace;
+mod network_rows;
+
 use nodemon_recorder_ebpf::drain::Reader;
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};
 use nodemon_recorder_ebpf::load::{FeatureError, KernelTypes, Running, Settings};

@@ -1,0 +1,114 @@
+//! The two programs on one interface.
+
+use super::netlink;
+use crate::load::find;
+use aya::Ebpf;
+use aya::programs::tc::{
+    NlOptions, SchedClassifierLink, TcAttachOptions, TcError, qdisc_add_clsact,
+    qdisc_detach_program,
+};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
+use std::io;
+
+/// Where on an interface programs hang.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Links to the interface (TCX, from 6.6 on), which end with the process.
+    Tcx,
+    /// Filters in its clsact qdisc, which stay when a process is killed.
+    Clsact,
+}
+
+/// The programs, by their names: what is received, and what is sent.
+pub type Programs = [&'static str; 2];
+
+const DIRECTIONS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
+
+/// What hangs on one interface. It is taken away when this is dropped.
+pub struct Hung {
+    index: u32,
+    links: Vec<SchedClassifierLink>,
+    /// Whether the qdisc is here because of us.
+    owns_clsact: bool,
+}
+
+impl Hung {
+    /// Hangs both programs, which are loaded, on an interface.
+    ///
+    /// # Errors
+    /// The kernel's, when it does not take one of them; then neither hangs there.
+    pub fn hang(
+        object: &mut Ebpf,
+        programs: Programs,
+        place: Place,
+        (index, name): (u32, &str),
+    ) -> Result<Hung, ProgramError> {
+        let mut hung = Hung { index, links: Vec::new(), owns_clsact: false };
+        if place == Place::Clsact {
+            hung.owns_clsact = prepare_clsact(name, programs)?;
+        }
+        for (program, direction) in programs.into_iter().zip(DIRECTIONS) {
+            let program: &mut SchedClassifier = find(object, program)
+                .map_err(|error| ProgramError::IOError(io::Error::other(error)))?;
+            let link = attach(program, name, direction, place)?;
+            hung.links.push(program.take_link(link)?);
+        }
+        Ok(hung)
+    }
+}
+
+/// First of all: what is behind others sees only what they let through.
+fn attach(
+    program: &mut SchedClassifier,
+    name: &str,
+    direction: TcAttachType,
+    place: Place,
+) -> Result<aya::programs::tc::SchedClassifierLinkId, ProgramError> {
+    if place == Place::Tcx {
+        let options = TcAttachOptions::TcxOrder(LinkOrder::first());
+        return program.attach_with_options(name, direction, options);
+    }
+    let at = |priority| TcAttachOptions::Netlink(NlOptions { priority, ..NlOptions::default() });
+    // Filters of other kinds may have the first place; then the kernel finds one.
+    program
+        .attach_with_options(name, direction, at(1))
+        .or_else(|_| program.attach_with_options(name, direction, at(0)))
+}
+
+/// Sees to it that there is a clsact qdisc without filters of ours. Says whether it is ours: we have
+/// made it now, or a recorder that was killed had its filters there.
+fn prepare_clsact(name: &str, programs: Programs) -> Result<bool, TcError> {
+    match qdisc_add_clsact(name) {
+        Ok(()) => return Ok(true),
+        Err(error) if is_there_already(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let mut was_ours = false;
+    for (program, direction) in programs.into_iter().zip(DIRECTIONS) {
+        match qdisc_detach_program(name, direction, program) {
+            Ok(()) => was_ours = true,
+            Err(TcError::IoError(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(was_ours)
+}
+
+fn is_there_already(error: &TcError) -> bool {
+    match error {
+        TcError::AlreadyAttached => true,
+        TcError::NetlinkError(error) => error.raw_os_error() == Some(libc::EEXIST),
+        _ => false,
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        self.links.clear();
+        // Others may have begun to use it. One that has no filters now is used by nobody.
+        if self.owns_clsact && netlink::has_filters(self.index).is_ok_and(|has_some| !has_some) {
+            // The interface may be gone, and its qdisc with it.
+            let _ = netlink::remove_clsact(self.index);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Filters of a qdisc, which are the only way before 6.6, and which no test can have by itself on a
+//! kernel that has TCX.
+
+#![allow(clippy::unwrap_used)]
+
+use super::{Packets, Place};
+use crate::feature::FEATURES;
+use crate::load::FeatureError;
+use aya::{Ebpf, EbpfLoader};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+use std::process::Command;
+
+const PROGRAMS: [&str; 2] = ["nodemon_received", "nodemon_sent"];
+
+/// Does something in a network namespace that ends with it.
+fn in_a_namespace(test: fn()) {
+    std::thread::spawn(move || {
+        // SAFETY: a network namespace is no state that other code of this process relies on, and
+        // this thread is new.
+        match unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
+            Ok(()) => test(),
+            Err(error) => println!("skipped: no network namespace: {error}"),
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+fn tc(arguments: &str) -> String {
+    let done = Command::new("tc").args(arguments.split_whitespace()).output().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+fn filters() -> usize {
+    let both = tc("filter show dev lo ingress") + &tc("filter show dev lo egress");
+    both.matches(" handle ").count()
+}
+
+fn has_clsact() -> bool {
+    tc("qdisc show dev lo").contains("clsact")
+}
+
+fn hang() -> Result<(Packets, Ebpf), FeatureError> {
+    let feature = FEATURES.iter().find(|feature| feature.name == "net_traffic").unwrap();
+    let mut object = EbpfLoader::new().load(feature.object)?;
+    let packets = Packets::hang_in(&mut object, PROGRAMS, 0, Place::Clsact)?;
+    Ok((packets, object))
+}
+
+fn hang_or_tell() -> Option<(Packets, Ebpf)> {
+    hang().inspect_err(|why| println!("skipped: {why}")).ok()
+}
+
+/// As a recorder does that is killed: its filters stay.
+fn leave_filters_behind() -> bool {
+    let Some((packets, object)) = hang_or_tell() else { return false };
+    std::mem::forget(packets);
+    std::mem::forget(object);
+    assert_eq!(filters(), 2);
+    true
+}
+
+#[test]
+fn the_qdisc_that_was_added_is_taken_away_in_the_end() {
+    in_a_namespace(|| {
+        let Some(hung) = hang_or_tell() else { return };
+        assert_eq!((has_clsact(), filters()), (true, 2));
+        drop(hung);
+        assert_eq!((has_clsact(), filters()), (false, 0));
+    });
+}
+
+#[test]
+fn filters_of_a_recorder_that_was_killed_are_replaced_and_its_qdisc_goes_too() {
+    in_a_namespace(|| {
+        if !leave_filters_behind() {
+            return;
+        }
+        let Some(hung) = hang_or_tell() else { return };
+        assert_eq!(filters(), 2);
+        drop(hung);
+        assert_eq!((has_clsact(), filters()), (false, 0));
+    });
+}
+
+#[test]
+fn a_qdisc_of_others_stays() {
+    in_a_namespace(|| {
+        tc("qdisc add dev lo clsact");
+        let Some(hung) = hang_or_tell() else { return };
+        assert_eq!(filters(), 2);
+        drop(hung);
+        assert_eq!((has_clsact(), filters()), (true, 0));
+    });
+}
+
+#[test]
+fn a_qdisc_that_others_began_to_use_stays() {
+    in_a_namespace(|| {
+        let Some(hung) = hang_or_tell() else { return };
+        tc("filter add dev lo ingress matchall action ok");
+        let more = filters();
+        drop(hung);
+        // A kernel without this filter has none to keep.
+        assert_eq!((has_clsact(), filters()), (more > 2, more - 2));
+    });
+}

@@ -1,0 +1,129 @@
+//! Rows of a feature that runs, as people see them.
+
+use aya::sys::{Stats, enable_stats};
+use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
+use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
+use nodemon_recorder_ebpf::names::Names;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// One row: what is in each column that is not absent.
+pub type Row = BTreeMap<&'static str, Cell>;
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Number(u64),
+    Text(String),
+}
+
+impl Cell {
+    pub fn number(&self) -> u64 {
+        match self {
+            Cell::Number(number) => *number,
+            Cell::Text(text) => panic!("{text} is no number"),
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Cell::Number(number) => panic!("{number} is no text"),
+            Cell::Text(text) => text,
+        }
+    }
+}
+
+pub fn feature(name: &str) -> &'static Feature {
+    FEATURES.iter().find(|feature| feature.name == name).expect(name)
+}
+
+/// Starts a feature; `None` where this kernel does not have or permit it, which is told.
+pub fn start(name: &str) -> Option<Running> {
+    start_with(name, &Settings::here().unwrap())
+}
+
+/// Starts a feature that looks at one interface.
+pub fn start_on(name: &str, interface: u32) -> Option<Running> {
+    let filter = Filter { interface, ..Filter::default() };
+    start_with(name, &Settings { filter, ..Settings::here().unwrap() })
+}
+
+pub fn start_with(name: &str, settings: &Settings) -> Option<Running> {
+    match Running::start(feature(name), settings) {
+        Ok(running) => {
+            running.missing().iter().for_each(|missing| println!("{name}: without {missing}"));
+            Some(running)
+        }
+        Err(why) => {
+            println!("skipped: {name}: {why}");
+            None
+        }
+    }
+}
+
+/// The rows that a table has now.
+pub fn rows(running: &mut Running, feature_name: &str, table_name: &str) -> Vec<Row> {
+    let (at, table) = table_of(feature_name, table_name);
+    let reader = &mut running.readers()[at];
+    let layout = reader.layout.clone();
+    let (mut rows, mut names) = (Vec::new(), Names::default());
+    reader
+        .rows(|row| {
+            let mut cells = Row::new();
+            let values = if row.values.is_empty() { row.keys } else { row.values };
+            put(table.keys, &layout.keys, row.keys, &mut names, &mut cells);
+            put(table.values, &layout.values, values, &mut names, &mut cells);
+            rows.push(cells);
+        })
+        .unwrap();
+    rows
+}
+
+fn table_of(feature_name: &str, name: &str) -> (usize, &'static Table) {
+    let mut tables = feature(feature_name).tables.iter().enumerate();
+    tables.find(|(_, table)| table.name == name).expect(name)
+}
+
+fn put(columns: &[Column], places: &[Place], bytes: &[u8], names: &mut Names, cells: &mut Row) {
+    for (column, place) in columns.iter().zip(places) {
+        let bytes = place.of(bytes);
+        let number = column.cell.number(bytes);
+        let text = |text: &[u8]| Cell::Text(String::from_utf8_lossy(text).into_owned());
+        let cell = match column.show {
+            Show::Text => text(bytes.split(|byte| *byte == 0).next().unwrap()),
+            _ if column.cell.is_absent(bytes) => continue,
+            Show::Named(known) => match known.get(number as usize) {
+                Some(name) => Cell::Text((*name).to_owned()),
+                None => Cell::Number(number),
+            },
+            Show::Decoded(decode) => {
+                let mut shown = Vec::new();
+                decode(names, bytes, &mut shown);
+                text(&shown)
+            }
+            _ => Cell::Number(number),
+        };
+        cells.insert(column.name, cell);
+    }
+}
+
+/// While this lives the kernel takes the time of every program.
+pub fn take_times() -> Option<OwnedFd> {
+    enable_stats(Stats::RunTime).ok()
+}
+
+/// Prints what each program of a feature took while times were taken.
+pub fn print_cost(running: &Running) {
+    for program in running.programs() {
+        let path = format!("/proc/self/fdinfo/{}", program.fd.as_fd().as_raw_fd());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let field = |name: &str| -> u64 {
+            let found = text.lines().find_map(|line| line.strip_prefix(name));
+            found.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+        };
+        let (runs, ns) = (field("run_cnt:"), field("run_time_ns:"));
+        if let Some(each) = ns.checked_div(runs) {
+            println!("{}: {each} ns a run, {runs} runs", program.name);
+        }
+    }
+}
