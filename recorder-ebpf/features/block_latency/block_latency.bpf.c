@@ -3,30 +3,8 @@
  * How long block devices took for their requests, from when the driver got one
  * until it was done.
  */
+#include "block.h"
 #include "histogram.h"
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct gendisk {
-	int major;
-	int first_minor;
-};
-
-struct request_queue {
-	struct gendisk *disk; /* from 5.15 */
-};
-
-struct request {
-	struct request_queue *q;
-	unsigned int cmd_flags;
-};
-
-/* Before 5.17. */
-struct request___disk {
-	struct gendisk *rq_disk;
-};
-
-#pragma clang attribute pop
 
 struct key {
 	__u32 device; /* 12 bits of major above 20 of minor */
@@ -42,15 +20,6 @@ struct {
 	__type(key, struct request *);
 	__type(value, __u64);
 } issued SEC(".maps");
-
-static __always_inline struct gendisk *disk_of(struct request *request)
-{
-	struct request___disk *before = (void *)request;
-
-	if (bpf_core_field_exists(before->rq_disk))
-		return before->rq_disk;
-	return request->q->disk;
-}
 
 static __always_inline void issue(struct request *request)
 {
@@ -79,7 +48,6 @@ SEC("tp_btf/block_rq_complete")
 int BPF_PROG(complete, struct request *request)
 {
 	__u64 *at = bpf_map_lookup_elem(&issued, &request), took_ns;
-	struct gendisk *disk;
 	struct key key = {};
 
 	if (!at)
@@ -88,10 +56,8 @@ int BPF_PROG(complete, struct request *request)
 	bpf_map_delete_elem(&issued, &request);
 	if (took_ns < min_latency_ns)
 		return 0;
-	disk = disk_of(request);
-	if (disk)
-		key.device = (__u32)disk->major << 20 | disk->first_minor;
-	key.operation = request->cmd_flags & 0xff;
+	key.device = device_of(request);
+	key.operation = operation_of(request);
 	key.bucket = bucket_of(took_ns);
 	add_keyed(&latencies, &key);
 	return 0;

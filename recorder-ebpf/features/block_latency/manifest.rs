@@ -1,12 +1,6 @@
 use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
 use crate::names;
 
-/// `enum req_op`.
-const OPERATIONS: &[&str] = &[
-    "read", "write", "flush", "discard", "", "secure_erase", "", "zone_append", "", "write_zeroes",
-    "zone_open", "zone_close", "zone_finish", "zone_reset", "", "zone_reset_all",
-];
-
 pub static FEATURE: Feature = Feature {
     name: "block_latency",
     reads: "block_rq_issue, block_rq_complete",
@@ -27,7 +21,12 @@ pub static FEATURE: Feature = Feature {
         origin: Origin::Histogram("latencies"),
         keys: &[
             Column::decoded("device", Cell::U32, names::device, "name of the block device"),
-            Column::named("operation", Cell::U32, OPERATIONS, "read, write, flush, discard, ..."),
+            Column::named(
+                "operation",
+                Cell::U32,
+                names::BLOCK_OPERATIONS,
+                "read, write, flush, discard, ...",
+            ),
         ],
         values: &[Column::histogram("latency_ns", "ns", "the time that a request took")],
     }],

@@ -1,26 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* System calls by number, and those that returned an error. */
-#include "feature.h"
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-#if defined(__TARGET_ARCH_x86)
-struct pt_regs___kernel {
-	unsigned long orig_ax;
-};
-#define NUMBER_OF(regs) ((regs)->orig_ax)
-#elif defined(__TARGET_ARCH_arm64)
-struct pt_regs___kernel {
-	int syscallno;
-};
-#define NUMBER_OF(regs) ((regs)->syscallno)
-#endif
-
-#pragma clang attribute pop
-
-/* More than any processor has. */
-#define SYSCALLS 512
-#define MAX_ERRNO 4095
+#include "syscalls.h"
 
 struct calls {
 	__u64 calls;
@@ -49,7 +29,7 @@ int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 	if (!of_number)
 		return 0;
 	count(&of_number->calls, 1);
-	if (result < 0 && result >= -MAX_ERRNO)
+	if (is_error(result))
 		count(&of_number->errors, 1);
 	return 0;
 }

@@ -31,6 +31,8 @@ pub enum Attach {
     Hardware(&'static str, u64, u64),
     /// An iterator, which runs when it is read: program, what it walks through.
     Iterator(&'static str, &'static str),
+    /// No place of its own: what this program does where it hangs by another hook, before this one.
+    With(&'static str),
     /// Packets of every interface: the programs for those that come and those that go.
     Packets(&'static str, &'static str),
 }
@@ -60,6 +62,7 @@ impl Attach {
             | Attach::ReturnProbe(program, _)
             | Attach::Hardware(program, ..)
             | Attach::Iterator(program, _)
+            | Attach::With(program)
             | Attach::Packets(program, _) => program,
         }
     }
@@ -75,6 +78,7 @@ impl Attach {
             }
             Attach::Hardware(..) => "hardware counters".to_owned(),
             Attach::Iterator(_, what) => format!("iterator {what}"),
+            Attach::With(program) => format!("program '{program}' that runs"),
             Attach::Packets(..) => "packets of interfaces".to_owned(),
         }
     }

@@ -45,10 +45,11 @@ pub fn hang(
     for way in hook.ways {
         match hang_so(object, way, settings, kernel) {
             Ok(held) => {
-                let mut programs = vec![way.program()];
-                if let Attach::Packets(_, other) = way {
-                    programs.push(other);
-                }
+                let programs = match *way {
+                    Attach::With(_) => Vec::new(),
+                    Attach::Packets(program, other) => vec![program, other],
+                    _ => vec![way.program()],
+                };
                 return Ok(Hung { held, programs });
             }
             Err(why @ FeatureError::NotPermitted(_)) if hook.ways.len() == 1 => return Err(why),
@@ -119,6 +120,14 @@ fn hang_so(
             let link = sys::link_iterator(fd.as_fd())
                 .map_err(|error| FeatureError::Load(format!("{}: {error}", way.place())))?;
             Ok(Held::Iterator(program, link))
+        }
+        Attach::With(program) => {
+            let is_there = object.program(program).is_some_and(|program| program.fd().is_ok());
+            if is_there {
+                Ok(Held::Links(Vec::new()))
+            } else {
+                Err(FeatureError::NoPlace(way.place()))
+            }
         }
         Attach::Packets(ingress, egress) => {
             let only = settings.filter.interface;

@@ -5,6 +5,74 @@ use super::{Names, put_number, word};
 /// The kernel's own device numbers: 12 bits of major above 20 of minor.
 const MINOR_BITS: u32 = 20;
 
+/// What block devices are asked to do, by `enum req_op`.
+pub const BLOCK_OPERATIONS: &[&str] = &[
+    "read",
+    "write",
+    "flush",
+    "discard",
+    "",
+    "secure_erase",
+    "",
+    "zone_append",
+    "",
+    "write_zeroes",
+    "",
+    "zone_open",
+    "",
+    "zone_close",
+    "",
+    "zone_finish",
+    "",
+    "zone_reset",
+    "",
+    "zone_reset_all",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "driver_in",
+    "driver_out",
+];
+
+/// The errors that `blk_status_t` stands for, from 1 on.
+const STATUSES: &[i32] = &[
+    libc::EOPNOTSUPP,
+    libc::ETIMEDOUT,
+    libc::ENOSPC,
+    libc::ENOLINK,
+    libc::EREMOTEIO,
+    libc::EBADE,
+    libc::ENODATA,
+    libc::EILSEQ,
+    libc::ENOMEM,
+    libc::EIO,
+];
+
+/// Why a request to a block device failed: `ETIMEDOUT`. The kernel says it as `blk_status_t`, before
+/// 5.16 as an error; 0 is none and leaves no text.
+pub fn block_error(names: &mut Names, status: &[u8], text: &mut Vec<u8>) {
+    let status = word(status) as u32 as i32;
+    let known =
+        usize::try_from(status).ok().and_then(|status| STATUSES.get(status.checked_sub(1)?));
+    let error = match status {
+        0 => return,
+        1.. => -known.copied().unwrap_or(libc::EIO),
+        error => error,
+    };
+    super::error(names, &error.to_le_bytes(), text);
+}
+
 /// The name of a block device: `nvme0n1`. One that is gone stays its two numbers: `259:0`.
 pub fn device(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
     let number = word(number) as u32;
@@ -19,6 +87,20 @@ pub fn device(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
             put_number(major, text);
             text.push(b':');
             put_number(minor, text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, block_error};
+
+    #[test]
+    fn why_a_request_failed_is_the_same_in_old_and_new_kernels() {
+        for (status, name) in [(0, ""), (2, "ETIMEDOUT"), (10, "EIO"), (99, "EIO"), (-5, "EIO")] {
+            let mut text = Vec::new();
+            block_error(&mut Names::default(), &i32::to_le_bytes(status), &mut text);
+            assert_eq!(text, name.as_bytes());
         }
     }
 }

@@ -6,12 +6,14 @@
 mod address;
 mod arguments;
 mod device;
+mod flags;
 mod interface;
 mod number;
 
 pub use address::{address, endpoint};
 pub use arguments::arguments;
-pub use device::device;
+pub use device::{BLOCK_OPERATIONS, block_error, device};
+pub use flags::{mount_flags, open_flags};
 pub use interface::interface;
 pub use number::{error, signal, syscall};
 

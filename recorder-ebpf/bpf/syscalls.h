@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * System calls as sys_enter, sys_exit and the functions behind them see them:
+ * the registers with which user space called.
+ */
+#ifndef NODEMON_BPF_SYSCALLS_H
+#define NODEMON_BPF_SYSCALLS_H
+
+#include "feature.h"
+
+/* More than any processor has. */
+#define SYSCALLS 512
+#define MAX_ERRNO 4095
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+#include <asm/unistd_64.h>
+
+struct pt_regs___kernel {
+	unsigned long r10;
+	unsigned long r8;
+	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
+};
+
+#define NUMBER_OF(regs) ((regs)->orig_ax)
+#define FIRST_OF(regs) ((regs)->di)
+#define SECOND_OF(regs) ((regs)->si)
+#define THIRD_OF(regs) ((regs)->dx)
+#define FOURTH_OF(regs) ((regs)->r10)
+#define FIFTH_OF(regs) ((regs)->r8)
+
+#elif defined(__TARGET_ARCH_arm64)
+#include <asm/unistd.h>
+
+struct pt_regs___kernel {
+	__u64 regs[31];
+	__u64 orig_x0;
+	int syscallno;
+};
+
+#define NUMBER_OF(regs) ((regs)->syscallno)
+/* The first register has the result in the end. */
+#define FIRST_OF(regs) ((regs)->orig_x0)
+#define SECOND_OF(regs) ((regs)->regs[1])
+#define THIRD_OF(regs) ((regs)->regs[2])
+#define FOURTH_OF(regs) ((regs)->regs[3])
+#define FIFTH_OF(regs) ((regs)->regs[4])
+#endif
+
+struct super_block___magic {
+	unsigned long s_magic;
+};
+
+struct inode___mode {
+	unsigned short i_mode;
+	struct super_block___magic *i_sb;
+};
+
+struct file___inode {
+	struct inode___mode *f_inode;
+};
+
+struct fdtable___files {
+	unsigned int max_fds;
+	struct file___inode **fd;
+};
+
+struct files_struct___table {
+	struct fdtable___files *fdt;
+};
+
+struct task_struct___files {
+	struct files_struct___table *files;
+};
+
+#pragma clang attribute pop
+
+/* The file that a number stands for in the current process, or NULL. */
+static __always_inline struct file___inode *file_of(unsigned int number)
+{
+	struct task_struct___files *task = (void *)bpf_get_current_task();
+	struct fdtable___files *table = BPF_CORE_READ(task, files, fdt);
+	struct file___inode *file = NULL;
+
+	if (number < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + number);
+	return file;
+}
+
+static __always_inline bool is_error(long result)
+{
+	return result < 0 && result >= -MAX_ERRNO;
+}
+
+#endif

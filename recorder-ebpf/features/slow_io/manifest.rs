@@ -1,0 +1,41 @@
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, columns_of_task, object,
+};
+use crate::names;
+
+pub static FEATURE: Feature = Feature {
+    name: "slow_io",
+    reads: "block_rq_issue, block_rq_complete",
+    object: object!("slow_io"),
+    hooks: &[
+        Hook::needed(&[
+            // Refused where there is no second argument.
+            Attach::Typed("issue_5_10", "block_rq_issue"),
+            Attach::Typed("issue_5_11", "block_rq_issue"),
+        ]),
+        Hook::needed(&[Attach::Typed("complete", "block_rq_complete")]),
+    ],
+    tables: &[Table {
+        name: "slow_io",
+        doc: "Requests to block devices that took 50 ms or longer, or what the configuration says, \
+              when they are done. The first columns are the task that gave it to the driver: who \
+              reads or writes itself, or a kernel thread that writes back what others wrote.",
+        origin: Origin::Events("events"),
+        keys: &[],
+        values: columns_of_task![
+            Column::decoded("device", Cell::U32, names::device, "name of the block device"),
+            Column::named(
+                "operation",
+                Cell::U32,
+                names::BLOCK_OPERATIONS,
+                "read, write, flush, discard, ...",
+            ),
+            Column::id("sector", Cell::U64, "where it began, in units of 512 bytes"),
+            Column::gauge("size_bytes", Cell::U64, "bytes", "how much it was"),
+            Column::gauge("took_ns", Cell::U64, "ns", "from when it was made until it was done"),
+            Column::gauge("device_ns", Cell::U64, "ns", "of it, the time that the driver had it"),
+            Column::decoded("error", Cell::I32, names::block_error, "why it failed; empty if it did not"),
+        ],
+    }],
+    ..COMMON
+};
