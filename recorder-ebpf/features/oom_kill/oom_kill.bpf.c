@@ -66,16 +66,23 @@ struct event {
 
 #define BYTES_WITHOUT_TASK offsetof(struct event, command)
 
-/* Counters may be a little below zero: CPUs add to them in batches. */
-static __always_inline __u64 pages(struct mm_struct *mm, enum kind kind)
+/* Where the counter is: the kernel's own may be larger than those here. */
+static __always_inline const void *counter_of(struct mm_struct *mm, enum kind kind)
 {
 	struct mm_struct___count *before = (void *)mm;
-	long count;
 
 	if (bpf_core_type_exists(struct mm_rss_stat))
-		count = BPF_CORE_READ(before, rss_stat.count[kind]);
-	else
-		count = BPF_CORE_READ(mm, rss_stat[kind].count);
+		return (void *)&before->rss_stat.count + kind * sizeof(long);
+	return (void *)&mm->rss_stat + kind * bpf_core_type_size(struct percpu_counter) +
+	       bpf_core_field_offset(struct percpu_counter, count);
+}
+
+/* CPUs add to it in batches, so it may be a little off, and below zero. */
+static __always_inline __u64 pages(struct mm_struct *mm, enum kind kind)
+{
+	__s64 count = 0;
+
+	bpf_probe_read_kernel(&count, sizeof(count), counter_of(mm, kind));
 	return count < 0 ? 0 : count;
 }
 

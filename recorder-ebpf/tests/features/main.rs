@@ -5,6 +5,8 @@
 mod network;
 mod network_namespace;
 mod network_rows;
+mod system;
+mod system_rig;
 
 use nodemon_recorder_ebpf::drain::Reader;
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};

@@ -1,0 +1,251 @@
+//! What happens to the system is in the rows of its features.
+
+use crate::network_rows::{Row, rows, start, start_with};
+use crate::system_rig::{Group, Loops, settings_of, shell, wait_with_usage};
+use nodemon_recorder_ebpf::load::{Running, Settings};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The rows of events that come until one is there, or for a while, that `is_it` holds for.
+fn events(running: &mut Running, feature: &str, is_it: impl Fn(&Row) -> bool) -> Vec<Row> {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let mut found = rows(running, feature, feature);
+        found.retain(&is_it);
+        if !found.is_empty() || Instant::now() > deadline {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn number(row: &Row, column: &str) -> u64 {
+    row[column].number()
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+    row[column].text()
+}
+
+#[test]
+fn a_signal_has_its_sender_and_its_target() {
+    let Some(mut running) = start("signal") else { return };
+    let mut target = Command::new("sleep").arg("100").spawn().unwrap();
+    let mut sender = shell(&format!("kill -USR1 {}", target.id())).spawn().unwrap();
+    let sender_pid = sender.id();
+    sender.wait().unwrap();
+    target.wait().unwrap();
+    let found =
+        events(&mut running, "signal", |row| number(row, "target_pid") == u64::from(target.id()));
+    let row = &found[0];
+    assert_eq!(number(row, "pid"), u64::from(sender_pid));
+    assert_eq!(text(row, "target_command"), "sleep");
+    let how = ["signal", "origin", "result"].map(|column| text(row, column));
+    assert_eq!(how, ["SIGUSR1", "process", "delivered"]);
+    assert_eq!((number(row, "target_tid"), number(row, "is_for_process")), (target.id().into(), 1));
+    assert!(!row.contains_key("code"), "{row:?}");
+}
+
+#[test]
+fn a_fault_has_its_code_and_children_that_end_are_no_news() {
+    let Some(mut running) = start("signal") else { return };
+    let mut child = shell("kill -SEGV $$").spawn().unwrap();
+    child.wait().unwrap();
+    let found = events(&mut running, "signal", |row| number(row, "pid") == child.id().into());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(text(&found[0], "signal"), "SIGSEGV");
+    // The end of the child, told to this process.
+    let to_us = |row: &Row| {
+        number(row, "target_pid") == u64::from(std::process::id())
+            && text(row, "signal") == "SIGCHLD"
+    };
+    assert!(!found.iter().any(to_us));
+}
+
+#[test]
+fn a_mount_and_its_end_are_told_with_source_target_type_and_flags() {
+    let Some(mut running) = start("mount") else { return };
+    let directory = std::env::temp_dir().join(format!("nodemon-mount-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let at = directory.display().to_string();
+    let script = format!(
+        "mount -t tmpfs -o ro,nosuid nodemon-source {at} && umount -l {at}; umount {at} 2>/dev/null; :"
+    );
+    let done = Command::new("unshare").args(["-m", "sh", "-c", &script]).output().unwrap();
+    std::fs::remove_dir(&directory).unwrap();
+    if !done.status.success() || !done.stderr.is_empty() {
+        return println!("skipped: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    let found = events(&mut running, "mount", |row| text(row, "target") == at);
+    let brief = |row: &Row| {
+        ["event", "source", "type", "flags", "error"].map(|column| text(row, column).to_owned())
+    };
+    let told: Vec<_> = found.iter().map(brief).collect();
+    assert_eq!(told[0][..3], ["mount", "nodemon-source", "tmpfs"], "{told:?}");
+    assert!(told[0][3].is_empty() || told[0][3] == "ro,nosuid", "{told:?}");
+    assert_eq!(told[1], ["unmount", "", "", "detach", ""], "{told:?}");
+    assert_eq!(told[2][0], "unmount", "{told:?}");
+    assert_eq!(told[2][4], "EINVAL", "{told:?}");
+    assert_eq!(text(&found[0], "command"), "mount");
+}
+
+#[test]
+fn a_process_that_had_more_memory_than_its_group_may_is_told_with_what_it_had() {
+    const LIMIT: u64 = 32 << 20;
+    let Some(mut running) = start("oom_kill") else { return };
+    let group = match Group::with_memory(LIMIT) {
+        Ok(group) => group,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    // tail keeps the last line, of which there is only one.
+    let script = format!(
+        "echo $$ > {}; echo 321 > /proc/self/oom_score_adj; head -c 200000000 /dev/zero | tail",
+        group.members().display()
+    );
+    shell(&script).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    let found = events(&mut running, "oom_kill", |row| {
+        row.get("victim_command").is_none_or(|command| command.text() == "tail")
+    });
+    let row = &found[0];
+    if !row.contains_key("victim_command") {
+        return println!("this kernel tells no more than the number: {row:?}");
+    }
+    assert_eq!(number(row, "pid"), number(row, "victim_pid"), "it asked for the memory itself");
+    assert_eq!(text(row, "command"), "tail");
+    assert_eq!(number(row, "victim_oom_score_adj"), 321);
+    let anonymous = number(row, "victim_anonymous_bytes") * 4096;
+    assert!((LIMIT / 2..=LIMIT).contains(&anonymous), "{row:?}");
+    assert!(number(row, "victim_virtual_bytes") * 4096 >= anonymous);
+    assert_eq!(number(row, "cgroup_id"), number(row, "victim_cgroup_id"));
+}
+
+#[test]
+fn a_file_that_is_opened_is_told_and_so_is_one_that_cannot_be() {
+    let settings = settings_of("nm-open", 100_000);
+    let Some(mut running) = start_with("file_open", &settings) else { return };
+    let script = "printf nm-open > /proc/self/comm; : < /etc/hostname; : < /nm/is/missing";
+    shell(script).stderr(Stdio::null()).status().unwrap();
+    let found = events(&mut running, "file_open", |row| !text(row, "path").is_empty());
+    let of = |path: &str| found.iter().find(|row| text(row, "path") == path).expect(path);
+    let hostname = of("/etc/hostname");
+    assert_eq!((text(hostname, "flags"), text(hostname, "error")), ("rdonly", ""));
+    assert_eq!(text(of("/nm/is/missing"), "error"), "ENOENT");
+}
+
+#[test]
+fn slow_calls_are_told_but_for_those_that_are_made_to_wait() {
+    let settings = Settings { min_latency_ns: 20_000_000, ..settings_of("nm-slow", 100_000) };
+    let Some(mut running) = start_with("slow_syscall", &settings) else { return };
+    // Opening a FIFO waits for the other end; sleep waits by design, and so does a read of a pipe.
+    let directory = std::env::temp_dir().join(format!("nodemon-fifo-{}", std::process::id()));
+    let fifo = directory.display();
+    let script = format!(
+        "mkfifo {fifo}; (sleep 0.1; exec > {fifo}; sleep 0.1; echo) & \
+         printf nm-slow > /proc/self/comm; exec < {fifo}; read line; rm {fifo}"
+    );
+    assert!(shell(&script).status().unwrap().success());
+    let found = events(&mut running, "slow_syscall", |_| true);
+    let openings: Vec<_> =
+        found.iter().filter(|row| text(row, "syscall").starts_with("open")).collect();
+    assert_eq!(openings.len(), 1, "{found:?}");
+    assert!((60_000_000..1_000_000_000).contains(&number(openings[0], "took_ns")));
+    assert_eq!(text(openings[0], "error"), "");
+    assert!(!found.iter().any(|row| text(row, "syscall") == "read"), "{found:?}");
+}
+
+#[test]
+fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
+    let Some(mut running) = start("slow_io") else { return };
+    let loops = match Loops::new() {
+        Ok(loops) => loops,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    if let Err(why) = loops.write_while_frozen(Duration::from_millis(200)) {
+        return println!("skipped: {why}");
+    }
+    let found = events(&mut running, "slow_io", |row| text(row, "device") == loops.name());
+    let row = found.iter().find(|row| text(row, "operation") == "write").expect("a write");
+    assert_eq!((number(row, "sector"), number(row, "size_bytes")), (8, 4096));
+    let (took, device) = (number(row, "took_ns"), number(row, "device_ns"));
+    assert!(took >= 150_000_000 && took >= device, "{row:?}");
+    assert!(device >= 150_000_000, "{row:?}");
+    assert_eq!((text(row, "error"), text(row, "command")), ("", "dd"));
+}
+
+#[test]
+fn what_a_process_used_is_what_its_parent_is_told() {
+    let Some(mut running) = start("process_event") else { return };
+    let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7";
+    let child = shell(script).spawn().unwrap();
+    let (pid, begun) = (child.id(), Instant::now());
+    let usage = wait_with_usage(child);
+    let lived = begun.elapsed();
+    let of_child = |row: &Row| number(row, "pid") == pid.into() && text(row, "event") == "exit";
+    let found = events(&mut running, "process_event", of_child);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let row = &found[0];
+    assert_eq!((number(row, "status"), text(row, "signal")), (7, ""));
+    let (cpu, told) = (number(row, "cpu_ns") as f64, usage.cpu.as_nanos() as f64);
+    assert!((cpu / told - 1.0).abs() < 0.1, "{cpu} ns, and {told} to the parent");
+    assert!(number(row, "lived_ns") <= lived.as_nanos() as u64 + 10_000_000, "{row:?} {lived:?}");
+    assert_eq!(number(row, "ppid"), u64::from(std::process::id()));
+    let resident = number(row, "max_rss_bytes") * 4096;
+    assert!(resident <= usage.max_resident_bytes, "{resident} {usage:?}");
+}
+
+#[test]
+fn a_process_that_spins_until_it_is_killed_is_told_with_the_time_and_the_signal() {
+    let Some(mut running) = start("process_event") else { return };
+    let mut child = shell("while :; do :; done").spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let of_child =
+        |row: &Row| text(row, "event") == "exit" && number(row, "pid") == child.id().into();
+    let found = events(&mut running, "process_event", of_child);
+    let row = &found[0];
+    assert_eq!(text(row, "signal"), "SIGKILL");
+    let (lived, cpu) = (number(row, "lived_ns"), number(row, "cpu_ns"));
+    assert!(lived >= 40_000_000 && cpu > 5_000_000 && cpu <= lived, "{lived} {cpu}");
+}
+
+/// Rows of forks and of exits of processes called `command`, while `script` runs.
+fn lives(running: &mut Running, script: &str) -> (u64, u64) {
+    let (mut forks, mut exits) = (0, 0);
+    let mut child = shell(script).spawn().unwrap();
+    loop {
+        let is_over = child.try_wait().unwrap().is_some();
+        for row in rows(running, "process_event", "process_event") {
+            match text(&row, "event") {
+                "fork" => forks += 1,
+                "exit" => exits += 1,
+                other => panic!("{other}: {row:?}"),
+            }
+        }
+        if is_over {
+            return (forks, exits);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+const LIVES: u64 = 10_000;
+
+#[test]
+fn each_of_ten_thousand_short_lives_is_told_or_counted_as_lost() {
+    let script = format!(
+        "printf nm-lives > /proc/self/comm; i=0; \
+         while [ $i -lt {LIVES} ]; do (:); i=$((i+1)); done"
+    );
+    // One more than the lives has an end: the shell's own.
+    for (events_per_s, is_enough) in [(1_000_000, true), (1000, false)] {
+        let settings = settings_of("nm-lives", events_per_s);
+        let Some(mut running) = start_with("process_event", &settings) else { return };
+        let (forks, exits) = lives(&mut running, &script);
+        let lost = running.take_losses();
+        println!("{events_per_s}: {forks} forks, {exits} exits, {lost:?}");
+        assert_eq!(forks + exits + lost.suppressed + lost.ring_full, 2 * LIVES + 1);
+        assert_eq!(lost.suppressed == 0, is_enough);
+        assert!(!is_enough || exits + lost.ring_full > LIVES);
+    }
+}
