@@ -26,10 +26,10 @@ pub struct ReplayArgs {
 /// What `replay` shows.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayFormat {
-    /// One screen a tick: CPU, memory, disks, network, top processes
+    /// One screen a tick: CPU, memory, disks, network, latencies, top processes
     Screen,
     /// One JSON object a tick: time, load, kernel, cpu, memory, pressure, disk, net, process (those
-    /// that used most CPU time or memory), event, gap
+    /// that used most CPU time or memory), histogram, event, gap
     Jsonl,
 }
 

@@ -1,5 +1,6 @@
 //! What was recorded of one tick.
 
+use super::histograms::Distribution;
 use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Part, Pressure, Process};
 use crate::rows::Missing;
 
@@ -26,6 +27,8 @@ pub struct Frame {
     pub nets: Vec<Net>,
     /// Every process.
     pub processes: Vec<Process>,
+    /// Histograms of every table that has some, where there were events.
+    pub histograms: Vec<Distribution>,
     /// What happened.
     pub events: Vec<Event>,
     /// Gaps that touch the tick.
@@ -63,6 +66,7 @@ impl Frame {
             && self.disks.is_empty()
             && self.nets.is_empty()
             && self.processes.is_empty()
+            && self.histograms.is_empty()
             && self.events.is_empty()
     }
 

@@ -1,6 +1,7 @@
 //! From the recording to frames, some ticks at a time.
 
 use super::frame::{Event, Frame, Placed, TableGap};
+use super::histograms;
 use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Places, Pressure, Process, Row};
 use crate::answer::answer;
 use crate::error::{Outcome, QueryError};
@@ -72,6 +73,7 @@ pub fn gather(
     outcome = outcome.and(gather_part::<Net>(recording, window, into, warn)?);
     outcome = outcome.and(gather_part::<Process>(recording, window, into, warn)?);
     for schema in recording.schemas() {
+        outcome = outcome.and(histograms::gather(recording, &schema, window, into, warn)?);
         if schema.kind == TableKind::Event {
             outcome = outcome.and(gather_events(recording, &schema, window, into, warn)?);
         }
@@ -119,7 +121,7 @@ pub fn gather_part<P: Placed>(
 /// For how long a sample is shown that has no successor yet, ns. What is sampled less often than
 /// there are ticks holds until it is sampled again; what is sampled about as often may miss a tick
 /// and come twice in the next.
-fn holds(interval_ns: u64, step: i64) -> i64 {
+pub fn holds(interval_ns: u64, step: i64) -> i64 {
     let interval = i64::try_from(interval_ns).unwrap_or(i64::MAX);
     match interval {
         interval if interval > step => interval.saturating_mul(5) / 2,

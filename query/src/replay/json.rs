@@ -1,6 +1,7 @@
 //! A tick as a line of JSON.
 
 use super::frame::{Frame, Order};
+use super::histograms::Distribution;
 use super::part::{Part, Process};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub fn line(frame: &Frame, host: &str) -> String {
         "disk": all(&frame.disks),
         "net": all(&frame.nets),
         "process": processes(frame),
+        "histogram": frame.histograms.iter().map(Distribution::json).collect::<Vec<_>>(),
         "event": frame.events.iter().map(|event| json!({
             "time": instant(event.time), "table": event.table, "text": event.text,
         })).collect::<Vec<_>>(),

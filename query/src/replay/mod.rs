@@ -6,6 +6,7 @@
 
 mod frame;
 mod gather;
+mod histograms;
 mod json;
 mod overview;
 mod part;

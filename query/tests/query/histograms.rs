@@ -170,3 +170,20 @@ fn a_malformed_histogram_is_told_as_damage_and_the_rest_is_answered() {
     assert_eq!(verify.code, Some(4));
     assert!(verify.out.contains("malformed histograms") && verify.out.contains("1 problem"));
 }
+
+#[test]
+fn replay_shows_how_long_things_took_in_each_tick() {
+    let (_home, dir) = recorded();
+    let ticks = answer(&dir, &["replay", "-f", "jsonl"]);
+    let tick = |second: usize| -> serde_json::Value {
+        serde_json::from_str(ticks.lines().nth(second).unwrap()).unwrap()
+    };
+    let told = &tick(7)["histogram"];
+    assert_eq!(told.as_array().unwrap().len(), 1, "sdb is idle: {told}");
+    assert_eq!(told[0]["keys"]["device"], "sda");
+    assert_eq!((told[0]["count"].as_u64(), told[0]["max"].as_u64()), (Some(101), Some(41_943_039)));
+    assert_eq!(tick(8)["histogram"][0]["count"], 100);
+    let screens = answer(&dir, &["replay"]);
+    let line = screens.lines().filter(|line| line.starts_with("block_latency sda")).nth(7).unwrap();
+    assert!(line.contains("101") && line.contains("4.86us") && line.contains("41.9ms"), "{line}");
+}

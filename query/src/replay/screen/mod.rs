@@ -4,6 +4,7 @@ mod cpu;
 mod device;
 mod figure;
 mod head;
+mod histogram;
 mod machine;
 mod process;
 #[cfg(test)]
@@ -40,16 +41,20 @@ pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
     }
     lines.extend(cpu::lines(frame, view));
     lines.extend(machine::lines(frame));
-    // What is left is shared: processes get half of it at least.
+    // What is left is shared: processes get a third of it at least.
     let left = view.height.saturating_sub(lines.len());
     let devices = device::lines(frame, left / 2);
     lines.extend(devices);
+    lines.extend(histogram::lines(frame, (left / 6).min(MOST_HISTOGRAMS)));
     lines.extend(head::events(frame, view, 4));
     let left = view.height.saturating_sub(lines.len());
     lines.extend(process::lines(frame, view, left));
     lines.truncate(view.height);
     lines
 }
+
+/// So many lines of histograms at most, with their heading.
+const MOST_HISTOGRAMS: usize = 7;
 
 /// Names of columns and sections.
 const NAME: Style = Style::new().add_modifier(Modifier::BOLD);
