@@ -6,6 +6,7 @@ mod events;
 mod iterator;
 mod losses;
 
+pub(crate) use iterator::Iterator;
 pub(crate) use losses::Losses;
 pub use losses::Lost;
 
@@ -15,7 +16,6 @@ use aya::Ebpf;
 use dense::{DenseCounters, DenseHistogram};
 use entries::Entries;
 use events::Events;
-use iterator::Iterator;
 use std::io;
 use std::os::fd::OwnedFd;
 

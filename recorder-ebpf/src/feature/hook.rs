@@ -31,6 +31,9 @@ pub enum Attach {
     Hardware(&'static str, u64, u64),
     /// An iterator, which runs when it is read: program, what it walks through.
     Iterator(&'static str, &'static str),
+    /// An iterator that is run once, when the feature starts, for what its program then knows of:
+    /// program, what it walks through.
+    Once(&'static str, &'static str),
     /// No place of its own: what this program does where it hangs by another hook, before this one.
     With(&'static str),
     /// Packets of every interface: the programs for those that come and those that go.
@@ -62,6 +65,7 @@ impl Attach {
             | Attach::ReturnProbe(program, _)
             | Attach::Hardware(program, ..)
             | Attach::Iterator(program, _)
+            | Attach::Once(program, _)
             | Attach::With(program)
             | Attach::Packets(program, _) => program,
         }
@@ -77,7 +81,7 @@ impl Attach {
                 format!("function {name} (kprobe)")
             }
             Attach::Hardware(..) => "hardware counters".to_owned(),
-            Attach::Iterator(_, what) => format!("iterator {what}"),
+            Attach::Iterator(_, what) | Attach::Once(_, what) => format!("iterator {what}"),
             Attach::With(program) => format!("program '{program}' that runs"),
             Attach::Packets(..) => "packets of interfaces".to_owned(),
         }

@@ -1,6 +1,7 @@
 //! Hangs programs into the kernel, in the first of several ways that it has.
 
 use super::{FeatureError, KernelTypes, Settings};
+use crate::drain;
 use crate::feature::{Attach, Hook};
 use crate::packets::Packets;
 use crate::sys;
@@ -114,12 +115,13 @@ fn hang_so(
         }
         Attach::Hardware(_, event, period) => hang_on_cpus(object, way, event, period),
         Attach::Iterator(_, what) => {
-            let iterator: &mut Iter = find(object, program)?;
-            iterator.load(what, kernel).map_err(told)?;
-            let fd = iterator.fd().map_err(told)?;
-            let link = sys::link_iterator(fd.as_fd())
-                .map_err(|error| FeatureError::Load(format!("{}: {error}", way.place())))?;
-            Ok(Held::Iterator(program, link))
+            Ok(Held::Iterator(program, link_iterator(object, way, what, kernel)?))
+        }
+        Attach::Once(_, what) => {
+            let link = link_iterator(object, way, what, kernel)?;
+            let done = drain::Iterator::new(link, 1).each(|_| {});
+            done.map_err(|source| FeatureError::Read { path: program.into(), source })?;
+            Ok(Held::Links(Vec::new()))
         }
         Attach::With(program) => {
             let is_there = object.program(program).is_some_and(|program| program.fd().is_ok());
@@ -134,6 +136,20 @@ fn hang_so(
             Ok(Held::Packets(Box::new(Packets::hang(object, ingress, egress, only)?)))
         }
     }
+}
+
+/// Loads an iterator's program, and links it to what it walks through.
+fn link_iterator(
+    object: &mut Ebpf,
+    way: &Attach,
+    what: &str,
+    kernel: &Btf,
+) -> Result<OwnedFd, FeatureError> {
+    let iterator: &mut Iter = find(object, way.program())?;
+    iterator.load(what, kernel).map_err(|error| of_place(way, error))?;
+    let fd = iterator.fd().map_err(|error| of_place(way, error))?;
+    sys::link_iterator(fd.as_fd())
+        .map_err(|error| FeatureError::Load(format!("{}: {error}", way.place())))
 }
 
 /// One counter on every CPU that is online.

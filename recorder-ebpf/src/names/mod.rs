@@ -9,6 +9,7 @@ mod device;
 mod flags;
 mod interface;
 mod number;
+mod tcp;
 
 pub use address::{address, endpoint};
 pub use arguments::arguments;
@@ -16,6 +17,7 @@ pub use device::{BLOCK_OPERATIONS, block_error, device};
 pub use flags::{mount_flags, open_flags};
 pub use interface::interface;
 pub use number::{error, signal, syscall};
+pub use tcp::TCP_STATES;
 
 use std::collections::HashMap;
 

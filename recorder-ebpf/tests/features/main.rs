@@ -5,6 +5,7 @@
 mod network;
 mod network_namespace;
 mod network_rows;
+mod network_tcp;
 mod system;
 mod system_rig;
 

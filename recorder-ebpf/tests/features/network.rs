@@ -1,12 +1,13 @@
 //! What is counted on interfaces is what was sent.
 
 use crate::network_namespace::{Namespace, ip, two};
-use crate::network_rows::{Row, print_cost, rows, start, start_on, take_times};
+use crate::network_rows::{Row, print_cost, rows, start, start_on, start_with, take_times};
 use aya::programs::{SchedClassifier, TcAttachType};
-use nodemon_recorder_ebpf::load::Running;
+use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
 use std::net::UdpSocket;
 use std::process::Command;
 
+const FEATURES_OF_THE_NETWORK: &[&str] = &["net_traffic", "tcp_connection"];
 const TRAFFIC: &str = "net_traffic";
 /// Headers of Ethernet, IP and UDP.
 const HEADERS_V4: u64 = 14 + 20 + 8;
@@ -145,4 +146,19 @@ fn nothing_hangs_on_interfaces_any_more_when_it_has_ended() {
         drop(running);
         assert_eq!(hang(), 0);
     });
+}
+
+#[test]
+fn with_every_filter_the_kernel_takes_the_programs_too() {
+    let filter = Filter {
+        pid: 1,
+        cgroup: 1,
+        cgroup_level: 1,
+        command: *b"nobody\0\0\0\0\0\0\0\0\0\0",
+        interface: 1,
+    };
+    let settings = Settings { filter, min_latency_ns: 1, ..Settings::here().unwrap() };
+    for name in FEATURES_OF_THE_NETWORK {
+        start_with(name, &settings);
+    }
 }
