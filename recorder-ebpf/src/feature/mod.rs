@@ -36,6 +36,8 @@ pub struct Feature {
     pub per_cpu: &'static [(&'static str, u32)],
     /// Maps whose size the configuration may set (the key `entries`).
     pub sized: &'static [&'static str],
+    /// Variables of the object that are to be the addresses of variables of the kernel.
+    pub symbols: &'static [(&'static str, &'static str)],
     /// The tables, in the order in which people want to see them.
     pub tables: &'static [Table],
 }
@@ -58,6 +60,7 @@ pub const COMMON: Feature = Feature {
     hooks: &[],
     per_cpu: &[],
     sized: &[],
+    symbols: &[],
     tables: &[],
 };
 

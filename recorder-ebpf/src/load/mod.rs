@@ -12,6 +12,7 @@ pub use settings::{Filter, Settings};
 
 use crate::drain::{Losses, Lost, Reader};
 use crate::feature::{Feature, Table};
+use crate::names;
 use crate::packets::Packets;
 use attach::Held;
 pub(crate) use attach::find;
@@ -118,6 +119,7 @@ fn create(
     kernel: &KernelTypes,
 ) -> Result<Ebpf, FeatureError> {
     let filter = &settings.filter;
+    let addresses = addresses_of(feature)?;
     let mut loader = EbpfLoader::new();
     loader
         .btf(kernel.btf())
@@ -130,6 +132,9 @@ fn create(
         .override_global("only_cgroup_level", &filter.cgroup_level, false)
         .override_global("only_command", &filter.command, false)
         .override_global("only_interface", &filter.interface, false);
+    for (variable, address) in &addresses {
+        loader.override_global(variable, address, true);
+    }
     for (map, elements) in feature.per_cpu {
         loader.map_max_entries(map, elements.saturating_mul(settings.cpus));
     }
@@ -139,6 +144,21 @@ fn create(
         }
     }
     Ok(loader.load(feature.object)?)
+}
+
+/// What the variables of a feature are to be.
+fn addresses_of(feature: &Feature) -> Result<Vec<(&'static str, u64)>, FeatureError> {
+    if feature.symbols.is_empty() {
+        return Ok(Vec::new());
+    }
+    let symbols: Vec<&str> = feature.symbols.iter().map(|(_, symbol)| *symbol).collect();
+    let found = names::addresses_of(&symbols)
+        .map_err(|source| FeatureError::Read { path: "/proc/kallsyms".into(), source })?;
+    let address = |(variable, symbol): &(&'static str, &'static str)| match found.get(*symbol) {
+        Some(address) => Ok((*variable, *address)),
+        None => Err(FeatureError::NoPlace(format!("address of {symbol} in /proc/kallsyms"))),
+    };
+    feature.symbols.iter().map(address).collect()
 }
 
 /// The map of that name, taken out of the object.

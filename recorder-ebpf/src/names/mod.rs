@@ -7,6 +7,7 @@ mod address;
 mod arguments;
 mod device;
 mod flags;
+mod function;
 mod interface;
 mod number;
 mod tcp;
@@ -15,6 +16,8 @@ pub use address::{address, endpoint};
 pub use arguments::arguments;
 pub use device::{BLOCK_OPERATIONS, block_error, device};
 pub use flags::{mount_flags, open_flags};
+pub(crate) use function::addresses_of;
+pub use function::function;
 pub use interface::interface;
 pub use number::{error, signal, syscall};
 pub use tcp::TCP_STATES;
@@ -26,6 +29,7 @@ use std::collections::HashMap;
 pub struct Names {
     interfaces: HashMap<u32, Option<String>>,
     devices: HashMap<u32, Option<String>>,
+    functions: function::Functions,
 }
 
 impl Names {
@@ -33,6 +37,7 @@ impl Names {
     pub fn forget(&mut self) {
         self.interfaces.clear();
         self.devices.clear();
+        self.functions.forget();
     }
 }
 

@@ -1,0 +1,30 @@
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::names;
+
+pub static FEATURE: Feature = Feature {
+    name: "syscall_latency",
+    reads: "sys_enter, sys_exit",
+    // Every call pays for it.
+    default_on: false,
+    object: object!("syscall_latency"),
+    hooks: &[
+        Hook::needed(&[
+            Attach::Typed("entered", "sys_enter"),
+            Attach::Typed("entered_by_pid", "sys_enter"),
+        ]),
+        Hook::needed(&[
+            Attach::Typed("returned", "sys_exit"),
+            Attach::Typed("returned_by_pid", "sys_exit"),
+        ]),
+    ],
+    sized: &["latencies"],
+    tables: &[Table {
+        name: "syscall_latency",
+        doc: "How long system calls took, from when they were called until they returned; those \
+              that wait by design, wait. Off unless it is asked for: every call pays for it.",
+        origin: Origin::Histogram("latencies"),
+        keys: &[Column::decoded("syscall", Cell::U32, names::syscall, "its name")],
+        values: &[Column::histogram("latency_ns", "ns", "the time that a call took")],
+    }],
+    ..COMMON
+};

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How long system calls took, by number, from when they were called until they returned. */
+#include "histogram.h"
+#include "since.h"
+#include "syscalls.h"
+
+struct key {
+	__u32 number;
+	__u32 bucket;
+};
+
+KEYED_HISTOGRAM(latencies, struct key, 8192);
+
+static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs)
+{
+	struct key key = {.number = NUMBER_OF(regs)};
+
+	if (!took_ns || took_ns < min_latency_ns)
+		return;
+	key.bucket = bucket_of(took_ns);
+	add_keyed(&latencies, &key);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(entered, struct pt_regs___kernel *regs, long number)
+{
+	if (is_wanted())
+		begin();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
+{
+	returned_after(end(), regs);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(entered_by_pid, struct pt_regs___kernel *regs, long number)
+{
+	if (is_wanted())
+		begin_by_pid();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(returned_by_pid, struct pt_regs___kernel *regs, long result)
+{
+	returned_after(end_by_pid(), regs);
+	return 0;
+}

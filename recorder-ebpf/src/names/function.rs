@@ -1,0 +1,150 @@
+//! Functions and variables of the kernel, by their addresses.
+
+use super::{Names, put_number, word};
+use crate::heap;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::time::{Duration, Instant};
+
+const SYMBOLS: &str = "/proc/kallsyms";
+/// Those that are asked for first come together.
+const KEPT_FOR: Duration = Duration::from_secs(2);
+
+/// Functions that were asked for before.
+#[derive(Default)]
+pub(super) struct Functions {
+    known: HashMap<u64, Option<Known>>,
+    /// All symbols of the kernel, some megabytes, while more are likely to be asked for.
+    symbols: Option<(Instant, Vec<u8>)>,
+    modules: u64,
+}
+
+struct Known {
+    name: String,
+    is_in_module: bool,
+}
+
+/// The name of a function of the kernel, given its address: `tcp_write_timer`. One that has none, or
+/// whose address this process may not see, stays a number: `0xffffffff81234560`.
+pub fn function(names: &mut Names, address: &[u8], text: &mut Vec<u8>) {
+    let address = word(address);
+    match names.functions.find(address) {
+        Some(known) => text.extend_from_slice(known.name.as_bytes()),
+        None => put_number(format_args!("{address:#x}"), text),
+    }
+}
+
+/// The addresses of variables of the kernel, of those that it tells.
+///
+/// # Errors
+/// When there is no `/proc/kallsyms`.
+pub(crate) fn addresses_of(variables: &[&str]) -> io::Result<HashMap<String, u64>> {
+    let symbols = std::fs::read(SYMBOLS)?;
+    let found = lines(&symbols).filter(|(_, name, module)| {
+        module.is_none() && variables.iter().any(|variable| variable.as_bytes() == *name)
+    });
+    let named = |(address, name, _): (&[u8], &[u8], _)| {
+        let address = u64::from_str_radix(std::str::from_utf8(address).ok()?, 16).ok()?;
+        Some((String::from_utf8_lossy(name).into_owned(), address))
+    };
+    // To those who may not see them all are 0.
+    let addresses = found.filter_map(named).filter(|(_, address)| *address != 0).collect();
+    drop(symbols);
+    heap::give_back();
+    Ok(addresses)
+}
+
+/// The address, the name and the module of every symbol.
+fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> {
+    symbols.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut words = line.split(|byte| matches!(byte, b' ' | b'\t'));
+        let address = words.next()?;
+        let name = words.nth(1)?;
+        Some((address, name, words.next()))
+    })
+}
+
+impl Functions {
+    fn find(&mut self, address: u64) -> Option<&Known> {
+        let is_old = |(read_at, _): &(Instant, Vec<u8>)| read_at.elapsed() > KEPT_FOR;
+        if self.symbols.as_ref().is_some_and(is_old) {
+            self.let_symbols_go();
+        }
+        let Functions { known, symbols, .. } = self;
+        let look_up = || {
+            let (_, symbols) = symbols.get_or_insert_with(|| {
+                (Instant::now(), std::fs::read(SYMBOLS).unwrap_or_default())
+            });
+            look_up(symbols, address)
+        };
+        known.entry(address).or_insert_with(look_up).as_ref()
+    }
+
+    fn let_symbols_go(&mut self) {
+        if self.symbols.take().is_some() {
+            heap::give_back();
+        }
+    }
+
+    /// Forgets what was in modules if other ones are loaded now.
+    pub fn forget(&mut self) {
+        self.let_symbols_go();
+        let modules = modules();
+        if self.modules != modules {
+            self.modules = modules;
+            self.known.retain(|_, known| known.as_ref().is_some_and(|known| !known.is_in_module));
+        }
+    }
+}
+
+fn look_up(symbols: &[u8], address: u64) -> Option<Known> {
+    let address = format!("{address:016x}");
+    let line =
+        symbols.split(|byte| *byte == b'\n').find(|line| line.starts_with(address.as_bytes()))?;
+    let (_, name, module) = lines(line).next()?;
+    Some(Known { name: String::from_utf8_lossy(name).into_owned(), is_in_module: module.is_some() })
+}
+
+/// Which modules are loaded, and where, as one number.
+fn modules() -> u64 {
+    let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    let mut hasher = DefaultHasher::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        (words.next(), words.nth(4)).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{addresses_of, look_up};
+    use crate::names::{Names, function};
+
+    const SOME: &[u8] = b"ffffffff81000000 T _stext\nffffffff81000040 t here\nffffffffc0001000 t \
+                          there\t[module]\n";
+
+    #[test]
+    fn a_function_is_found_by_its_address_and_its_module_is_known() {
+        let here = look_up(SOME, 0xffff_ffff_8100_0040).unwrap();
+        let there = look_up(SOME, 0xffff_ffff_c000_1000).unwrap();
+        assert_eq!((here.name.as_str(), here.is_in_module), ("here", false));
+        assert_eq!((there.name.as_str(), there.is_in_module), ("there", true));
+        assert!(look_up(SOME, 0xffff_ffff_8100_0041).is_none());
+    }
+
+    #[test]
+    fn what_is_no_function_stays_a_number() {
+        let (mut names, mut text) = (Names::default(), Vec::new());
+        function(&mut names, &1_u64.to_le_bytes(), &mut text);
+        assert_eq!(text, b"0x1");
+        names.forget();
+    }
+
+    #[test]
+    fn a_symbol_that_there_is_has_an_address_and_one_that_there_is_not_has_none() {
+        let Ok(found) = addresses_of(&["schedule", "there_is_no_such_symbol"]) else { return };
+        assert!(!found.contains_key("there_is_no_such_symbol"));
+    }
+}
