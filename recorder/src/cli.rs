@@ -3,6 +3,7 @@
 use crate::config::{
     Catalogue, ConfigError, Settings, SourceSettings, parse_duration, parse_interval, parse_size,
 };
+use crate::source::Nature;
 use clap::{Args, Parser, Subcommand};
 use nodemon_formats::writer::TierOptions;
 use std::path::PathBuf;
@@ -101,8 +102,9 @@ pub struct How {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub without: Vec<String>,
     /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,
-    /// cpus=1ms,feed=ebpf,drain=100ms (may be repeated)
-    #[arg(long = "source", value_name = "NAME[=DURATION|on|off|feed=..|drain=..,...]")]
+    /// cpus=1ms,feed=ebpf,drain=100ms; of a source of eBPF programs also events_per_s, entries,
+    /// min_latency, pid, command, cgroup, interface: syscall=command=postgres (may be repeated)
+    #[arg(long = "source", value_name = "NAME[=DURATION|on|off|KEY=VALUE,...]")]
     pub sources: Vec<SourceFlag>,
 }
 
@@ -132,6 +134,7 @@ impl FromStr for SourceFlag {
             match value.split_once('=') {
                 Some(("feed", feed)) => settings.feed = Some(feed.parse()?),
                 Some(("drain", drain)) => settings.drain = Some(interval(drain)?),
+                Some((key, value)) => settings.scope.set(key, value)?,
                 _ if value == "on" || value == "off" => settings.enabled = Some(value == "on"),
                 _ => settings.interval = Some(interval(value)?),
             }
@@ -162,13 +165,18 @@ impl How {
         }
         for source in &self.sources {
             catalogue.check_source(&source.name).map_err(flag("--source"))?;
-            let SourceSettings { feed, drain, .. } = source.settings;
-            if (feed.is_some() || drain.is_some()) && !catalogue.drains(&source.name) {
+            let SourceSettings { feed, drain, scope, .. } = &source.settings;
+            let nature = catalogue.nature(&source.name);
+            if (feed.is_some() || drain.is_some()) && nature != Some(Nature::Fed) {
                 let what = format!("the kernel does not feed `{}`: no feed, no drain", source.name);
                 return Err(flag("--source")(what));
             }
+            if !scope.is_empty() && nature != Some(Nature::Ebpf) {
+                let what = format!("`{}` is not of programs in the kernel: no filter", source.name);
+                return Err(flag("--source")(what));
+            }
         }
-        let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings));
+        let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings.clone()));
         Ok(Settings {
             directory: self.dir.clone(),
             ring_size_bytes: self.ring_size,
@@ -202,7 +210,7 @@ mod tests {
     }
 
     fn config(arguments: &[&str]) -> Result<Config, String> {
-        let catalogue = Catalogue::new(SOURCES);
+        let catalogue = Catalogue::new(&SOURCES);
         let settings = how(arguments).settings(&catalogue).map_err(|error| error.to_string())?;
         Config::resolve(&[settings], &catalogue, &Places::of_this_process())
             .map_err(|error| error.to_string())

@@ -65,7 +65,7 @@ pub fn perform(cli: &Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Run(options) => run(options),
         Command::Check(how) => check(how),
-        Command::Config => print(&document(&Catalogue::new(SOURCES))),
+        Command::Config => print(&document(&Catalogue::new(&SOURCES))),
         Command::Tables(options) => print_tables(options),
     };
     match done {
@@ -93,17 +93,17 @@ fn run(options: &Run) -> Result<(), CommandError> {
 }
 
 fn check(how: &How) -> Result<(), CommandError> {
-    let report = check::Report::of(&origin(how)?.read()?, &Catalogue::new(SOURCES));
+    let report = check::Report::of(&origin(how)?.read()?, &Catalogue::new(&SOURCES));
     print(&report.to_string())?;
     if report.can_record() { Ok(()) } else { Err(CommandError::Nothing) }
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {
-    print(&if options.markdown { tables::markdown(SOURCES) } else { tables::list(SOURCES) })
+    print(&if options.markdown { tables::markdown(&SOURCES) } else { tables::list(&SOURCES) })
 }
 
 fn origin(how: &How) -> Result<Origin, CommandError> {
-    let catalogue = Catalogue::new(SOURCES);
+    let catalogue = Catalogue::new(&SOURCES);
     let flags = how.settings(&catalogue)?;
     let places = Places::of_this_process();
     Ok(Origin { flags, file: how.config.clone(), catalogue, places })

@@ -17,11 +17,13 @@ use std::path::Path;
 /// - `CAP_NET_ADMIN`: taskstats, which netlink gives to nobody else, and eBPF programs that the
 ///   kernel counts to networking, as the one is that starts the timer of `cpus`.
 /// - `CAP_BPF` and `CAP_PERFMON`: eBPF programs, which are loaded anew when one has failed.
+/// - `CAP_SYSLOG`: addresses in `/proc/kallsyms`, which give functions of the kernel their names.
 const SOURCES_NEED: CapabilitySet = CapabilitySet::SYS_PTRACE
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::BPF)
-    .union(CapabilitySet::PERFMON);
+    .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::SYSLOG);
 
 /// Makes every file that is created from now on the recorder's own: 0600, directories 0700.
 pub fn keep_files_private() {

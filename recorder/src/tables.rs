@@ -63,7 +63,7 @@ pub fn markdown(sources: &[&Descriptor]) -> String {
 }
 
 fn tables_of(source: &Descriptor) -> Vec<Schema> {
-    described(source).unwrap_or_else(source.tables)
+    described(source).unwrap_or_else(|| (source.tables)())
 }
 
 fn document_table(out: &mut String, table: &Schema) -> fmt::Result {
@@ -114,7 +114,7 @@ mod tests {
     fn the_document_of_tables_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tables.md");
         let stands = std::fs::read_to_string(path).unwrap_or_default();
-        let is = markdown(SOURCES);
+        let is = markdown(&SOURCES);
         let differs = stands.lines().zip(is.lines()).find(|(stands, is)| stands != is);
         assert!(
             stands == is,
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_described_of_a_kernel_dependent_table_is_as_this_kernel_has_it() {
         let mut compared = 0;
-        for source in SOURCES {
+        for source in SOURCES.iter() {
             for (described, here) in tables_of(source).iter().zip((source.tables)()) {
                 assert_eq!(described.name, here.name);
                 for (column, _) in columns(described) {
@@ -152,6 +152,6 @@ mod tests {
                 assert!(!column.doc.is_empty(), "{}.{name} says nothing", table.name);
             }
         }
-        assert!(list(SOURCES).lines().count() > names.len());
+        assert!(list(&SOURCES).lines().count() > names.len());
     }
 }

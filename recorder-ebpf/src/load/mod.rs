@@ -2,10 +2,12 @@
 //! them.
 
 mod attach;
+mod cost;
 mod error;
 mod kernel;
 mod settings;
 
+pub use cost::{RunningProgram, Statistics};
 pub use error::FeatureError;
 pub use kernel::KernelTypes;
 pub use settings::{Filter, Settings};
@@ -17,7 +19,6 @@ use crate::packets::Packets;
 use attach::Held;
 pub(crate) use attach::find;
 use aya::maps::MapData;
-use aya::programs::ProgramFd;
 use aya::{Ebpf, EbpfLoader};
 
 /// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
@@ -30,14 +31,6 @@ pub struct Running {
     readers: Vec<Reader>,
     losses: Losses,
     missing: Vec<String>,
-}
-
-/// A program in the kernel.
-pub struct RunningProgram {
-    /// Its name in the object.
-    pub name: &'static str,
-    /// Holds it, and asks the kernel about it.
-    pub fd: ProgramFd,
 }
 
 impl Running {
@@ -62,9 +55,8 @@ impl Running {
             match attach::hang(&mut object, hook, settings, &kernel) {
                 Ok(hung) => {
                     for name in hung.programs {
-                        running
-                            .programs
-                            .push(RunningProgram { name, fd: attach::program_fd(&object, name)? });
+                        let fd = attach::program_fd(&object, name)?;
+                        running.programs.push(RunningProgram::new(name, fd));
                     }
                     match hung.held {
                         Held::Iterator(name, link) => iterators.push((name, link)),

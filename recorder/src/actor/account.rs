@@ -40,7 +40,7 @@ impl Account {
         self.until_ns
     }
 
-    /// The source has a sample every `interval_ns`.
+    /// The source has a sample every `interval_ns`, or events at any time where that is 0.
     pub fn set_interval_ns(&mut self, interval_ns: u64) {
         self.interval_ns = interval_ns;
     }
@@ -48,7 +48,8 @@ impl Account {
     /// The first sample of the kernel since the source was opened is of `first_ns`: to start what
     /// samples there takes a while. Returns how many samples there would have been meanwhile.
     pub fn started(&mut self, first_ns: u64) -> u64 {
-        let lost = first_ns.saturating_sub(self.until_ns) / self.interval_ns.max(1);
+        let lost =
+            first_ns.saturating_sub(self.until_ns).checked_div(self.interval_ns).unwrap_or(0);
         if lost > 0 {
             self.gap(GapCause::Late, first_ns, lost, "what samples was being started", 0);
         }
@@ -94,7 +95,7 @@ impl Account {
 
     /// Samples of the kernel are missing.
     pub fn lost_in_kernel(&mut self, gap: &KernelGap) {
-        let KernelGap { cause, from_ns, to_ns, lost, detail } = *gap;
+        let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
         self.until_ns = from_ns;
         let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
         self.gap(cause, to_ns, lost, detail, slack * self.interval_ns);
@@ -122,12 +123,17 @@ impl Account {
 
     /// The number of the last deadline up to `time_ns`.
     fn number(&self, time_ns: u64) -> i64 {
-        self.clock.wall_ns(time_ns).div_euclid(self.interval_ns.cast_signed())
+        match self.interval_ns {
+            // Events have no deadlines.
+            0 => 0,
+            interval_ns => self.clock.wall_ns(time_ns).div_euclid(interval_ns.cast_signed()),
+        }
     }
 
     /// The last deadline up to `time_ns`, `CLOCK_BOOTTIME` ns.
     fn deadline_ns(&self, time_ns: u64) -> u64 {
-        let into = self.clock.wall_ns(time_ns).rem_euclid(self.interval_ns.cast_signed());
+        let interval_ns = self.interval_ns.max(1).cast_signed();
+        let into = self.clock.wall_ns(time_ns).rem_euclid(interval_ns);
         time_ns - into.cast_unsigned()
     }
 }

@@ -9,14 +9,14 @@ use super::supervisor::{Failure, Opening, Supervisor};
 use super::writer::Writer;
 use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::SourceOverhead;
-use crate::source::{Context as SourceContext, Feeding, Sink};
+use crate::source::{Context as SourceContext, Feeding, KernelGap, Sink};
 use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Context, Handler,
     Message, MessageResult, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture,
 };
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::BufferPool;
-use nodemon_formats::{GapCause, Schema, TableKind};
+use nodemon_formats::{Gap, GapCause, Schema, TableKind};
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -74,7 +74,7 @@ impl SourceActor {
     /// A source that does nothing until it is told to [`Open`].
     pub fn new(plan: PlannedSource, around: Surroundings) -> SourceActor {
         let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
-        let context = SourceContext { asked: plan.asked, ..around.context.clone() };
+        let context = SourceContext { asked: plan.asked.clone(), ..around.context.clone() };
         SourceActor {
             supervisor: Supervisor::new(plan.descriptor, context),
             sink: Sink::new(&schemas),
@@ -151,6 +151,9 @@ impl SourceActor {
             return self.fail(&failure, ctx);
         }
         let newest_ns = self.newest_ns();
+        for gap in self.sink.take_gaps() {
+            self.lose(gap.table.unwrap_or(0), &gap);
+        }
         let missed = self.account.sampled(Some(&tick), start_ns, newest_ns);
         self.overhead.late_ticks.add(missed);
         self.sampled(start_ns);
@@ -180,6 +183,10 @@ impl SourceActor {
     /// Accounts for what was drained from `start_ns` on.
     fn drained(&mut self, start_ns: u64) {
         for gap in self.sink.take_gaps() {
+            if let Some(table) = gap.table {
+                self.lose(table, &gap);
+                continue;
+            }
             if gap.cause == GapCause::Late {
                 self.overhead.late_ticks.add(gap.lost);
             }
@@ -196,6 +203,17 @@ impl SourceActor {
                 self.overhead.late_ticks.add(self.account.started(first_ns));
             }
             self.account.drained(last_ns);
+        }
+    }
+
+    /// Puts in what one table lost beside the rows that it has. One second of it after the other is
+    /// one gap.
+    fn lose(&self, table: usize, gap: &KernelGap) {
+        if let Some(Some(feed)) = self.feeds.get(table) {
+            let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
+            let (table, detail) = (feed.table.clone(), detail.to_owned());
+            let gap = Gap { table, cause, from_ns, to_ns, lost, detail };
+            self.around.outbox.gap(gap, 2 * self.every.as_nanos() as u64);
         }
     }
 

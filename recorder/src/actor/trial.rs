@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use crate::source::{Context, Descriptor, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use nodemon_formats::{ColumnType, Schema, schema::unit};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,9 +14,9 @@ pub static MOODY: Descriptor = Descriptor {
     reads: "mood",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    drains: false,
-    tables: || vec![schema("moody")],
-    open: open_moody,
+    nature: Nature::Read,
+    tables: &|| vec![schema("moody")],
+    open: &open_moody,
 };
 
 /// A source that always counts.
@@ -25,9 +25,9 @@ pub static STEADY: Descriptor = Descriptor {
     reads: "nothing",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    drains: false,
-    tables: || vec![schema("steady")],
-    open: |_| Ok(Box::new(Steady { taken: 0 })),
+    nature: Nature::Read,
+    tables: &|| vec![schema("steady")],
+    open: &|_| Ok(Box::new(Steady { taken: 0 })),
 };
 
 /// A context whose source [`MOODY`] is in the given mood.

@@ -104,7 +104,7 @@ mod tests {
     use std::path::Path;
 
     fn report(directory: &Path) -> Report {
-        let catalogue = Catalogue::new(SOURCES);
+        let catalogue = Catalogue::new(&SOURCES);
         let settings = Settings {
             directory: Some(directory.to_owned()),
             ring_size_bytes: Some(64 << 20),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_ring_that_the_disk_has_no_room_for_is_told_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::new(SOURCES);
+        let catalogue = Catalogue::new(&SOURCES);
         let settings = Settings {
             directory: Some(dir.path().to_owned()),
             ring_size_bytes: Some(1 << 60),

@@ -3,11 +3,14 @@
 use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry, exact_duration};
-use crate::source::{Asked, Context, Sink};
+use crate::source::{Asked, Context, Nature, Sink};
+use nodemon_recorder_ebpf::load::KernelTypes;
 use std::time::Duration;
 
 /// How each source of the catalogue does.
 pub fn findings(config: &Config, catalogue: &Catalogue, context: &Context) -> Vec<Finding> {
+    // Read once for all features of eBPF; where that fails each of them says why.
+    let _types = KernelTypes::get();
     catalogue.entries.iter().map(|entry| finding(config, entry, context)).collect()
 }
 
@@ -15,14 +18,16 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     let descriptor = entry.descriptor;
     let mut sink = Sink::new(&entry.tables);
     let plan = config.sources.iter().find(|plan| plan.descriptor.name == descriptor.name);
-    let asked = plan.map_or(Asked::every(descriptor.default_interval), |plan| plan.asked);
+    let asked = plan.map_or(Asked::every(descriptor.default_interval), |plan| plan.asked.clone());
+    let mut interval = asked.interval;
     let context = Context { asked, ..context.clone() };
     let opening = Supervisor::new(descriptor, context).open(&mut sink);
     let mut from = descriptor.reads.to_owned();
-    let mut interval = asked.interval;
     let (verdict, mut notes) = match opening {
         Opening::Ready(Ready { limits, feeding }) => {
-            if let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
+            if descriptor.nature == Nature::Fed
+                && let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first())
+            {
                 // Why it is no better follows, as it does among the limits.
                 interval = Duration::from_nanos(table.interval_ns);
                 from = table.source.split("; ").next().unwrap_or_default().to_owned();

@@ -1,7 +1,7 @@
 //! What there is to record: every source with its tables.
 
 use super::nearest::did_you_mean;
-use crate::source::Descriptor;
+use crate::source::{Descriptor, Nature};
 use nodemon_formats::Schema;
 
 /// A source and its tables.
@@ -34,9 +34,10 @@ impl Catalogue {
         Catalogue { entries: sources.iter().map(entry).collect() }
     }
 
-    /// Whether the source `name` may be fed by the kernel.
-    pub fn drains(&self, name: &str) -> bool {
-        self.entries.iter().any(|entry| entry.descriptor.name == name && entry.descriptor.drains)
+    /// Who does the work of the source `name`.
+    pub fn nature(&self, name: &str) -> Option<Nature> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.descriptor.name == name).map(|entry| entry.descriptor.nature)
     }
 
     /// Checks that there is a source `name`.

@@ -2,13 +2,14 @@
 
 use super::catalogue::Catalogue;
 use super::duration::exact_duration;
+use crate::source::Nature;
 use std::fmt::Write;
 
 /// What is the same everywhere.
 const GENERAL: &str = include_str!("default.toml");
 
 /// The keys of a source that the kernel may feed.
-const DRAINS: &str = "\
+const FED: &str = "\
 # What samples: \"module\" (nodemon.ko), \"ebpf\" (a timer in the kernel) or \"proc\". Without this
 # key the best that there is, in this order; from 100ms on /proc.
 # For example: feed = \"ebpf\"
@@ -16,13 +17,28 @@ const DRAINS: &str = "\
 # where its ring is small. For example: drain = \"100ms\"
 ";
 
+/// The keys that every source of eBPF programs has.
+const EBPF: &str = "
+# What follows are programs in the kernel. Each of these sources has these keys, too:
+# The most events that it may send in a second; the rest is counted, and is a gap.
+# For example: events_per_s = 1000
+# How much its maps hold, where that grows with what happens. For example: entries = 8192
+# What took less is left out. For example: min_latency = \"1ms\"
+# One process and no other, programs of one name, a control group (version 2) with those below it,
+# one network interface. For example: pid = 4711, command = \"postgres\",
+# cgroup = \"/system.slice\", interface = \"eth0\"
+";
+
 /// The configuration with every key at its default, commented out. A comment is `# ` and words, a
 /// key that can be uncommented is `#` and the key.
 pub fn document(catalogue: &Catalogue) -> String {
-    let mut text = GENERAL.to_owned();
+    let (mut text, mut has_ebpf) = (GENERAL.to_owned(), false);
     for entry in &catalogue.entries {
         let descriptor = entry.descriptor;
         let tables = entry.table_names().join(", ");
+        if descriptor.nature == Nature::Ebpf && !std::mem::replace(&mut has_ebpf, true) {
+            text.push_str(EBPF);
+        }
         // Writing into a string cannot fail.
         let _ = write!(
             text,
@@ -32,9 +48,10 @@ pub fn document(catalogue: &Catalogue) -> String {
             exact_duration(descriptor.default_interval),
             descriptor.default_on,
         );
-        if descriptor.drains {
-            text.push_str(DRAINS);
-        }
+        text.push_str(match descriptor.nature {
+            Nature::Fed => FED,
+            Nature::Read | Nature::Ebpf => "",
+        });
     }
     text
 }

@@ -4,6 +4,7 @@ use super::ConfigError;
 use super::catalogue::Catalogue;
 use super::section::{Document, Name, Section};
 use super::settings::{Settings, SourceSettings};
+use crate::source::{Nature, SCOPE_KEYS, Scope};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -99,14 +100,30 @@ fn sources(
             enabled: source.flag("enabled")?,
             ..SourceSettings::default()
         };
-        if catalogue.drains(name.get_ref()) {
-            settings.drain = source.interval("drain")?;
-            settings.feed = source.parsed("feed")?;
+        match catalogue.nature(name.get_ref()) {
+            Some(Nature::Fed) => {
+                settings.drain = source.interval("drain")?;
+                settings.feed = source.parsed("feed")?;
+            }
+            Some(Nature::Ebpf) => settings.scope = scope(document, &mut source)?,
+            _ => {}
         }
         source.finish()?;
         sources.insert(name.get_ref().to_string(), settings);
     }
     Ok(sources)
+}
+
+fn scope(document: Document<'_>, section: &mut Section<'_>) -> Result<Scope, ConfigError> {
+    let mut scope = Scope::default();
+    for key in SCOPE_KEYS {
+        let Some(value) = section.take(key) else { continue };
+        let number = value.get_ref().as_integer().map(|number| number.as_str());
+        let text = value.get_ref().as_str().or(number).unwrap_or_default();
+        let told = |what| document.error(&value.span(), format!("`{key}`: {what}"));
+        scope.set(key, text).map_err(told)?;
+    }
+    Ok(scope)
 }
 
 #[cfg(test)]
@@ -122,19 +139,19 @@ mod tests {
 
     fn read(text: &str) -> Result<Settings, String> {
         let document = Document { path: Path::new("n.toml"), text };
-        parse(document, &Catalogue::new(SOURCES)).map_err(|error| error.to_string())
+        parse(document, &Catalogue::new(&SOURCES)).map_err(|error| error.to_string())
     }
 
     fn resolved(settings: Settings) -> Config {
         let places = Places::of_this_process();
-        let catalogue = Catalogue::new(SOURCES);
+        let catalogue = Catalogue::new(&SOURCES);
         let anywhere = Settings { directory: Some("/tmp".into()), ..Settings::default() };
         Config::resolve(&[settings, anywhere], &catalogue, &places).unwrap()
     }
 
     #[test]
     fn the_printed_default_with_every_key_uncommented_changes_nothing() {
-        let printed = document(&Catalogue::new(SOURCES));
+        let printed = document(&Catalogue::new(&SOURCES));
         let key = |line: &str| match line.strip_prefix('#') {
             Some(key) if !key.starts_with([' ', '#']) => key.to_owned(),
             _ => line.to_owned(),
@@ -222,7 +239,7 @@ mod tests {
         assert_eq!(of(&alone, "stat"), Some(Duration::from_secs(5)));
 
         let flags = Settings { interval: Some(Duration::from_millis(50)), ..Settings::default() };
-        let catalogue = Catalogue::new(SOURCES);
+        let catalogue = Catalogue::new(&SOURCES);
         let places = Places::of_this_process();
         let both = Config::resolve(&[flags, file], &catalogue, &places).unwrap();
         assert_eq!(of(&both, "cpus"), Some(Duration::from_millis(50)));

@@ -19,7 +19,7 @@ pub use place::Places;
 pub use settings::{Settings, SourceSettings};
 pub use size::{exact_size, parse_size, rough_size};
 
-use crate::source::{Asked, Descriptor};
+use crate::source::{Asked, Descriptor, Scope};
 use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
@@ -124,11 +124,12 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
     }
     let interval = layers.iter().find_map(|layer| layer.interval(source));
     let interval = interval.unwrap_or(descriptor.default_interval);
-    let own = |layer: &Settings| layer.sources.get(source).copied().unwrap_or_default();
+    let own = |layer: &Settings| layer.sources.get(source).cloned().unwrap_or_default();
     let asked = Asked {
         interval,
         drain: layers.iter().find_map(|layer| own(layer).drain),
         feed: layers.iter().find_map(|layer| own(layer).feed),
+        scope: layers.iter().fold(Scope::default(), |scope, layer| scope.or(own(layer).scope)),
     };
     let table = |table: &Schema| {
         let interval_ns = match table.kind {

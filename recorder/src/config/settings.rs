@@ -1,6 +1,6 @@
 //! What a file or the command line says about how to record; what it leaves open stays open.
 
-use crate::source::Feed;
+use crate::source::{Feed, Scope};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub struct Settings {
 }
 
 /// What is said about one source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceSettings {
     /// Its cadence.
     pub interval: Option<Duration>,
@@ -40,6 +40,8 @@ pub struct SourceSettings {
     pub drain: Option<Duration>,
     /// What to feed it from.
     pub feed: Option<Feed>,
+    /// What its programs in the kernel are to look at.
+    pub scope: Scope,
 }
 
 impl Settings {

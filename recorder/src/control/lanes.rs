@@ -3,11 +3,12 @@
 //! Sources of 100 ms and more share one thread and wake together. Faster ones have another, so
 //! that a slow source which takes some milliseconds does not make them late. Those that drain what
 //! the kernel samples have a third: what they take out at once takes long enough to make others
-//! late, and they are late for nothing.
+//! late, and they are late for nothing. Programs take a while to be loaded, too.
 
 use super::RunError;
 use crate::actor::{Drain, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource};
 use crate::config::PlannedSource;
+use crate::source::Nature;
 use actix::Addr;
 use std::ffi::CStr;
 
@@ -87,11 +88,10 @@ impl Lanes {
 }
 
 fn thread_of(plan: &PlannedSource) -> Thread {
-    if plan.asked.interval_ns() >= GATHER_UP_TO_NS {
-        Thread::Slow
-    } else if plan.descriptor.drains {
-        Thread::Drains
-    } else {
-        Thread::Fast
+    match plan.descriptor.nature {
+        Nature::Ebpf => Thread::Drains,
+        _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Thread::Slow,
+        Nature::Fed => Thread::Drains,
+        Nature::Read => Thread::Fast,
     }
 }

@@ -8,11 +8,12 @@ use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Ready, Writer};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::overhead::Overhead;
-use crate::source::Context;
+use crate::source::{Context, Nature};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
 use nodemon_formats::writer::{RecordingWriter, WriteError, WriterOptions};
+use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
 use signals::{Signals, Told};
 use std::sync::Arc;
@@ -139,9 +140,13 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 
 impl Recorder {
     async fn start(&mut self) -> Result<(), RunError> {
+        // The features of eBPF need what the kernel says of its types: read once for all of them.
+        let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature == Nature::Ebpf;
+        let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
         for plan in self.config.sources.clone() {
             self.start_source(&plan).await?;
         }
+        drop(types);
         let running = self.config.sources.len() - self.off.len();
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
@@ -160,12 +165,12 @@ impl Recorder {
             Opening::Ready(Ready { limits, feeding }) => {
                 let every = exact_duration(plan.asked.interval);
                 match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
-                    Some(table) => {
+                    Some(table) if plan.descriptor.nature == Nature::Fed => {
                         let every = Duration::from_nanos(table.interval_ns);
                         let (from, every) = (&table.source, exact_duration(every));
                         tracing::info!("source {name} samples every {every}, from {from}");
                     }
-                    None => tracing::debug!("source {name} runs every {every}"),
+                    _ => tracing::debug!("source {name} runs every {every}"),
                 }
                 let is_root = rustix::process::geteuid().is_root();
                 for limit in limits {

@@ -1,6 +1,6 @@
 //! `/proc/diskstats`: what each block device and each partition was asked to do.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -13,9 +13,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/diskstats",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// What a field counts, which says how it becomes a column.

@@ -1,6 +1,6 @@
 //! `/proc/interrupts`: how often each CPU was interrupted by what.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, leading_u64, lines, split_once, trim};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -17,9 +17,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/interrupts",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 fn tables() -> Vec<Schema> {

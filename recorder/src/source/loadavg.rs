@@ -1,6 +1,6 @@
 //! `/proc/loadavg`: the load averages.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, parse_u64, split_once};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -13,9 +13,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/loadavg",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 fn tables() -> Vec<Schema> {

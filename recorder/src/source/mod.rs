@@ -8,6 +8,7 @@ mod cgroup;
 mod cpus;
 mod descriptors;
 mod diskstats;
+mod ebpf;
 mod filesystem;
 mod infiniband;
 mod interrupts;
@@ -20,6 +21,7 @@ mod numa;
 mod pressure;
 mod process;
 mod recorder;
+mod scope;
 mod sensor;
 mod sockstat;
 mod stat;
@@ -29,13 +31,15 @@ mod trial;
 mod vmstat;
 
 pub use cpus::Feed;
+pub use ebpf::Programs;
+pub use scope::{KEYS as SCOPE_KEYS, Scope};
 
 use crate::overhead::Overhead;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::{GapCause, Schema};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What there is to know about a source before it runs.
@@ -48,13 +52,28 @@ pub struct Descriptor {
     pub default_interval: Duration,
     /// Whether it runs unless the configuration says otherwise.
     pub default_on: bool,
-    /// Whether it may be fed by the kernel, whose samples it drains. Then it has a thread of its
-    /// own when it is fast, and the keys `feed` and `drain`.
-    pub drains: bool,
+    /// Who does the work: which thread it runs on, and what the configuration may ask of it.
+    pub nature: Nature,
     /// The tables it yields. Their order is the order of [`Sink::table`].
-    pub tables: fn() -> Vec<Schema>,
+    pub tables: &'static (dyn Fn() -> Vec<Schema> + Sync),
     /// Makes it ready: opens files, learns what is there.
-    pub open: fn(&Context) -> Result<Box<dyn Source>, SourceError>,
+    pub open: &'static (dyn Fn(&Context) -> Opened + Sync),
+}
+
+/// A source that is open, or why it is not.
+pub type Opened = Result<Box<dyn Source>, SourceError>;
+
+/// Who does the work of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The recorder, which reads files.
+    Read,
+    /// Something in the kernel that samples, or the recorder where there is no such thing. It has
+    /// the keys `feed` and `drain`.
+    Fed,
+    /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
+    /// [`Scope`].
+    Ebpf,
 }
 
 /// What a source may know of its surroundings.
@@ -68,6 +87,8 @@ pub struct Context {
     pub recording: PathBuf,
     /// What the recorder itself costs, as its parts count it.
     pub overhead: Arc<Overhead>,
+    /// The programs that run in the kernel.
+    pub programs: Arc<Programs>,
     /// The CPU on which everything runs, if one was chosen.
     pub cpu: Option<u32>,
     /// What the configuration asks of this source.
@@ -75,7 +96,7 @@ pub struct Context {
 }
 
 /// What the configuration asks of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its cadence.
     pub interval: Duration,
@@ -83,12 +104,14 @@ pub struct Asked {
     pub drain: Option<Duration>,
     /// What to feed it from; `None` for the best there is.
     pub feed: Option<Feed>,
+    /// What programs in the kernel are to look at.
+    pub scope: Scope,
 }
 
 impl Asked {
     /// A cadence, and nothing else.
     pub fn every(interval: Duration) -> Asked {
-        Asked { interval, drain: None, feed: None }
+        Asked { interval, drain: None, feed: None, scope: Scope::default() }
     }
 
     /// Its cadence, ns.
@@ -104,6 +127,7 @@ impl Default for Context {
             sys: PathBuf::from("/sys"),
             recording: PathBuf::from("/var/lib/nodemon"),
             overhead: Arc::default(),
+            programs: Arc::default(),
             cpu: None,
             asked: Asked::every(Duration::from_secs(1)),
         }
@@ -165,6 +189,8 @@ pub struct SampleClock {
 /// What a source lost in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelGap {
+    /// The table that lost it; `None` for all tables, which have one sample each at a time.
+    pub table: Option<usize>,
     /// Why.
     pub cause: GapCause,
     /// The last sample before it, `CLOCK_BOOTTIME` ns.
@@ -219,12 +245,24 @@ impl Sink {
         lost: u64,
         detail: &'static str,
     ) {
-        self.gaps.push(KernelGap { cause, from_ns, to_ns, lost, detail });
+        self.gaps.push(KernelGap { table: None, cause, from_ns, to_ns, lost, detail });
+    }
+
+    /// Says that one table lost so many rows between two times, beside those that it has.
+    pub fn lose(
+        &mut self,
+        table: usize,
+        cause: GapCause,
+        (from_ns, to_ns): (u64, u64),
+        lost: u64,
+        detail: &'static str,
+    ) {
+        self.gaps.push(KernelGap { table: Some(table), cause, from_ns, to_ns, lost, detail });
     }
 
     /// The gaps that were told since they were last taken.
-    pub fn take_gaps(&mut self) -> std::vec::Drain<'_, KernelGap> {
-        self.gaps.drain(..)
+    pub fn take_gaps(&mut self) -> Vec<KernelGap> {
+        std::mem::take(&mut self.gaps)
     }
 
     /// Says that there is more to drain, once this was sent.
@@ -306,7 +344,11 @@ impl SourceError {
 }
 
 /// Every source, in the order in which people want to see them.
-pub static SOURCES: &[&Descriptor] = &[
+pub static SOURCES: LazyLock<Vec<&'static Descriptor>> =
+    LazyLock::new(|| OWN.iter().copied().chain(ebpf::descriptors()).collect());
+
+/// Those that are written here. The others are the features of the crate of eBPF programs.
+static OWN: &[&Descriptor] = &[
     &cpus::SOURCE,
     &stat::SOURCE,
     &interrupts::SOURCE,
@@ -327,6 +369,7 @@ pub static SOURCES: &[&Descriptor] = &[
     &sensor::frequency::SOURCE,
     &sensor::energy::SOURCE,
     &recorder::SOURCE,
+    &ebpf::PROGRAMS,
 ];
 
 /// What the tables of a source are on any kernel, where they are not the same on every one: those

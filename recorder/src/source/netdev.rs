@@ -1,7 +1,7 @@
 //! `/proc/net/dev`: what went through each network interface, in the network namespace of the
 //! recorder.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines, rsplit_once, trim};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -14,9 +14,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/dev",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// The columns in the order of the file (`net/core/net-procfs.c`).

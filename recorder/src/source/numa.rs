@@ -3,7 +3,7 @@
 
 use super::keyed::{Field, Row, with_fields};
 use super::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names};
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, leading_u64, lines};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};
@@ -16,9 +16,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/devices/system/node",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// Files that are kept open: two for each of 64 nodes.

@@ -1,6 +1,6 @@
 //! `/proc/pressure`: how long tasks were held up for want of CPU, memory, I/O (PSI).
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines, parse_f64, parse_u64, split_once};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::record::RecordBuilder;
@@ -16,9 +16,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/pressure/*",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// The resources, each a file. `irq` came with 6.1.

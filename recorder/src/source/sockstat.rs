@@ -1,7 +1,7 @@
 //! `/proc/net/sockstat` and `/proc/net/sockstat6`: how many sockets there are and what they hold, in
 //! the network namespace of the recorder.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -14,9 +14,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/sockstat, /proc/net/sockstat6",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// What the number of a field is.

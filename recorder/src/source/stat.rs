@@ -1,6 +1,6 @@
 //! `/proc/stat`: a few counters of the whole kernel. Its CPUs are the source `cpus`'.
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines};
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::schema::unit;
@@ -13,9 +13,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/stat",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 fn tables() -> Vec<Schema> {

@@ -61,7 +61,7 @@ impl Table {
 
 /// The tables of an open source.
 pub fn tables_of(descriptor: &Descriptor, source: &dyn Source) -> Vec<Schema> {
-    source.feeding().map_or_else(descriptor.tables, |feeding| feeding.tables)
+    source.feeding().map_or_else(|| (descriptor.tables)(), |feeding| feeding.tables)
 }
 
 /// Takes one sample of `source`, whose tables are `schemas`.
@@ -87,6 +87,31 @@ pub fn all_of(schemas: &[Schema], sink: &mut Sink) -> Vec<Table> {
 fn taken_out(schema: &Schema, builder: &mut RecordBuilder) -> Table {
     assert_eq!(builder.samples(), 1, "one sample of {}", schema.name);
     first_of(schema, builder)
+}
+
+/// The events in a record: keys and values of each.
+pub fn events_of(schema: &Schema, builder: &mut RecordBuilder) -> Table {
+    let mut bytes = AlignedVec::new();
+    builder.finish(0, &mut bytes).unwrap();
+    let record = RecordView::access(&bytes, schema.row_width(), schema.key_width()).unwrap();
+    let columns: Vec<&Column> = schema.keys.iter().chain(&schema.values).collect();
+    let cell = |row: usize, at: usize| {
+        let word = record.cells()[row * columns.len() + at].to_native();
+        match columns[at].kind {
+            _ if record.is_absent(row, at) => Value::Absent,
+            ColumnType::String => {
+                Value::String(String::from_utf8_lossy(record.string(word as usize)).into_owned())
+            }
+            kind => Value::from_word(kind, word),
+        }
+    };
+    let row = |row: usize| {
+        let mut keys: Vec<Value> = (0..columns.len()).map(|at| cell(row, at)).collect();
+        let values = keys.split_off(schema.keys.len());
+        (keys, values)
+    };
+    let time_ns = record.times().first().map_or(0, |time| time.to_native());
+    Table { schema: schema.clone(), time_ns, rows: (0..record.rows()).map(row).collect() }
 }
 
 fn first_of(schema: &Schema, builder: &mut RecordBuilder) -> Table {

@@ -21,7 +21,7 @@ mod values;
 mod version1;
 mod version2;
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use group::Group;
 use hierarchy::Hierarchy;
 use reader::Reader;
@@ -34,9 +34,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/fs/cgroup",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables: || vec![table::schema()],
-    open,
+    nature: Nature::Read,
+    tables: &|| vec![table::schema()],
+    open: &open,
 };
 
 /// So many groups are recorded, those nearest to the root; memory must stay bounded.

@@ -16,7 +16,7 @@ mod tests;
 
 pub use feed::Feed;
 
-use super::{Context, Descriptor, Source, SourceError};
+use super::{Context, Descriptor, Nature, Source, SourceError};
 use crate::actor::GATHER_UP_TO_NS;
 use nodemon_formats::Schema;
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/dev/nodemon, an eBPF timer, or /proc/stat and /proc/softirqs",
     default_interval: Duration::from_millis(1),
     default_on: true,
-    drains: true,
-    tables,
-    open,
+    nature: Nature::Fed,
+    tables: &tables,
+    open: &open,
 };
 
 /// The tables with every column that some way of feeding them has.

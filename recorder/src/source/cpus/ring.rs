@@ -230,14 +230,20 @@ mod tests {
         let mut last = Last { time_ns: from_ns, suspended_ns: Some(5 * MS), busy_ns: Vec::new() };
         let mut sink = Sink::new(&[]);
         account(&Sample { slot: &slot, cpus: &[], overrun, missed }, MS, &mut last, &mut sink);
-        sink.take_gaps().collect()
+        sink.take_gaps()
     }
 
     #[test]
     fn what_is_missing_before_a_sample_is_a_gap_of_its_cause_between_its_neighbours() {
         let from_ns = 9_000 * MS;
-        let gap =
-            |cause, lost, detail| KernelGap { cause, from_ns, to_ns: 10_000 * MS, lost, detail };
+        let gap = |cause, lost, detail| KernelGap {
+            table: None,
+            cause,
+            from_ns,
+            to_ns: 10_000 * MS,
+            lost,
+            detail,
+        };
         assert_eq!(gaps(from_ns, 0, 0, 0), []);
         assert_eq!(gaps(from_ns, 0, 7, 0), [gap(GapCause::Overrun, 7, "")]);
         let late = gap(GapCause::Late, 3, "the kernel's timer was late");

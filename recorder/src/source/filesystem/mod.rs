@@ -3,7 +3,7 @@
 mod mounts;
 
 use self::mounts::{Kind, Line, Mounts};
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::lines;
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::record::RecordBuilder;
@@ -23,9 +23,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/self/mountinfo, statvfs",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 fn tables() -> Vec<Schema> {

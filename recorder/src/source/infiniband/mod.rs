@@ -4,7 +4,7 @@
 mod table;
 
 use super::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names};
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, parse_f64, parse_u64, split_once};
 use nodemon_formats::schema::unit::BYTES;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/infiniband",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables: table::tables,
-    open,
+    nature: Nature::Read,
+    tables: &table::tables,
+    open: &open,
 };
 
 /// Attributes that are kept open at most: those of about ten ports.

@@ -3,7 +3,7 @@
 mod fields;
 
 use super::keyed::{Field, Row, lost_fields, with_fields};
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::lines;
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::Schema;
@@ -16,9 +16,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/meminfo",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// What kernels are known to have, and what the running one has besides.

@@ -7,7 +7,7 @@ mod pairs;
 
 use self::pairs::PairFile;
 use super::keyed::{Field, Row, lost_fields, with_fields};
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::lines;
 use crate::procfile::{ProcFile, Rendering};
 use nodemon_formats::Schema;
@@ -20,9 +20,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/snmp, /proc/net/netstat, /proc/net/snmp6",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// What the running kernel has: every version adds some.

@@ -60,7 +60,7 @@ mod tests;
 mod title;
 mod tracked;
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::parse::{Fields, lines};
 use files::Reader;
 use pids::Pids;
@@ -76,9 +76,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/PID",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables: || vec![table::schema()],
-    open,
+    nature: Nature::Read,
+    tables: &|| vec![table::schema()],
+    open: &open,
 };
 
 /// So many processes are recorded, those with the lowest pids; memory must stay bounded.

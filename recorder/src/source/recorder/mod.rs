@@ -2,7 +2,7 @@
 
 mod rusage;
 
-use super::{Context, Descriptor, Sink, Source, SourceError};
+use super::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use crate::overhead::{Overhead, WriterOverhead};
 use crate::parse::Fields;
 use crate::procfile::{ProcFile, Rendering};
@@ -19,9 +19,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "getrusage, /proc/self/stat",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables: || vec![whole(), sources()],
-    open,
+    nature: Nature::Read,
+    tables: &|| vec![whole(), sources()],
+    open: &open,
 };
 
 fn whole() -> Schema {

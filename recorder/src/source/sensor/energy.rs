@@ -4,7 +4,7 @@
 
 use crate::parse::parse_u64;
 use crate::source::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names, text};
-use crate::source::{Context, Descriptor, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/powercap",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// Counters that are kept open: more than a machine of eight packages has.

@@ -4,7 +4,7 @@
 
 use crate::parse::{leading_u64, parse_u64};
 use crate::source::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names};
-use crate::source::{Context, Descriptor, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/devices/system/cpu/cpuN/cpufreq",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 fn tables() -> Vec<Schema> {

@@ -4,7 +4,7 @@
 use super::kinds::{KINDS, Kind, tables};
 use crate::parse::parse_i64;
 use crate::source::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names, text};
-use crate::source::{Context, Descriptor, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/hwmon, /sys/class/thermal",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    drains: false,
-    tables,
-    open,
+    nature: Nature::Read,
+    tables: &tables,
+    open: &open,
 };
 
 /// What is measured at one place.

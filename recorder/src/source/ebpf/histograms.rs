@@ -1,0 +1,80 @@
+//! What came since the sample before, of counts that only grow.
+
+use nodemon_formats::histogram::Histogram;
+use std::collections::BTreeMap;
+
+/// The histograms of one table, by their keys.
+pub struct Histograms {
+    series: BTreeMap<Box<[u8]>, Series>,
+}
+
+#[derive(Default)]
+struct Series {
+    /// How often each bucket had been hit at the sample before.
+    before: Vec<u64>,
+    /// What came since.
+    since: Histogram,
+}
+
+impl Histograms {
+    /// Those of a table. One without keys has a row whether anything came or not.
+    pub fn new(has_keys: bool) -> Histograms {
+        let mut series = BTreeMap::new();
+        if !has_keys {
+            series.insert(Box::default(), Series::default());
+        }
+        Histograms { series }
+    }
+
+    /// Takes how often a bucket has been hit by now.
+    pub fn take(&mut self, keys: &[u8], bucket: u32, count: u64) {
+        let bucket = bucket as usize;
+        if !self.series.contains_key(keys) {
+            self.series.insert(keys.into(), Series::default());
+        }
+        let Some(series) = self.series.get_mut(keys) else { return };
+        if series.before.len() <= bucket {
+            series.before.resize(bucket + 1, 0);
+        }
+        let more = count.saturating_sub(series.before[bucket]);
+        series.before[bucket] = count;
+        if more > 0 {
+            series.since.add_bucket(bucket, more);
+        }
+    }
+
+    /// Hands out every histogram to which something came, and begins anew.
+    pub fn each(&mut self, mut one: impl FnMut(&[u8], &Histogram)) {
+        for (keys, series) in &mut self.series {
+            if !series.since.is_empty() || keys.is_empty() {
+                one(keys, &series.since);
+                series.since.clear();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Histograms;
+
+    #[test]
+    fn each_sample_has_what_came_since_the_one_before_and_keys_without_anything_have_no_row() {
+        let mut histograms = Histograms::new(true);
+        let mut sample = |counts: &[(u8, u32, u64)]| {
+            for (key, bucket, count) in counts {
+                histograms.take(&[*key], *bucket, *count);
+            }
+            let mut rows = Vec::new();
+            histograms.each(|keys, histogram| rows.push((keys[0], histogram.count())));
+            rows
+        };
+        assert_eq!(sample(&[(1, 8, 3), (2, 100, 1)]), [(1, 3), (2, 1)]);
+        assert_eq!(sample(&[(1, 8, 4), (1, 9, 2), (2, 100, 1)]), [(1, 3)]);
+        assert_eq!(sample(&[(1, 8, 4), (1, 9, 2), (2, 100, 1)]), []);
+
+        let mut rows = 0;
+        Histograms::new(false).each(|_, histogram| rows += 1 + histogram.count());
+        assert_eq!(rows, 1, "a table without keys has its row");
+    }
+}

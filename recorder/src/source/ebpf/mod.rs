@@ -1,0 +1,170 @@
+//! Programs in the kernel: each feature of the crate of eBPF programs is a source.
+//!
+//! The kernel counts, times and notices; this drains what it has: maps and iterators as samples at
+//! the cadence of the source, rings as events four times a second. What did not fit into a map or a
+//! ring, or was beyond the budget of events, is a gap with its count.
+
+mod histograms;
+mod programs;
+mod rows;
+mod schema;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use programs::{PROGRAMS, Programs};
+
+use super::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use histograms::Histograms;
+use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::{GapCause, Schema};
+use nodemon_recorder_ebpf::feature::{FEATURES, Feature};
+use nodemon_recorder_ebpf::load::{FeatureError, Running};
+use nodemon_recorder_ebpf::names::Names;
+use programs::Registered;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
+/// time until the next commit that must stay below a second.
+const EVENTS_EVERY: Duration = Duration::from_millis(250);
+/// Names of devices and interfaces are asked for anew after so many samples.
+const NAMES_LAST: u32 = 60;
+
+/// A descriptor for each feature. They live as long as the process.
+pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
+    FEATURES.iter().map(|feature| -> &'static Descriptor {
+        let feature: &'static Feature = feature;
+        Box::leak(Box::new(Descriptor {
+            name: feature.name,
+            reads: feature.reads,
+            default_interval: Duration::from_millis(feature.default_interval_ms),
+            default_on: feature.default_on,
+            nature: Nature::Ebpf,
+            tables: Box::leak(Box::new(move || schema::tables(feature, 0))),
+            open: Box::leak(Box::new(move |context: &Context| {
+                Ok(Box::new(Ebpf::open(feature, context)?) as Box<dyn Source>)
+            })),
+        }))
+    })
+}
+
+/// A feature that runs.
+struct Ebpf {
+    feature: &'static Feature,
+    running: Running,
+    tables: Vec<Schema>,
+    histograms: Vec<Histograms>,
+    names: Names,
+    text: Vec<u8>,
+    every: Duration,
+    samples: u32,
+    /// When losses were asked for last.
+    asked_ns: u64,
+    _registered: Registered,
+}
+
+impl Ebpf {
+    fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
+        let settings = settings::of(&context.asked)?;
+        let running = Running::start(feature, &settings).map_err(|why| refused(feature, why))?;
+        let interval = context.asked.interval;
+        Ok(Ebpf {
+            feature,
+            tables: schema::tables(feature, interval.as_nanos() as u64),
+            histograms: feature
+                .tables
+                .iter()
+                .map(|table| Histograms::new(!table.keys.is_empty()))
+                .collect(),
+            names: Names::default(),
+            text: Vec::new(),
+            every: if feature.is_of_events() { EVENTS_EVERY.min(interval) } else { interval },
+            samples: 0,
+            asked_ns: boottime_ns(),
+            _registered: context.programs.register(feature.name, running.programs()),
+            running,
+        })
+    }
+
+    /// Turns what was lost in the kernel into gaps of the tables that lost it.
+    fn tell_losses(&mut self, sink: &mut Sink) {
+        let (from_ns, to_ns) = (self.asked_ns, boottime_ns());
+        self.asked_ns = to_ns;
+        let lost = self.running.take_losses();
+        for (table, of) in self.feature.tables.iter().enumerate() {
+            let told = match of.is_of_events() {
+                true => [
+                    (GapCause::Budget, lost.suppressed, ""),
+                    (GapCause::Overrun, lost.ring_full, "the ring of events was full"),
+                ],
+                false => [
+                    (GapCause::Overrun, lost.map_full, "a map in the kernel was full"),
+                    (GapCause::Overrun, 0, ""),
+                ],
+            };
+            for (cause, lost, detail) in told {
+                if lost > 0 {
+                    sink.lose(table, cause, (from_ns, to_ns), lost, detail);
+                }
+            }
+        }
+    }
+}
+
+impl Source for Ebpf {
+    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
+        self.running.follow_interfaces();
+        self.samples += 1;
+        if self.samples.is_multiple_of(NAMES_LAST) {
+            self.names.forget();
+        }
+        let tables = self.feature.tables.iter().zip(self.running.readers());
+        for (at, ((table, reader), histograms)) in tables.zip(&mut self.histograms).enumerate() {
+            let clock = sink.clock();
+            let mut put = rows::Put {
+                table,
+                layout: reader.layout.clone(),
+                names: &mut self.names,
+                text: &mut self.text,
+                builder: sink.table(at),
+                rows: 0,
+            };
+            let read = if table.is_of_histograms() {
+                let key_bytes = put.layout.key_bytes;
+                let read = reader.buckets(|keys, bucket, count| {
+                    histograms.take(&keys[..key_bytes.min(keys.len())], bucket, count);
+                });
+                put.begin_sample(clock.time_ns());
+                histograms.each(|keys, histogram| put.histogram(keys, histogram));
+                put.end_sample();
+                read
+            } else if table.is_of_events() {
+                reader.rows(|row| put.event(&row))
+            } else {
+                put.begin_sample(clock.time_ns());
+                let read = reader.rows(|row| put.row(&row));
+                put.end_sample();
+                read
+            };
+            read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;
+        }
+        self.tell_losses(sink);
+        Ok(())
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let without = |missing: &String| format!("some of it is missing: {missing}");
+        self.running.missing().iter().map(without).collect()
+    }
+
+    fn feeding(&self) -> Option<Feeding> {
+        let drains = self.feature.is_of_events();
+        Some(Feeding { tables: self.tables.clone(), every: self.every, drains })
+    }
+}
+
+/// What this kernel lacks is no failure, and neither is what this process may not do.
+fn refused(feature: &Feature, why: FeatureError) -> SourceError {
+    SourceError::Unavailable { what: format!("eBPF {}", feature.name), why: why.to_string() }
+}

@@ -1,0 +1,146 @@
+//! Rows of the kernel into records.
+
+use nodemon_formats::histogram::Histogram;
+use nodemon_formats::record::RecordBuilder;
+use nodemon_recorder_ebpf::drain::Row;
+use nodemon_recorder_ebpf::feature::{Column, Layout, Place, Show, Table};
+use nodemon_recorder_ebpf::names::Names;
+use std::io::Write;
+
+/// Puts rows of one table into its record.
+pub struct Put<'a> {
+    /// The table.
+    pub table: &'static Table,
+    /// Where its columns are.
+    pub layout: Layout,
+    /// What numbers are called.
+    pub names: &'a mut Names,
+    /// A buffer for text.
+    pub text: &'a mut Vec<u8>,
+    /// The record.
+    pub builder: &'a mut RecordBuilder,
+    /// Rows of the sample so far.
+    pub rows: usize,
+}
+
+impl Put<'_> {
+    /// Begins a sample of all rows.
+    pub fn begin_sample(&mut self, time_ns: u64) {
+        self.builder.begin_sample(time_ns);
+    }
+
+    /// Ends it. A table without keys has one row, whatever there was.
+    pub fn end_sample(&mut self) {
+        if self.table.keys.is_empty() && self.rows == 0 {
+            self.table.values.iter().for_each(|_| self.builder.absent());
+        }
+        self.builder.end_sample();
+    }
+
+    /// Adds a row of a sample.
+    pub fn row(&mut self, row: &Row<'_>) {
+        if self.table.keys.is_empty() && self.rows > 0 {
+            return;
+        }
+        self.instance(row.keys);
+        let bytes = if self.is_together() { row.keys } else { row.values };
+        self.values(bytes);
+    }
+
+    /// Adds a row of a table of histograms.
+    pub fn histogram(&mut self, keys: &[u8], histogram: &Histogram) {
+        self.instance(keys);
+        self.builder.histogram(histogram);
+    }
+
+    /// Adds an event.
+    pub fn event(&mut self, row: &Row<'_>) {
+        self.builder.begin_event(row.time_ns);
+        let table = self.table;
+        for at in 0..table.keys.len() {
+            let place = self.layout.keys[at];
+            self.cell(&table.keys[at], place, row.keys);
+        }
+        self.values(row.keys);
+        self.builder.end_event();
+    }
+
+    /// Whether keys and values are in one structure.
+    fn is_together(&self) -> bool {
+        self.layout.value_bytes == 0
+    }
+
+    fn instance(&mut self, bytes: &[u8]) {
+        self.rows += 1;
+        let Put { table, layout, names, text, builder, .. } = self;
+        if table.keys.is_empty() {
+            // A table of one row has it open since the sample was begun.
+            return;
+        }
+        builder.instance(|key| {
+            for (column, place) in table.keys.iter().zip(&layout.keys) {
+                let bytes = place.of(bytes);
+                match shown(column, bytes, names, text) {
+                    Some(text) => key.bytes(text),
+                    None => key.u64(column.cell.number(bytes)),
+                }
+            }
+        });
+    }
+
+    fn values(&mut self, bytes: &[u8]) {
+        let table = self.table;
+        for at in 0..table.values.len() {
+            let place = self.layout.values[at];
+            self.cell(&table.values[at], place, bytes);
+        }
+    }
+
+    fn cell(&mut self, column: &Column, place: Place, bytes: &[u8]) {
+        let bytes = place.of(bytes);
+        if column.cell.is_absent(bytes) {
+            return self.builder.absent();
+        }
+        if let Some(text) = shown(column, bytes, self.names, self.text) {
+            return self.builder.bytes(text);
+        }
+        let number = column.cell.number(bytes);
+        match column.show {
+            Show::Flag => self.builder.bool(number != 0),
+            Show::Pages => {
+                self.builder.u64(number.wrapping_mul(rustix::param::page_size() as u64));
+            }
+            // A word with its sign extended is that number as the record keeps it.
+            _ => self.builder.u64(number),
+        }
+    }
+}
+
+/// The text that a column is shown as, where it is.
+fn shown<'a>(
+    column: &Column,
+    bytes: &'a [u8],
+    names: &mut Names,
+    text: &'a mut Vec<u8>,
+) -> Option<&'a [u8]> {
+    match column.show {
+        Show::Number | Show::Flag | Show::Pages => None,
+        Show::Text => bytes.split(|byte| *byte == 0).next(),
+        Show::Named(list) => {
+            text.clear();
+            let number = column.cell.number(bytes);
+            let name = usize::try_from(number).ok().and_then(|number| list.get(number));
+            match name {
+                Some(name) => text.extend_from_slice(name.as_bytes()),
+                // A vector takes everything.
+                None => drop(write!(text, "{number}")),
+            }
+            Some(text)
+        }
+        Show::Decoded(decode) => {
+            text.clear();
+            decode(names, bytes, text);
+            Some(text)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the configuration asks of a source whose programs run in the kernel.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How much, and of what. What is not said is left to the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Events that it may send in a second; the rest is counted and becomes a gap.
+    pub events_per_s: Option<u32>,
+    /// Elements of its maps, where these may grow with what happens.
+    pub entries: Option<u32>,
+    /// What took less is left out.
+    pub min_latency: Option<Duration>,
+    /// One process, and no other.
+    pub pid: Option<u32>,
+    /// Programs of this name (comm), and no others.
+    pub command: Option<String>,
+    /// One control group of version 2 with those below it, and no other: `/system.slice`.
+    pub cgroup: Option<PathBuf>,
+    /// One network interface, and no other.
+    pub interface: Option<String>,
+}
+
+/// The keys, as in `nodemon.toml` and behind `--source`.
+pub const KEYS: [&str; 7] =
+    ["events_per_s", "entries", "min_latency", "pid", "command", "cgroup", "interface"];
+
+impl Scope {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        *self == Scope::default()
+    }
+
+    /// What `self` says, and where that is nothing what `other` says.
+    #[must_use]
+    pub fn or(self, other: Scope) -> Scope {
+        Scope {
+            events_per_s: self.events_per_s.or(other.events_per_s),
+            entries: self.entries.or(other.entries),
+            min_latency: self.min_latency.or(other.min_latency),
+            pid: self.pid.or(other.pid),
+            command: self.command.or(other.command),
+            cgroup: self.cgroup.or(other.cgroup),
+            interface: self.interface.or(other.interface),
+        }
+    }
+
+    /// Takes what is written behind a key.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+        let number = |what: &str| {
+            let number: u32 = text.parse().map_err(|_| format!("`{text}` is no {what}"))?;
+            if number == 0 { Err(format!("{key} must be at least 1")) } else { Ok(number) }
+        };
+        match key {
+            "events_per_s" => self.events_per_s = Some(number("number of events")?),
+            "entries" => self.entries = Some(number("number of entries")?),
+            "min_latency" => {
+                let latency = crate::config::parse_duration(text);
+                self.min_latency = Some(latency.map_err(|error| error.to_string())?);
+            }
+            "pid" => self.pid = Some(number("number of a process")?),
+            "command" if text.len() >= COMMAND_BYTES => {
+                return Err(format!(
+                    "`{text}` is longer than the {} bytes that the kernel keeps of a name",
+                    COMMAND_BYTES - 1
+                ));
+            }
+            "command" => self.command = Some(text.to_owned()),
+            "cgroup" if !text.starts_with('/') => {
+                return Err(format!("`{text}` must be a path below the root, as in /system.slice"));
+            }
+            "cgroup" => self.cgroup = Some(text.into()),
+            "interface" => self.interface = Some(text.to_owned()),
+            _ => return Err(format!("there is no key `{key}`; there are {}", KEYS.join(", "))),
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a name of a program, its zero byte included.
+pub const COMMAND_BYTES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::{KEYS, Scope};
+
+    #[test]
+    fn every_key_is_taken_and_nonsense_is_told_with_what_would_be_right() {
+        let texts = ["500", "4096", "10ms", "42", "postgres", "/system.slice", "eth0"];
+        for (key, text) in KEYS.iter().zip(texts) {
+            let mut scope = Scope::default();
+            assert_eq!(scope.set(key, text), Ok(()), "{key}");
+            assert!(!scope.is_empty() && Scope::default().or(scope.clone()) == scope, "{key}");
+        }
+        for (key, text, told) in [
+            ("pid", "init", "number of a process"),
+            ("events_per_s", "0", "at least 1"),
+            ("command", "a-name-that-is-too-long", "15 bytes"),
+            ("cgroup", "system.slice", "/system.slice"),
+            ("min_latency", "soon", "soon"),
+            ("uid", "0", "there are events_per_s"),
+        ] {
+            let error = Scope::default().set(key, text).err().unwrap_or_default();
+            assert!(error.contains(told), "{key}={text}: {error}");
+        }
+    }
+}
