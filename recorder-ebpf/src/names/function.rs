@@ -127,11 +127,10 @@ mod tests {
 
     #[test]
     fn a_function_is_found_by_its_address_and_its_module_is_known() {
-        let here = look_up(SOME, 0xffff_ffff_8100_0040).unwrap();
-        let there = look_up(SOME, 0xffff_ffff_c000_1000).unwrap();
-        assert_eq!((here.name.as_str(), here.is_in_module), ("here", false));
-        assert_eq!((there.name.as_str(), there.is_in_module), ("there", true));
-        assert!(look_up(SOME, 0xffff_ffff_8100_0041).is_none());
+        let found = |address| look_up(SOME, address).map(|known| (known.name, known.is_in_module));
+        assert_eq!(found(0xffff_ffff_8100_0040), Some(("here".to_owned(), false)));
+        assert_eq!(found(0xffff_ffff_c000_1000), Some(("there".to_owned(), true)));
+        assert_eq!(found(0xffff_ffff_8100_0041), None);
     }
 
     #[test]

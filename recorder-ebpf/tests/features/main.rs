@@ -7,6 +7,9 @@ mod network_namespace;
 mod network_rows;
 mod network_tcp;
 mod system;
+mod system_cost;
+mod system_counters;
+mod system_histograms;
 mod system_rig;
 
 use nodemon_recorder_ebpf::drain::Reader;

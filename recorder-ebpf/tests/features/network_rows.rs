@@ -1,11 +1,9 @@
 //! Rows of a feature that runs, as people see them.
 
-use aya::sys::{Stats, enable_stats};
 use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
-use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
+use nodemon_recorder_ebpf::load::{Filter, Running, Settings, Statistics};
 use nodemon_recorder_ebpf::names::Names;
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// One row: what is in each column that is not absent.
 pub type Row = BTreeMap<&'static str, Cell>;
@@ -108,20 +106,14 @@ fn put(columns: &[Column], places: &[Place], bytes: &[u8], names: &mut Names, ce
 }
 
 /// While this lives the kernel takes the time of every program.
-pub fn take_times() -> Option<OwnedFd> {
-    enable_stats(Stats::RunTime).ok()
+pub fn take_times() -> Option<Statistics> {
+    Statistics::enable().ok()
 }
 
 /// Prints what each program of a feature took while times were taken.
 pub fn print_cost(running: &Running) {
     for program in running.programs() {
-        let path = format!("/proc/self/fdinfo/{}", program.fd.as_fd().as_raw_fd());
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let field = |name: &str| -> u64 {
-            let found = text.lines().find_map(|line| line.strip_prefix(name));
-            found.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
-        };
-        let (runs, ns) = (field("run_cnt:"), field("run_time_ns:"));
+        let Some((runs, ns)) = program.cost() else { continue };
         if let Some(each) = ns.checked_div(runs) {
             println!("{}: {each} ns a run, {runs} runs", program.name);
         }
