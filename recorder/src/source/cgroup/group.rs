@@ -1,5 +1,6 @@
 //! One control group: in which hierarchies it is, and what was read of it last.
 
+use super::container::Container;
 use super::files::{self, When};
 use super::hierarchy::Hierarchy;
 use super::reader::{KeptFile, Outcome, Reader};
@@ -14,6 +15,10 @@ const REFRESH_NS: u64 = 10_000_000_000;
 pub struct Group {
     /// Its path below the root of its hierarchies.
     pub path: Vec<u8>,
+    /// Its number, which is that of its directory in the hierarchy of version 2.
+    pub id: Option<u64>,
+    /// The container that it is of.
+    pub container: Container,
     /// What is known of it.
     pub values: Values,
     members: Vec<Member>,
@@ -33,6 +38,8 @@ impl Group {
     pub fn new(path: &[u8]) -> Group {
         Group {
             path: path.to_vec(),
+            id: None,
+            container: Container::of(&String::from_utf8_lossy(path)),
             values: Values::default(),
             members: Vec::new(),
             refresh_at_ns: 0,
@@ -47,6 +54,9 @@ impl Group {
         {
             member.walk = walk;
             return;
+        }
+        if let Some(id) = hierarchies.get(hierarchy).and_then(|found| found.id_of(&self.path)) {
+            self.id = Some(id);
         }
         let parts = hierarchies.get(hierarchy).map_or(&[][..], |hierarchy| &hierarchy.parts);
         let files = parts.iter().flat_map(|part| files::of(*part));

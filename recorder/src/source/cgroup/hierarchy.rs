@@ -1,7 +1,7 @@
 //! Where control groups are mounted, and what each hierarchy controls.
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use std::path::{Path, PathBuf};
 
 /// What a hierarchy tells of.
@@ -30,6 +30,19 @@ pub struct Hierarchy {
     pub directory: OwnedFd,
     /// What it tells of.
     pub parts: Vec<Part>,
+}
+
+impl Hierarchy {
+    /// The number of the group at `path`, by which programs in the kernel know it; none in version 1.
+    pub fn id_of(&self, path: &[u8]) -> Option<u64> {
+        if !self.parts.contains(&Part::Unified) {
+            return None;
+        }
+        let relative = path.strip_prefix(b"/").unwrap_or(path);
+        let relative = if relative.is_empty() { b"." } else { relative };
+        let stat = rustix::fs::statat(&self.directory, relative, AtFlags::empty()).ok()?;
+        Some(stat.st_ino)
+    }
 }
 
 /// Controllers of version 1, by the name of their directory.

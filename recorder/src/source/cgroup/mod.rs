@@ -9,6 +9,7 @@
 //!   unless the same group has CPU time in another hierarchy.
 //! - Files that are read at every sample stay open, as many as there is room for ([`reader`]).
 
+mod container;
 mod files;
 mod group;
 mod hierarchy;
@@ -88,7 +89,7 @@ impl Source for Cgroups {
         let Groups { hierarchies, sorted, reader, .. } = groups;
         sorted.retain_mut(|group| match group.update(time_ns, hierarchies, reader) {
             Ok(true) => {
-                table::push(table, &group.path, &group.values);
+                table::push(table, group);
                 true
             }
             Ok(false) => false,

@@ -1,6 +1,6 @@
 //! The table `cgroup`: its columns, and a group as a row of it.
 
-use super::values::Values;
+use super::group::Group;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit::{BYTES, COUNT, NS};
 use nodemon_formats::{ColumnType, Schema};
@@ -20,6 +20,10 @@ pub fn schema() -> Schema {
          path in several hierarchies of version 1 is one row; what has no controller is absent.",
     )
     .key("path", ColumnType::String, "its path below the root of the hierarchy")
+    .state("id", U64, "its number in version 2, as in the column cgroup_id of other tables")
+    .state("runtime", ColumnType::String, "docker, containerd, cri-o, podman, lxc, if it says so")
+    .state("container_id", ColumnType::String, "the container that it is of, or within")
+    .state("pod_uid", ColumnType::String, "the pod of Kubernetes that it is of, or within")
     .counter("cpu_ns", NS, "CPU time (v2 cpu.stat usage_usec; v1 cpuacct.usage, exact)")
     .counted_in(MICROSECOND)
     .counter("cpu_user_ns", NS, "CPU time in user code (user_usec; cpuacct.usage_user)")
@@ -67,8 +71,16 @@ pub fn schema() -> Schema {
 }
 
 /// Adds the row of the group at `path`.
-pub fn push(table: &mut RecordBuilder, path: &[u8], values: &Values) {
+pub fn push(table: &mut RecordBuilder, group: &Group) {
+    let Group { path, id, container, values, .. } = group;
     table.instance(|key| key.bytes(path));
+    table.opt_u64(*id);
+    for text in [container.runtime, &container.id, &container.pod] {
+        match text {
+            "" => table.absent(),
+            text => table.str(text),
+        }
+    }
     table.opt_u64(values.cpu_ns);
     table.opt_u64(values.cpu_user_ns);
     table.opt_u64(values.cpu_system_ns);
