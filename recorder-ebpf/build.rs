@@ -28,9 +28,12 @@ fn build() -> Result<(), String> {
     let includes = [here.join("bpf"), ring];
     build_object(&here.join("bpf/timer.bpf.c"), &out, &includes)?;
     let features = features(&here.join("features"))?;
+    // In a directory of their own: a feature may be called as something else is.
+    let objects = out.join("features");
+    std::fs::create_dir_all(&objects).map_err(|error| format!("{}: {error}", objects.display()))?;
     for feature in &features {
         let source = here.join(format!("features/{feature}/{feature}.bpf.c"));
-        build_object(&source, &out, &includes)?;
+        build_object(&source, &objects, &includes)?;
     }
     write(&out.join("features.rs"), &list(&here, &features))?;
     write(&out.join("numbers.rs"), &numbers()?)

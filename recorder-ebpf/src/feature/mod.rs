@@ -45,7 +45,7 @@ pub struct Feature {
 /// The object that `build.rs` made of the C of a feature.
 macro_rules! object {
     ($name:literal) => {
-        aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/", $name, ".bpf.o"))
+        aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/features/", $name, ".bpf.o"))
     };
 }
 pub(crate) use object;
