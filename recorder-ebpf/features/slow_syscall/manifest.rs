@@ -24,7 +24,7 @@ pub static FEATURE: Feature = Feature {
         doc: "System calls that took 100 ms or longer, or what the configuration says, when they \
               return. Left out are those that are made to wait: poll, select, epoll_wait, futex, \
               nanosleep, wait, accept, recv, ..., and reads of sockets, pipes, terminals, and of \
-              the like of eventfds. Off unless it is asked for: it takes the time of every call.",
+              the like of eventfds. Off unless it is asked for: some 200 ns in every call.",
         origin: Origin::Events("events"),
         keys: &[],
         values: columns_of_task![
