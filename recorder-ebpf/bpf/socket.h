@@ -118,6 +118,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	__u16 advmss;
 	__u32 snd_wnd;
 	__u32 snd_cwnd;
 	__u32 snd_ssthresh;
@@ -125,7 +126,6 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u32 rcv_nxt;
 	__u32 rcv_wnd;
-	__u32 window_clamp;
 	__u32 rcv_ssthresh;
 	__u32 srtt_us;
 	__u32 mdev_us;

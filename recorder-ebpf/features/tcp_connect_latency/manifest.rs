@@ -1,0 +1,20 @@
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+
+const RESULTS: &[&str] = &["established", "failed"];
+
+pub static FEATURE: Feature = Feature {
+    name: "tcp_connect_latency",
+    reads: "inet_sock_set_state",
+    object: object!("tcp_connect_latency"),
+    hooks: &[Hook::needed(&[Attach::Typed("changed", "inet_sock_set_state")])],
+    per_cpu: &[("latencies", 512 * RESULTS.len() as u32)],
+    tables: &[Table {
+        name: "tcp_connect_latency",
+        doc: "How long it took to connect by TCP: from the SYN until the connection was \
+              established, or until it was not to be.",
+        origin: Origin::DenseHistogram("latencies", RESULTS.len() as u32),
+        keys: &[Column::named("result", Cell::U32, RESULTS, "established or failed")],
+        values: &[Column::histogram("latency_ns", "ns", "the time that it took")],
+    }],
+    ..COMMON
+};

@@ -1,0 +1,19 @@
+use crate::feature::{Attach, COMMON, Column, Feature, Hook, Origin, Table, object};
+
+pub static FEATURE: Feature = Feature {
+    name: "tcp_rtt",
+    reads: "tcp_probe",
+    object: object!("tcp_rtt"),
+    hooks: &[Hook::needed(&[Attach::Typed("arrived", "tcp_probe")])],
+    per_cpu: &[("times", 512)],
+    tables: &[Table {
+        name: "tcp_rtt",
+        doc: "Round trip times of TCP: the smoothed one of its connection for every segment that \
+              arrives, so that connections count by what they carry. Of filters that of control \
+              groups holds.",
+        origin: Origin::DenseHistogram("times", 1),
+        keys: &[],
+        values: &[Column::histogram("srtt_us", "us", "smoothed round trip time")],
+    }],
+    ..COMMON
+};
