@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Where the kernel describes itself.
 pub(crate) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-const MAGIC: u16 = 0xeb9f;
+pub(crate) const MAGIC: u16 = 0xeb9f;
 const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
 /// All per-CPU variables, in the kernel's linker scripts.
@@ -78,7 +78,7 @@ fn offsets_in<const N: usize>(btf: &[u8], names: [&str; N]) -> Result<[Option<u3
 }
 
 /// What follows the 12 bytes that every type has; `None` for a kind that is not known.
-fn trailing_bytes(kind: u32, members: usize) -> Option<usize> {
+pub(crate) fn trailing_bytes(kind: u32, members: usize) -> Option<usize> {
     Some(match kind {
         // Pointers, forwards, typedefs, qualifiers, functions, floats, type tags.
         2 | 7..=12 | 16 | 18 => 0,
@@ -94,17 +94,17 @@ fn trailing_bytes(kind: u32, members: usize) -> Option<usize> {
     })
 }
 
-fn is_named(btf: &[u8], at: usize, name: &[u8]) -> bool {
+pub(crate) fn is_named(btf: &[u8], at: usize, name: &[u8]) -> bool {
     let text = btf.get(at..at.saturating_add(name.len() + 1));
     text.and_then(<[u8]>::split_last).is_some_and(|(end, text)| *end == 0 && text == name)
 }
 
-fn u16_at(btf: &[u8], at: usize) -> Result<u16, BtfError> {
+pub(crate) fn u16_at(btf: &[u8], at: usize) -> Result<u16, BtfError> {
     let bytes = btf.get(at..).and_then(<[u8]>::first_chunk).ok_or(BtfError::Malformed(at))?;
     Ok(u16::from_ne_bytes(*bytes))
 }
 
-fn u32_at(btf: &[u8], at: usize) -> Result<u32, BtfError> {
+pub(crate) fn u32_at(btf: &[u8], at: usize) -> Result<u32, BtfError> {
     let bytes = btf.get(at..).and_then(<[u8]>::first_chunk).ok_or(BtfError::Malformed(at))?;
     Ok(u32::from_ne_bytes(*bytes))
 }

@@ -6,6 +6,7 @@
 mod address;
 mod arguments;
 mod device;
+mod drop_reason;
 mod flags;
 mod function;
 mod interface;
@@ -15,6 +16,7 @@ mod tcp;
 pub use address::{address, endpoint};
 pub use arguments::arguments;
 pub use device::{BLOCK_OPERATIONS, block_error, device};
+pub use drop_reason::drop_reason;
 pub use flags::{mount_flags, open_flags};
 pub(crate) use function::addresses_of;
 pub use function::function;
@@ -29,6 +31,7 @@ use std::collections::HashMap;
 pub struct Names {
     interfaces: HashMap<u32, Option<String>>,
     devices: HashMap<u32, Option<String>>,
+    drop_reasons: Option<HashMap<u32, String>>,
     functions: function::Functions,
 }
 

@@ -1,0 +1,33 @@
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+
+const QUEUES: &[&str] = &["accept", "syn"];
+
+pub static FEATURE: Feature = Feature {
+    name: "syn_backlog",
+    reads: "inet_csk_reqsk_queue_add, sk_data_ready",
+    object: object!("syn_backlog"),
+    hooks: &[Hook::needed(&[
+        Attach::Entry("queued", "inet_csk_reqsk_queue_add"),
+        // Sees all that arrives anywhere.
+        Attach::Typed("ready", "sk_data_ready"),
+    ])],
+    sized: &["waiting"],
+    tables: &[Table {
+        name: "syn_backlog",
+        doc: "How many connections wait in the queues of TCP listeners whenever one more is \
+              established. What may wait at most is in tcp_connection (accept_limit).",
+        origin: Origin::Histogram("waiting"),
+        keys: &[
+            Column::id("port", Cell::U16, "on which somebody listens"),
+            Column::named(
+                "queue",
+                Cell::U8,
+                QUEUES,
+                "accept: established and not accepted yet, with the one that has come; syn: not \
+                 established yet",
+            ),
+        ],
+        values: &[Column::histogram("waiting", "count", "connections")],
+    }],
+    ..COMMON
+};
