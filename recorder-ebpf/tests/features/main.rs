@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod network;
+mod network_latency;
 mod network_namespace;
 mod network_rows;
 mod network_tcp;

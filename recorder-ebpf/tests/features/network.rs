@@ -7,7 +7,19 @@ use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
 use std::net::UdpSocket;
 use std::process::Command;
 
-const FEATURES_OF_THE_NETWORK: &[&str] = &["net_traffic", "tcp_connection"];
+const FEATURES_OF_THE_NETWORK: &[&str] = &[
+    "net_traffic",
+    "tcp_connection",
+    "tcp_connect_latency",
+    "tcp_accept_latency",
+    "tcp_rtt",
+    "tcp_retransmit",
+    "packet_drop",
+    "syn_backlog",
+    "window_clamp",
+    "tcp_event",
+    "bind",
+];
 const TRAFFIC: &str = "net_traffic";
 /// Headers of Ethernet, IP and UDP.
 const HEADERS_V4: u64 = 14 + 20 + 8;

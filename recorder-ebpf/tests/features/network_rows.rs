@@ -77,6 +77,35 @@ pub fn rows(running: &mut Running, feature_name: &str, table_name: &str) -> Vec<
     rows
 }
 
+/// How often each value was seen by a table of histograms: keys, the least value of the bucket,
+/// the count.
+pub fn buckets(
+    running: &mut Running,
+    feature_name: &str,
+    table_name: &str,
+) -> Vec<(Row, u64, u64)> {
+    let (at, table) = table_of(feature_name, table_name);
+    let reader = &mut running.readers()[at];
+    let layout = reader.layout.clone();
+    let (mut found, mut names) = (Vec::new(), Names::default());
+    reader
+        .buckets(|keys, bucket, count| {
+            let mut cells = Row::new();
+            put(table.keys, &layout.keys, keys, &mut names, &mut cells);
+            found.push((cells, least_of(bucket), count));
+        })
+        .unwrap();
+    found
+}
+
+/// The least value of a bucket.
+fn least_of(bucket: u32) -> u64 {
+    match bucket {
+        0..8 => u64::from(bucket),
+        _ => u64::from(8 + bucket % 8) << (bucket / 8 - 1),
+    }
+}
+
 fn table_of(feature_name: &str, name: &str) -> (usize, &'static Table) {
     let mut tables = feature(feature_name).tables.iter().enumerate();
     tables.find(|(_, table)| table.name == name).expect(name)
