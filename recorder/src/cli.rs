@@ -46,7 +46,7 @@ pub enum Command {
     Run(Run),
     /// Say what this host can record, what it cannot, why, and what to do about it
     #[command(after_help = EXIT_CODES)]
-    Check(How),
+    Check(Check),
     /// Print the default configuration, with every key explained
     #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
     Config,
@@ -69,6 +69,24 @@ pub struct Run {
     /// Say warnings and errors only
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How it would be recorded.
+    #[command(flatten)]
+    pub how: How,
+    /// Measure what each program in the kernel costs, for this long
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = parse_duration,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "5s"
+    )]
+    pub cost: Option<Duration>,
 }
 
 /// How to record.

@@ -1,13 +1,14 @@
 //! Does what the command line asks for, and says how it went.
 
 use crate::check;
-use crate::cli::{Cli, Command, How, Run, Tables};
+use crate::cli::{Check, Cli, Command, How, Run, Tables};
 use crate::config::{Catalogue, ConfigError, Places, document};
 use crate::control::{self, Origin, RunError};
 use crate::privilege;
 use crate::source::SOURCES;
 use crate::tables;
 use nodemon_formats::writer::WriteError;
+use nodemon_recorder_ebpf::load::FeatureError;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing::level_filters::LevelFilter;
@@ -32,6 +33,8 @@ enum CommandError {
     Cpu { cpu: usize, why: rustix::io::Errno },
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
+    #[error("cannot measure what programs in the kernel cost: {0}")]
+    Cost(#[from] FeatureError),
     /// `check` has said it already.
     #[error("nothing can be recorded here")]
     Nothing,
@@ -64,7 +67,7 @@ impl CommandError {
 pub fn perform(cli: &Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Run(options) => run(options),
-        Command::Check(how) => check(how),
+        Command::Check(options) => check(options),
         Command::Config => print(&document(&Catalogue::new(&SOURCES))),
         Command::Tables(options) => print_tables(options),
     };
@@ -92,9 +95,13 @@ fn run(options: &Run) -> Result<(), CommandError> {
     Ok(control::run(config, origin, options.duration)?)
 }
 
-fn check(how: &How) -> Result<(), CommandError> {
-    let report = check::Report::of(&origin(how)?.read()?, &Catalogue::new(&SOURCES));
+fn check(options: &Check) -> Result<(), CommandError> {
+    let config = origin(&options.how)?.read()?;
+    let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
     print(&report.to_string())?;
+    if let Some(duration) = options.cost {
+        print(&check::Costs::measure(&config, duration)?.to_string())?;
+    }
     if report.can_record() { Ok(()) } else { Err(CommandError::Nothing) }
 }
 

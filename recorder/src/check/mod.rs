@@ -1,9 +1,11 @@
 //! `check`: what this host can record, what it cannot, why, and what to do about it.
 
+mod cost;
 mod host;
 mod place;
 mod sources;
 
+pub use cost::Costs;
 pub use place::lack_of_room;
 
 use crate::config::{Catalogue, Config};

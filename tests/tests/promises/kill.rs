@@ -43,7 +43,10 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
             match times.last() {
                 Some(last) => lost_ms.push((killed - last) / 1_000_000),
                 // It takes a while to start what samples in the kernel, and a second from then on.
-                None if name == "cpu" => println!("round {round}: killed before cpu was durable"),
+                // Of what the recorder samples itself a second may be gone, too.
+                None if name == "cpu" || killed - started < SECOND_MS * 1_000_000 => {
+                    println!("round {round}: killed before {name} was durable");
+                }
                 None => panic!("round {round}: nothing of {name} is there"),
             }
             assert_contiguous(&dir, name, &left, &times, round);

@@ -8,6 +8,7 @@ mod damage;
 mod disk;
 mod docs;
 mod export;
+mod happenings;
 mod kill;
 mod licences;
 mod ring;
