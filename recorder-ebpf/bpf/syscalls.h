@@ -32,6 +32,8 @@ struct pt_regs___kernel {
 #define THIRD_OF(regs) ((regs)->dx)
 #define FOURTH_OF(regs) ((regs)->r10)
 #define FIFTH_OF(regs) ((regs)->r8)
+/* The kernel adds it to what user space says. */
+#define FLAG_LARGEFILE 0100000
 
 #elif defined(__TARGET_ARCH_arm64)
 #include <asm/unistd.h>
@@ -49,6 +51,7 @@ struct pt_regs___kernel {
 #define THIRD_OF(regs) ((regs)->regs[2])
 #define FOURTH_OF(regs) ((regs)->regs[3])
 #define FIFTH_OF(regs) ((regs)->regs[4])
+#define FLAG_LARGEFILE 0400000
 #endif
 
 struct super_block___magic {

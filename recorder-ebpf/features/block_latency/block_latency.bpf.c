@@ -17,15 +17,15 @@ KEYED_HISTOGRAM(latencies, struct key, 2048);
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
-	__type(key, struct request *);
+	__type(key, __u64);
 	__type(value, __u64);
 } issued SEC(".maps");
 
 static __always_inline void issue(struct request *request)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
+	__u64 now_ns = bpf_ktime_get_ns(), key = key_of(request);
 
-	if (bpf_map_update_elem(&issued, &request, &now_ns, BPF_ANY))
+	if (bpf_map_update_elem(&issued, &key, &now_ns, BPF_ANY))
 		LOSE(map_full);
 }
 
@@ -47,13 +47,14 @@ int BPF_PROG(issue_5_10, struct request_queue *queue, struct request *request)
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(complete, struct request *request)
 {
-	__u64 *at = bpf_map_lookup_elem(&issued, &request), took_ns;
+	__u64 number = key_of(request), took_ns;
+	__u64 *at = bpf_map_lookup_elem(&issued, &number);
 	struct key key = {};
 
 	if (!at)
 		return 0;
 	took_ns = bpf_ktime_get_ns() - *at;
-	bpf_map_delete_elem(&issued, &request);
+	bpf_map_delete_elem(&issued, &number);
 	if (took_ns < min_latency_ns)
 		return 0;
 	key.device = device_of(request);

@@ -33,7 +33,7 @@ static __always_inline void tell(const void *path, __u64 flags, long result)
 	if (!event)
 		return;
 	name_current(&event->task);
-	event->flags = flags;
+	event->flags = flags & ~(__u64)FLAG_LARGEFILE;
 	event->error = is_error(result) ? result : 0;
 	event->path[0] = 0;
 	bpf_probe_read_user_str(event->path, sizeof(event->path), path);

@@ -29,18 +29,19 @@ struct issue {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
-	__type(key, struct request *);
+	__type(key, __u64);
 	__type(value, struct issue);
 } issued SEC(".maps");
 
 static __always_inline void issue(struct request *request)
 {
 	struct issue issue = {.at_ns = bpf_ktime_get_ns()};
+	__u64 key = key_of(request);
 
 	if (!is_wanted())
 		return;
 	name_current(&issue.task);
-	if (bpf_map_update_elem(&issued, &request, &issue, BPF_ANY))
+	if (bpf_map_update_elem(&issued, &key, &issue, BPF_ANY))
 		LOSE(map_full);
 }
 
@@ -62,8 +63,8 @@ int BPF_PROG(issue_5_10, struct request_queue *queue, struct request *request)
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(complete, struct request *request, int error, unsigned int bytes)
 {
-	struct issue *issue = bpf_map_lookup_elem(&issued, &request);
-	__u64 now_ns, since_ns;
+	__u64 key = key_of(request), now_ns, since_ns;
+	struct issue *issue = bpf_map_lookup_elem(&issued, &key);
 	struct event *event;
 
 	if (!issue)
@@ -88,6 +89,6 @@ int BPF_PROG(complete, struct request *request, int error, unsigned int bytes)
 	event->error = error;
 	send_event(event);
 forget:
-	bpf_map_delete_elem(&issued, &request);
+	bpf_map_delete_elem(&issued, &key);
 	return 0;
 }

@@ -82,7 +82,8 @@ fn a_mount_and_its_end_are_told_with_source_target_type_and_flags() {
     };
     let told: Vec<_> = found.iter().map(brief).collect();
     assert_eq!(told[0][..3], ["mount", "nodemon-source", "tmpfs"], "{told:?}");
-    assert!(told[0][3].is_empty() || told[0][3] == "ro,nosuid", "{told:?}");
+    // Some programs ask for less noise.
+    assert!(told[0][3].is_empty() || told[0][3].starts_with("ro,nosuid"), "{told:?}");
     assert_eq!(told[1], ["unmount", "", "", "detach", ""], "{told:?}");
     assert_eq!(told[2][0], "unmount", "{told:?}");
     assert_eq!(told[2][4], "EINVAL", "{told:?}");
@@ -97,21 +98,22 @@ fn a_process_that_had_more_memory_than_its_group_may_is_told_with_what_it_had() 
         Ok(group) => group,
         Err(why) => return println!("skipped: {why}"),
     };
-    // tail keeps the last line, of which there is only one.
+    // dd reads a block into memory.
     let script = format!(
-        "echo $$ > {}; echo 321 > /proc/self/oom_score_adj; head -c 200000000 /dev/zero | tail",
+        "echo $$ > {}; echo 321 > /proc/self/oom_score_adj; \
+         dd if=/dev/zero of=/dev/null bs=200M count=1",
         group.members().display()
     );
     shell(&script).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     let found = events(&mut running, "oom_kill", |row| {
-        row.get("victim_command").is_none_or(|command| command.text() == "tail")
+        row.get("victim_command").is_none_or(|command| command.text() == "dd")
     });
     let row = &found[0];
     if !row.contains_key("victim_command") {
         return println!("this kernel tells no more than the number: {row:?}");
     }
     assert_eq!(number(row, "pid"), number(row, "victim_pid"), "it asked for the memory itself");
-    assert_eq!(text(row, "command"), "tail");
+    assert_eq!(text(row, "command"), "dd");
     assert_eq!(number(row, "victim_oom_score_adj"), 321);
     let anonymous = number(row, "victim_anonymous_bytes") * 4096;
     assert!((LIMIT / 2..=LIMIT).contains(&anonymous), "{row:?}");
@@ -176,8 +178,9 @@ fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
 fn what_a_process_used_is_what_its_parent_is_told() {
     let Some(mut running) = start("process_event") else { return };
     let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7";
+    let begun = Instant::now();
     let child = shell(script).spawn().unwrap();
-    let (pid, begun) = (child.id(), Instant::now());
+    let pid = child.id();
     let usage = wait_with_usage(child);
     let lived = begun.elapsed();
     let of_child = |row: &Row| number(row, "pid") == pid.into() && text(row, "event") == "exit";
@@ -238,7 +241,7 @@ fn each_of_ten_thousand_short_lives_is_told_or_counted_as_lost() {
          while [ $i -lt {LIVES} ]; do (:); i=$((i+1)); done"
     );
     // One more than the lives has an end: the shell's own.
-    for (events_per_s, is_enough) in [(1_000_000, true), (1000, false)] {
+    for (events_per_s, is_enough) in [(1_000_000, true), (100, false)] {
         let settings = settings_of("nm-lives", events_per_s);
         let Some(mut running) = start_with("process_event", &settings) else { return };
         let (forks, exits) = lives(&mut running, &script);
