@@ -40,12 +40,51 @@ volatile const __u32 only_interface = 0;
 /* Events of this feature that may be sent in a second. */
 volatile const __u64 events_per_s = 1000;
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* Up to 6.0. */
+struct cgroup___ids {
+	int level;
+	__u64 ancestor_ids[1];
+};
+
+struct css_set___ids {
+	struct cgroup___ids *dfl_cgrp;
+};
+
+struct task_struct___ids {
+	struct css_set___ids *cgroups;
+};
+
+#pragma clang attribute pop
+
+/*
+ * Whether the current task is in the control group that is looked at. Kernels
+ * that have no helper for it here have what the helper would read.
+ */
+static __always_inline bool is_of_only_cgroup(void)
+{
+	struct task_struct___ids *task;
+	struct cgroup___ids *cgroup = NULL;
+	__u64 *ids, id = 0;
+
+	if (!bpf_core_field_exists(cgroup->ancestor_ids))
+		return bpf_get_current_ancestor_cgroup_id(only_cgroup_level) == only_cgroup;
+	task = (void *)bpf_get_current_task();
+	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	if (BPF_CORE_READ(cgroup, level) < (int)only_cgroup_level)
+		return false;
+	ids = __builtin_preserve_access_index(&cgroup->ancestor_ids[0]);
+	bpf_probe_read_kernel(&id, sizeof(id), ids + only_cgroup_level);
+	return id == only_cgroup;
+}
+
 /* Whether the current task is one of those that are looked at. */
 static __always_inline bool is_wanted(void)
 {
 	if (only_pid && bpf_get_current_pid_tgid() >> 32 != only_pid)
 		return false;
-	if (only_cgroup && bpf_get_current_ancestor_cgroup_id(only_cgroup_level) != only_cgroup)
+	if (only_cgroup && !is_of_only_cgroup())
 		return false;
 	if (only_command[0]) {
 		char command[COMMAND_BYTES];

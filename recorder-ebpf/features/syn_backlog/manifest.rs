@@ -4,10 +4,10 @@ const QUEUES: &[&str] = &["accept", "syn"];
 
 pub static FEATURE: Feature = Feature {
     name: "syn_backlog",
-    reads: "inet_csk_reqsk_queue_add, sk_data_ready",
+    reads: "inet_csk_complete_hashdance, sk_data_ready",
     object: object!("syn_backlog"),
     hooks: &[Hook::needed(&[
-        Attach::Entry("queued", "inet_csk_reqsk_queue_add"),
+        Attach::Entry("queued", "inet_csk_complete_hashdance"),
         // Sees all that arrives anywhere.
         Attach::Typed("ready", "sk_data_ready"),
     ])],

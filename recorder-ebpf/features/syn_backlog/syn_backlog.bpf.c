@@ -30,7 +30,7 @@ static __always_inline void add(__u16 port, __u8 queue, __u32 length)
 }
 
 /* Before the one that has come is counted. */
-SEC("fentry/inet_csk_reqsk_queue_add")
+SEC("fentry/inet_csk_complete_hashdance")
 int BPF_PROG(queued, struct sock *listener)
 {
 	struct inet_connection_sock *socket = (void *)listener;

@@ -1,9 +1,9 @@
 //! Histograms and counters of TCP, events of sockets, and what all of that costs.
 
 use crate::network_namespace::{Namespace, two};
-use crate::network_rows::{Row, buckets, print_cost, rows, start, take_times};
+use crate::network_rows::{Row, buckets, print_cost, rows, start, start_with, take_times};
 use crate::network_tcp::{close, connect, send};
-use nodemon_recorder_ebpf::load::Running;
+use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -154,6 +154,23 @@ fn addresses_that_sockets_are_bound_to_are_told_with_their_results() {
             ("[::1]:5353", "dgram", ""),
         ];
         assert_eq!(told, expected);
+    });
+}
+
+#[test]
+fn only_what_the_control_group_does_that_is_named_is_told() {
+    let Some(namespace) = Namespace::new() else { return };
+    namespace.run(|| {
+        // All are in the root, of which this is the number.
+        for (cgroup, events) in [(1, 1), (u64::MAX - 1, 0)] {
+            let filter = Filter { cgroup, pid: std::process::id(), ..Filter::default() };
+            let settings = Settings { filter, ..Settings::here().unwrap() };
+            let Some(mut running) = start_with("bind", &settings) else { return };
+            let _socket = UdpSocket::bind("127.0.0.1:7979").unwrap();
+            let told = rows(&mut running, "bind", "bind");
+            let mine = told.iter().filter(|row| row["local"].text() == "127.0.0.1:7979");
+            assert_eq!(mine.count(), events);
+        }
     });
 }
 
