@@ -26,14 +26,18 @@ fn build() -> Result<(), String> {
     println!("cargo::rerun-if-env-changed=LLVM_STRIP");
 
     let includes = [here.join("bpf"), ring];
-    build_object(&here.join("bpf/timer.bpf.c"), &out, &includes)?;
+    build_object(&here.join("bpf/timer.bpf.c"), &out, &includes, &[])?;
     let features = features(&here.join("features"))?;
     // In a directory of their own: a feature may be called as something else is.
     let objects = out.join("features");
     std::fs::create_dir_all(&objects).map_err(|error| format!("{}: {error}", objects.display()))?;
     for feature in &features {
         let source = here.join(format!("features/{feature}/{feature}.bpf.c"));
-        build_object(&source, &objects, &includes)?;
+        build_object(&source, &objects, &includes, &[])?;
+        let told = |error| format!("{}: {error}", source.display());
+        if std::fs::read_to_string(&source).map_err(told)?.contains("\"since.h\"") {
+            build_object(&source, &objects, &includes, &[WITHOUT_STORAGE])?;
+        }
     }
     write(&out.join("features.rs"), &list(&here, &features))?;
     write(&out.join("numbers.rs"), &numbers()?)
@@ -54,10 +58,19 @@ fn features(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn build_object(source: &Path, out: &Path, includes: &[PathBuf]) -> Result<(), String> {
+/// What the C of a feature is told for kernels that keep nothing with tasks.
+const WITHOUT_STORAGE: &str = "-DWITHOUT_TASK_STORAGE";
+
+fn build_object(
+    source: &Path,
+    out: &Path,
+    includes: &[PathBuf],
+    options: &[&str],
+) -> Result<(), String> {
     let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let object = out.join(name.replace(".bpf.c", ".bpf.o"));
-    compile(source, &object, includes)?;
+    let end = if options.is_empty() { ".bpf.o" } else { ".without_storage.bpf.o" };
+    let object = out.join(name.replace(".bpf.c", end));
+    compile(source, &object, includes, options)?;
     strip(&object);
     Ok(())
 }
@@ -132,13 +145,19 @@ fn architecture() -> Result<(&'static str, &'static str), String> {
     }
 }
 
-fn compile(source: &Path, object: &Path, include: &[PathBuf]) -> Result<(), String> {
+fn compile(
+    source: &Path,
+    object: &Path,
+    include: &[PathBuf],
+    options: &[&str],
+) -> Result<(), String> {
     let (arch, headers) = architecture()?;
     let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
     let done = Command::new(&clang)
         .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11"])
         .args(["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
+        .args(options)
         .args(include.iter().flat_map(|directory| [Path::new("-I"), directory.as_path()]))
         .args(["-idirafter", headers])
         .arg("-c")

@@ -1,13 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Since when the current task does something: in the storage of the task, in
- * kernels before 5.12 in a hash map, by its number. There are two programs for
- * each place then, of which a kernel takes one.
+ * Since when a task does something: in its own storage, and where the kernel
+ * has none for tasks (before 5.12) in a map, by its number. The object is
+ * built twice; without storage it is the one that is loaded second.
  */
 #ifndef NODEMON_BPF_SINCE_H
 #define NODEMON_BPF_SINCE_H
 
 #include "feature.h"
+
+#ifdef WITHOUT_TASK_STORAGE
+
+struct task_struct___number {
+	int pid;
+} __attribute__((preserve_access_index));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u64);
+} since SEC(".maps");
+
+#define CURRENT_TASK ((void *)bpf_get_current_task())
+
+static __always_inline __u64 *since_of(void *task)
+{
+	struct task_struct___number *of = task;
+	__u32 number = BPF_CORE_READ(of, pid);
+
+	return bpf_map_lookup_elem(&since, &number);
+}
+
+static __always_inline __u64 *since_of_or_new(void *task)
+{
+	struct task_struct___number *of = task;
+	__u32 number = BPF_CORE_READ(of, pid);
+	__u64 zero = 0;
+
+	return find_or_make(&since, &number, &zero);
+}
+
+#else
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -16,37 +50,36 @@ struct {
 	__type(value, __u64);
 } since SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, __u64);
-} since_by_pid SEC(".maps");
+#define CURRENT_TASK ((void *)bpf_get_current_task_btf())
 
-static __always_inline void begin(void)
+static __always_inline __u64 *since_of(void *task)
 {
-	__u64 *at = bpf_task_storage_get(&since, bpf_get_current_task_btf(), 0,
-					 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return bpf_task_storage_get(&since, task, 0, 0);
+}
+
+static __always_inline __u64 *since_of_or_new(void *task)
+{
+	__u64 *at = bpf_task_storage_get(&since, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!at)
+		LOSE(map_full);
+	return at;
+}
+
+#endif
+
+static __always_inline void begin(void *task)
+{
+	__u64 *at = since_of_or_new(task);
 
 	if (at)
 		*at = bpf_ktime_get_ns();
-	else
-		LOSE(map_full);
-}
-
-static __always_inline void begin_by_pid(void)
-{
-	__u32 pid = bpf_get_current_pid_tgid();
-	__u64 now_ns = bpf_ktime_get_ns();
-
-	if (bpf_map_update_elem(&since_by_pid, &pid, &now_ns, BPF_ANY))
-		LOSE(map_full);
 }
 
 /* How long ago it began, which it does not any more; 0 if it did not. */
-static __always_inline __u64 took(__u64 *at)
+static __always_inline __u64 end(void *task)
 {
-	__u64 since_ns, now_ns;
+	__u64 *at = since_of(task), since_ns, now_ns;
 
 	if (!at || !*at)
 		return 0;
@@ -54,18 +87,6 @@ static __always_inline __u64 took(__u64 *at)
 	*at = 0;
 	now_ns = bpf_ktime_get_ns();
 	return now_ns > since_ns ? now_ns - since_ns : 1;
-}
-
-static __always_inline __u64 end(void)
-{
-	return took(bpf_task_storage_get(&since, bpf_get_current_task_btf(), 0, 0));
-}
-
-static __always_inline __u64 end_by_pid(void)
-{
-	__u32 pid = bpf_get_current_pid_tgid();
-
-	return took(bpf_map_lookup_elem(&since_by_pid, &pid));
 }
 
 #endif

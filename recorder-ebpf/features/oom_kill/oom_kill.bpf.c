@@ -19,8 +19,12 @@ struct mm_struct {
 	struct percpu_counter rss_stat[4]; /* from 6.2 */
 };
 
+typedef struct {
+	long counter;
+} atomic_long_t;
+
 struct mm_rss_stat {
-	long count[4];
+	atomic_long_t count[4];
 };
 
 /* Before 6.2. */
@@ -66,23 +70,25 @@ struct event {
 
 #define BYTES_WITHOUT_TASK offsetof(struct event, command)
 
-/* Where the counter is: the kernel's own may be larger than those here. */
-static __always_inline const void *counter_of(struct mm_struct *mm, enum kind kind)
-{
-	struct mm_struct___count *before = (void *)mm;
-
-	if (bpf_core_type_exists(struct mm_rss_stat))
-		return (void *)&before->rss_stat.count + kind * sizeof(long);
-	return (void *)&mm->rss_stat + kind * bpf_core_type_size(struct percpu_counter) +
-	       bpf_core_field_offset(struct percpu_counter, count);
-}
-
-/* CPUs add to it in batches, so it may be a little off, and below zero. */
+/*
+ * CPUs add to a counter in batches, so it may be a little off, and below zero.
+ * The kernel's own may be larger than those here, so the index is not left to
+ * the compiler. Each branch reads: what one kernel lacks is not to be computed
+ * before it is known which this is.
+ */
 static __always_inline __u64 pages(struct mm_struct *mm, enum kind kind)
 {
+	struct mm_struct___count *before = (void *)mm;
 	__s64 count = 0;
 
-	bpf_probe_read_kernel(&count, sizeof(count), counter_of(mm, kind));
+	if (bpf_core_type_exists(struct mm_rss_stat))
+		bpf_probe_read_kernel(&count, sizeof(count),
+				      (void *)&before->rss_stat.count + kind * sizeof(long));
+	else
+		bpf_probe_read_kernel(&count, sizeof(count),
+				      (void *)&mm->rss_stat +
+					      kind * bpf_core_type_size(struct percpu_counter) +
+					      bpf_core_field_offset(struct percpu_counter, count));
 	return count < 0 ? 0 : count;
 }
 
@@ -132,10 +138,13 @@ int BPF_KPROBE(marked_by_probe, struct task_struct *victim)
 
 /* Of the victim only the number of its first thread is told. */
 SEC("tp_btf/mark_victim")
-int BPF_PROG(marked_by_pid, int victim)
+int BPF_PROG(marked_by_pid, __u64 victim)
 {
-	struct event *event = begin_event(BYTES_WITHOUT_TASK);
+	struct event *event;
 
+	/* What no verifier lets anybody do to a pointer. */
+	asm volatile("%0 <<= 0" : "+r"(victim));
+	event = begin_event(BYTES_WITHOUT_TASK);
 	if (!event)
 		return 0;
 	name_current(&event->task);

@@ -7,19 +7,11 @@ pub static FEATURE: Feature = Feature {
     name: "scheduler",
     reads: "sched_switch, sched_wakeup",
     object: object!("scheduler"),
+    object_without_storage: object!("scheduler.without_storage"),
     hooks: &[
-        Hook::needed(&[
-            Attach::Typed("switched", "sched_switch"),
-            Attach::Typed("switched_by_pid", "sched_switch"),
-        ]),
-        Hook::needed(&[
-            Attach::Typed("woken", "sched_wakeup"),
-            Attach::Typed("woken_by_pid", "sched_wakeup"),
-        ]),
-        Hook::needed(&[
-            Attach::Typed("started", "sched_wakeup_new"),
-            Attach::Typed("started_by_pid", "sched_wakeup_new"),
-        ]),
+        Hook::needed(&[Attach::Typed("switched", "sched_switch")]),
+        Hook::needed(&[Attach::Typed("woken", "sched_wakeup")]),
+        Hook::needed(&[Attach::Typed("started", "sched_wakeup_new")]),
     ],
     per_cpu: &[("waits", 512), ("switches", REASONS.len() as u32)],
     tables: &[

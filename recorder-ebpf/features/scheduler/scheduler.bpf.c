@@ -7,6 +7,7 @@
  * until it runs; being moved to another CPU meanwhile does not end the wait.
  */
 #include "histogram.h"
+#include "since.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -53,21 +54,6 @@ struct {
 
 DENSE_HISTOGRAM(waits);
 
-/* Since when a task waits: in its own storage, before 5.12 by its number. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} since SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, __u64);
-} since_by_pid SEC(".maps");
-
 static __always_inline long state_of(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))
@@ -106,51 +92,24 @@ static __always_inline void count_switch(__u32 reason)
 		count(counter, 1);
 }
 
-static __always_inline void waits_from_now(struct task_struct *task)
-{
-	__u64 *at = bpf_task_storage_get(&since, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-
-	if (at)
-		*at = bpf_ktime_get_ns();
-	else
-		LOSE(map_full);
-}
-
-static __always_inline void waits_from_now_by_pid(struct task_struct *task)
-{
-	__u64 now_ns = bpf_ktime_get_ns();
-	__u32 pid = task->pid;
-
-	if (bpf_map_update_elem(&since_by_pid, &pid, &now_ns, BPF_ANY))
-		LOSE(map_full);
-}
-
-static __always_inline void has_waited(__u64 since_ns)
-{
-	__u64 now_ns = bpf_ktime_get_ns();
-
-	if (now_ns > since_ns && now_ns - since_ns >= min_latency_ns)
-		add_dense(&waits, 1, 0, now_ns - since_ns);
-}
-
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(woken, struct task_struct *task)
 {
-	waits_from_now(task);
+	begin(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(started, struct task_struct *task)
 {
-	waits_from_now(task);
+	begin(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(switched, bool is_preempted, struct task_struct *from, struct task_struct *to)
 {
-	__u64 *at;
+	__u64 waited_ns;
 
 	/* The idle task is no task that waits, or gives anything up. */
 	if (from->pid) {
@@ -158,51 +117,12 @@ int BPF_PROG(switched, bool is_preempted, struct task_struct *from, struct task_
 
 		count_switch(reason);
 		if (reason == PREEMPTED || reason == YIELDED)
-			waits_from_now(from);
+			begin(from);
 	}
 	if (!to->pid)
 		return 0;
-	at = bpf_task_storage_get(&since, to, 0, 0);
-	if (at && *at) {
-		has_waited(*at);
-		*at = 0;
-	}
-	return 0;
-}
-
-SEC("tp_btf/sched_wakeup")
-int BPF_PROG(woken_by_pid, struct task_struct *task)
-{
-	waits_from_now_by_pid(task);
-	return 0;
-}
-
-SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(started_by_pid, struct task_struct *task)
-{
-	waits_from_now_by_pid(task);
-	return 0;
-}
-
-SEC("tp_btf/sched_switch")
-int BPF_PROG(switched_by_pid, bool is_preempted, struct task_struct *from, struct task_struct *to)
-{
-	__u32 pid = to->pid;
-	__u64 *at;
-
-	if (from->pid) {
-		__u32 reason = why(from, is_preempted);
-
-		count_switch(reason);
-		if (reason == PREEMPTED || reason == YIELDED)
-			waits_from_now_by_pid(from);
-	}
-	if (!pid)
-		return 0;
-	at = bpf_map_lookup_elem(&since_by_pid, &pid);
-	if (at) {
-		has_waited(*at);
-		bpf_map_delete_elem(&since_by_pid, &pid);
-	}
+	waited_ns = end(to);
+	if (waited_ns && waited_ns >= min_latency_ns)
+		add_dense(&waits, 1, 0, waited_ns);
 	return 0;
 }

@@ -9,15 +9,10 @@ pub static FEATURE: Feature = Feature {
     // The time of every call has to be taken to find the slow ones.
     default_on: false,
     object: object!("slow_syscall"),
+    object_without_storage: object!("slow_syscall.without_storage"),
     hooks: &[
-        Hook::needed(&[
-            Attach::Typed("entered", "sys_enter"),
-            Attach::Typed("entered_by_pid", "sys_enter"),
-        ]),
-        Hook::needed(&[
-            Attach::Typed("returned", "sys_exit"),
-            Attach::Typed("returned_by_pid", "sys_exit"),
-        ]),
+        Hook::needed(&[Attach::Typed("entered", "sys_enter")]),
+        Hook::needed(&[Attach::Typed("returned", "sys_exit")]),
     ],
     tables: &[Table {
         name: "slow_syscall",

@@ -7,15 +7,10 @@ pub static FEATURE: Feature = Feature {
     // Every call pays for it.
     default_on: false,
     object: object!("syscall_latency"),
+    object_without_storage: object!("syscall_latency.without_storage"),
     hooks: &[
-        Hook::needed(&[
-            Attach::Typed("entered", "sys_enter"),
-            Attach::Typed("entered_by_pid", "sys_enter"),
-        ]),
-        Hook::needed(&[
-            Attach::Typed("returned", "sys_exit"),
-            Attach::Typed("returned_by_pid", "sys_exit"),
-        ]),
+        Hook::needed(&[Attach::Typed("entered", "sys_enter")]),
+        Hook::needed(&[Attach::Typed("returned", "sys_exit")]),
     ],
     sized: &["latencies"],
     tables: &[Table {

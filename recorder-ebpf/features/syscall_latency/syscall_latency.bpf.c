@@ -25,28 +25,13 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(entered, struct pt_regs___kernel *regs, long number)
 {
 	if (is_wanted())
-		begin();
+		begin(CURRENT_TASK);
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 {
-	returned_after(end(), regs);
-	return 0;
-}
-
-SEC("tp_btf/sys_enter")
-int BPF_PROG(entered_by_pid, struct pt_regs___kernel *regs, long number)
-{
-	if (is_wanted())
-		begin_by_pid();
-	return 0;
-}
-
-SEC("tp_btf/sys_exit")
-int BPF_PROG(returned_by_pid, struct pt_regs___kernel *regs, long result)
-{
-	returned_after(end_by_pid(), regs);
+	returned_after(end(CURRENT_TASK), regs);
 	return 0;
 }

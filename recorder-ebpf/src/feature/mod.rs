@@ -30,6 +30,8 @@ pub struct Feature {
     pub default_interval_ms: u64,
     /// The object that `build.rs` made of its C.
     pub object: &'static [u8],
+    /// Likewise, for kernels that keep nothing with tasks (before 5.12); empty where that is the same.
+    pub object_without_storage: &'static [u8],
     /// Where its programs hang.
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
@@ -57,6 +59,7 @@ pub const COMMON: Feature = Feature {
     default_on: true,
     default_interval_ms: 1000,
     object: &[],
+    object_without_storage: &[],
     hooks: &[],
     per_cpu: &[],
     sized: &[],

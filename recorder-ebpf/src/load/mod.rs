@@ -135,7 +135,12 @@ fn create(
             loader.map_max_entries(map, entries);
         }
     }
-    Ok(loader.load(feature.object)?)
+    match loader.load(feature.object) {
+        Err(_) if !feature.object_without_storage.is_empty() => {
+            Ok(loader.load(feature.object_without_storage)?)
+        }
+        loaded => Ok(loaded?),
+    }
 }
 
 /// What the variables of a feature are to be.

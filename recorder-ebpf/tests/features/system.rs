@@ -125,12 +125,12 @@ fn a_process_that_had_more_memory_than_its_group_may_is_told_with_what_it_had() 
 fn a_file_that_is_opened_is_told_and_so_is_one_that_cannot_be() {
     let settings = settings_of("nm-open", 100_000);
     let Some(mut running) = start_with("file_open", &settings) else { return };
-    let script = "printf nm-open > /proc/self/comm; : < /etc/hostname; : < /nm/is/missing";
+    let script = "printf nm-open > /proc/self/comm; : < /proc/version; : < /nm/is/missing";
     shell(script).stderr(Stdio::null()).status().unwrap();
     let found = events(&mut running, "file_open", |row| !text(row, "path").is_empty());
     let of = |path: &str| found.iter().find(|row| text(row, "path") == path).expect(path);
-    let hostname = of("/etc/hostname");
-    assert_eq!((text(hostname, "flags"), text(hostname, "error")), ("rdonly", ""));
+    let version = of("/proc/version");
+    assert_eq!((text(version, "flags"), text(version, "error")), ("rdonly", ""));
     assert_eq!(text(of("/nm/is/missing"), "error"), "ENOENT");
 }
 
@@ -209,7 +209,7 @@ fn a_process_that_spins_until_it_is_killed_is_told_with_the_time_and_the_signal(
     let row = &found[0];
     assert_eq!(text(row, "signal"), "SIGKILL");
     let (lived, cpu) = (number(row, "lived_ns"), number(row, "cpu_ns"));
-    assert!(lived >= 40_000_000 && cpu > 5_000_000 && cpu <= lived, "{lived} {cpu}");
+    assert!(lived >= 40_000_000 && cpu > 5_000_000 && cpu <= lived + lived / 5, "{lived} {cpu}");
 }
 
 /// Rows of forks and of exits of processes called `command`, while `script` runs.

@@ -18,8 +18,8 @@ fn pages_that_are_written_and_read_are_counted() {
     let Some(mut running) = start("page_cache") else { return };
     let path = std::env::temp_dir().join(format!("nodemon-pages-{}", std::process::id()));
     const TMPFS: i64 = 0x0102_1994;
-    let folder = rustix::fs::statfs(&std::env::temp_dir()).unwrap();
-    if i64::from(folder.f_type) == TMPFS {
+    let folder = rustix::fs::statfs(std::env::temp_dir()).unwrap();
+    if folder.f_type == TMPFS {
         return println!("skipped: files here are in memory only");
     }
     let page = vec![1; 4096];
