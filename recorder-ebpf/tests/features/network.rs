@@ -7,7 +7,8 @@ use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
 use std::net::UdpSocket;
 use std::process::Command;
 
-const FEATURES_OF_THE_NETWORK: &[&str] = &[
+/// Those whose tests begin with `network`.
+pub const FEATURES_OF_THE_NETWORK: &[&str] = &[
     "net_traffic",
     "tcp_connection",
     "tcp_connect_latency",

@@ -1,13 +1,15 @@
 //! Histograms and counters of TCP, events of sockets, and what all of that costs.
 
+use crate::network::FEATURES_OF_THE_NETWORK;
 use crate::network_namespace::{Namespace, two};
 use crate::network_rows::{Row, buckets, print_cost, rows, start, start_with, take_times};
 use crate::network_tcp::{close, connect, send};
 use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::time::{ClockId, clock_gettime};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// All that a histogram of one feature has counted where `is_it` holds: how often, and the least
 /// value of the highest bucket.
@@ -240,4 +242,58 @@ fn what_each_program_of_the_network_takes() {
         print_cost(running);
     }
     near.run(move || drop(all));
+}
+
+/// What it takes to send a datagram to oneself and read it, at best of some tries.
+fn datagram_ns() -> f64 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(socket.local_addr().unwrap()).unwrap();
+    best_ns(|| {
+        socket.send(&[7; 100]).unwrap();
+        socket.recv(&mut [0; 100]).unwrap();
+    })
+}
+
+/// Likewise of a segment, and its answer.
+fn segments_ns() -> f64 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut there, _) = listener.accept().unwrap();
+    best_ns(|| {
+        send(&mut here, &mut there, 100);
+        send(&mut there, &mut here, 100);
+    })
+}
+
+/// CPU time, of which others take none away.
+fn best_ns(mut once: impl FnMut()) -> f64 {
+    const TIMES: u32 = 4_000;
+    let cpu_ns = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    };
+    let tries = (0..25).map(|_| {
+        let begun = cpu_ns();
+        (0..TIMES).for_each(|_| once());
+        (cpu_ns() - begun) / f64::from(TIMES)
+    });
+    tries.fold(f64::MAX, f64::min)
+}
+
+#[test]
+#[ignore = "takes time, and tells people something, not the test"]
+fn what_a_datagram_and_a_round_trip_cost_with_each_feature_of_the_network() {
+    let Some(namespace) = Namespace::new() else { return };
+    namespace.run(|| {
+        for name in FEATURES_OF_THE_NETWORK {
+            let (datagram, segments) = (datagram_ns(), segments_ns());
+            let Some(running) = start(name) else { continue };
+            let (more, more_segments) = (datagram_ns() - datagram, segments_ns() - segments);
+            drop(running);
+            println!(
+                "{name}: {more:+.0} ns in {datagram:.0} a datagram, {more_segments:+.0} ns in \
+                 {segments:.0} a segment and its answer"
+            );
+        }
+    });
 }
