@@ -16,7 +16,8 @@ pub static FEATURE: Feature = Feature {
         doc: "Packets and bytes of network interfaces, by direction, version of the Internet \
               Protocol and the protocol above it. A packet that the kernel joined, or that the \
               hardware is to split, counts as its segments; its bytes are those of one packet, \
-              the header of the link included. What others drop before TC is not seen.",
+              the header of the link included. What others drop before TC is not seen. \
+              Costs some 150 ns a packet.",
         origin: Origin::Counters("traffic"),
         keys: &[
             Column::decoded("interface", Cell::U32, names::interface, "name of the interface"),

@@ -12,7 +12,8 @@ pub static FEATURE: Feature = Feature {
     ])],
     tables: &[Table {
         name: "packet_drop",
-        doc: "Packets that the kernel dropped, by its reason. Before 5.17 it has none.",
+        doc: "Packets that the kernel dropped, by its reason. Before 5.17 it has none. \
+              Costs some 150 ns a packet that is dropped.",
         origin: Origin::Counters("drops"),
         keys: &[Column::decoded(
             "reason",

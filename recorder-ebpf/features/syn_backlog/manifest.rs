@@ -15,7 +15,9 @@ pub static FEATURE: Feature = Feature {
     tables: &[Table {
         name: "syn_backlog",
         doc: "How many connections wait in the queues of TCP listeners whenever one more is \
-              established. What may wait at most is in tcp_connection (accept_limit).",
+              established. What may wait at most is in tcp_connection (accept_limit). Costs \
+              nothing else where the kernel has fentry, otherwise some 50 ns for all that arrives \
+              at any socket.",
         origin: Origin::Histogram("waiting"),
         keys: &[
             Column::id("port", Cell::U16, "on which somebody listens"),

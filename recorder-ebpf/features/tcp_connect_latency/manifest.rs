@@ -11,7 +11,8 @@ pub static FEATURE: Feature = Feature {
     tables: &[Table {
         name: "tcp_connect_latency",
         doc: "How long it took to connect by TCP: from the SYN until the connection was \
-              established, or until it was not to be.",
+              established, or until it was not to be. Costs nothing but at \
+              the ends of a connection.",
         origin: Origin::DenseHistogram("latencies", RESULTS.len() as u32),
         keys: &[Column::named("result", Cell::U32, RESULTS, "established or failed")],
         values: &[Column::histogram("latency_ns", "ns", "the time that it took")],

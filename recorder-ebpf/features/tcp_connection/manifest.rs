@@ -23,7 +23,9 @@ pub static FEATURE: Feature = Feature {
             doc: "TCP connections and listeners of the recorder's network namespace, as they are. \
                   The process is the one that connected or listened, and of a connection that was \
                   accepted the first that read from it. Those that only wait for their time to be \
-                  over (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out.",
+                  over (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out. \
+              Costs some 130 ns a read, 0.7 us a socket \
+                  and sample, and 7 ns for each place in the kernel's table of connections.",
             origin: Origin::Iterator("each"),
             keys: &[
                 Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),

@@ -15,7 +15,7 @@ pub static FEATURE: Feature = Feature {
         name: "tcp_retransmit",
         doc: "TCP segments that were sent again, by the state of their connection: a SYN in \
               syn_sent, a SYN-ACK in syn_recv, data in established. Of filters that of control \
-              groups holds.",
+              groups holds. Costs nothing but when one is.",
         origin: Origin::Counters("retransmits"),
         keys: &[
             Column::named("ip_version", Cell::U8, VERSIONS, "of the socket: 4 or 6"),

