@@ -19,7 +19,8 @@ pub static FEATURE: Feature = Feature {
         name: "slow_io",
         doc: "Requests to block devices that took 50 ms or longer, or what the configuration says, \
               when they are done. The first columns are the task that gave it to the driver: who \
-              reads or writes itself, or a kernel thread that writes back what others wrote.",
+              reads or writes itself, or a kernel thread that writes back what others wrote; where \
+              requests come so thick that this is not remembered, they are absent.",
         origin: Origin::Events("events"),
         keys: &[],
         values: columns_of_task![

@@ -7,6 +7,8 @@
 #include "events.h"
 
 #define DEFAULT_MIN_LATENCY_NS 50000000ULL
+#define ABSENT (~0ULL)
+#define IS_FILTERED (only_pid || only_cgroup || only_command[0])
 
 struct event {
 	__u64 time_ns;
@@ -20,29 +22,55 @@ struct event {
 	__s32 error;
 };
 
-/* What is known of a request when its driver gets it. */
+/*
+ * What is known of a request when its driver gets it. Requests that share a
+ * place push each other out; of a slow one the task is not known then, which
+ * is cheaper than that all the others are looked up and deleted.
+ */
 struct issue {
+	__u64 request;
 	__u64 at_ns;
 	struct task_id task;
 };
 
+#define PLACES 4096
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PLACES);
+	__type(key, __u32);
 	__type(value, struct issue);
-} issued SEC(".maps");
+} issues SEC(".maps");
 
-static __always_inline void issue(struct request *request)
+/* As a number: no verifier lets anybody multiply a pointer. */
+static __always_inline __u64 number_of(struct request *request)
 {
-	struct issue issue = {.at_ns = bpf_ktime_get_ns()};
-	__u64 key = key_of(request);
+	__u64 number = 0;
 
-	if (!is_wanted())
+	bpf_probe_read_kernel(&number, sizeof(number), &request);
+	return number;
+}
+
+static __always_inline struct issue *place_of(__u64 request)
+{
+	__u32 at = (request * 0x9e3779b97f4a7c15ULL >> 32) % PLACES;
+
+	return bpf_map_lookup_elem(&issues, &at);
+}
+
+static __always_inline void issue(struct request *of)
+{
+	__u64 request = number_of(of);
+	struct issue *issue = place_of(request);
+
+	if (!issue || !is_wanted())
 		return;
-	name_current(&issue.task);
-	if (bpf_map_update_elem(&issued, &key, &issue, BPF_ANY))
-		LOSE(map_full);
+	issue->request = 0;
+	barrier();
+	issue->at_ns = bpf_ktime_get_ns();
+	name_current(&issue->task);
+	barrier();
+	issue->request = request;
 }
 
 SEC("tp_btf/block_rq_issue")
@@ -63,32 +91,45 @@ int BPF_PROG(issue_5_10, struct request_queue *queue, struct request *request)
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(complete, struct request *request, int error, unsigned int bytes)
 {
-	__u64 key = key_of(request), now_ns, since_ns;
-	struct issue *issue = bpf_map_lookup_elem(&issued, &key);
-	struct event *event;
-
-	if (!issue)
-		return 0;
-	now_ns = bpf_ktime_get_ns();
 	/* Where the queue takes no times it is 0. */
-	since_ns = request->start_time_ns;
-	if (!since_ns || since_ns > issue->at_ns)
+	__u64 now_ns = bpf_ktime_get_ns(), since_ns = request->start_time_ns;
+	__u64 least_ns = min_latency_ns ? min_latency_ns : DEFAULT_MIN_LATENCY_NS;
+	struct issue *issue;
+	struct event *event;
+	__u64 number;
+
+	if (since_ns && now_ns - since_ns < least_ns)
+		return 0;
+	number = number_of(request);
+	issue = place_of(number);
+	if (issue && issue->request != number)
+		issue = NULL;
+	if (IS_FILTERED && !issue)
+		return 0;
+	if (!since_ns) {
+		if (!issue)
+			return 0;
 		since_ns = issue->at_ns;
-	if (now_ns - since_ns < (min_latency_ns ? min_latency_ns : DEFAULT_MIN_LATENCY_NS))
-		goto forget;
+	}
+	if (now_ns - since_ns < least_ns)
+		return 0;
 	event = begin_event(sizeof(*event));
 	if (!event)
-		goto forget;
-	event->task = issue->task;
+		return 0;
+	event->device_ns = ABSENT;
+	event->task.cgroup = ABSENT;
+	event->task.pid = event->task.tid = (__u32)ABSENT;
+	event->task.command[0] = 0;
+	if (issue) {
+		event->task = issue->task;
+		event->device_ns = now_ns - issue->at_ns;
+	}
 	event->device = device_of(request);
 	event->operation = operation_of(request);
 	event->sector = request->__sector;
 	event->bytes = bytes;
 	event->took_ns = now_ns - since_ns;
-	event->device_ns = now_ns - issue->at_ns;
 	event->error = error;
 	send_event(event);
-forget:
-	bpf_map_delete_elem(&issued, &key);
 	return 0;
 }

@@ -62,3 +62,13 @@ fn timers_have_the_names_of_their_functions() {
     }
     assert!(found.iter().all(|row| row["starts"].number() > 0));
 }
+
+#[test]
+fn machine_code_of_programs_takes_memory_and_no_more_than_it_may() {
+    let Some(mut running) = start("bpf_jit") else { return };
+    let rows = rows(&mut running, "bpf_jit", "bpf_jit");
+    println!("{rows:?}");
+    assert_eq!(rows.len(), 1);
+    let (allocated, limit) = (rows[0]["allocated_bytes"].number(), rows[0]["limit_bytes"].number());
+    assert!(allocated > 0 && allocated < limit, "{allocated} of {limit}");
+}
