@@ -8,7 +8,7 @@ KERNELS ?= 5.10 6.1 6.12 6.18 7.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check build bench bench-codec bench-peers bench-ring \
-	bench-queries bench-export clean
+	bench-programs bench-queries bench-export clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +51,11 @@ bench-ring: ## measure the kernel's ring at 1 ms, from the timer to the disk
 	@scripts/setup build
 	@$(CARGO) build --release --locked --quiet --bins
 	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin ring -- $(SECONDS)
+
+bench-programs: ## measure the programs in the kernel: each event, a map, all of it under a load
+	@scripts/setup build
+	@$(CARGO) build --release --locked --quiet --bins
+	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin programs
 
 bench-queries: ## measure how fast a recording answers
 	@scripts/setup build

@@ -113,10 +113,12 @@ pub struct How {
     /// Cadence of every source: 1s, 10ms
     #[arg(long, value_name = "DURATION", value_parser = parse_interval)]
     pub interval: Option<Duration>,
-    /// Record these sources or tables and no others: stat,disk
+    /// Record these sources or tables and no others: stat,disk; ebpf stands for the programs in the
+    /// kernel
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Do not record these sources or tables: process,interrupt
+    /// Do not record these sources or tables: process,interrupt; ebpf stands for the programs in
+    /// the kernel
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub without: Vec<String>,
     /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,

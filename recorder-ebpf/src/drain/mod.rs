@@ -5,10 +5,12 @@ mod entries;
 mod events;
 mod iterator;
 mod losses;
+mod trial;
 
 pub(crate) use iterator::Iterator;
 pub(crate) use losses::Losses;
 pub use losses::Lost;
+pub use trial::TrialMap;
 
 use crate::feature::{Layout, Origin, Table};
 use crate::load::{FeatureError, check_sizes, take_map};

@@ -63,10 +63,10 @@ impl Catalogue {
     /// # Errors
     /// A sentence that names the nearest one.
     pub fn check_source_or_table(&self, name: &str) -> Result<(), String> {
-        let names = self
-            .entries
-            .iter()
-            .flat_map(|entry| std::iter::once(entry.descriptor.name).chain(entry.table_names()));
+        let names = self.entries.iter().flat_map(|entry| {
+            let own = [entry.descriptor.name, entry.descriptor.nature.group()];
+            own.into_iter().chain(entry.table_names()).filter(|name| !name.is_empty())
+        });
         if names.clone().any(|known| known == name) {
             return Ok(());
         }

@@ -45,17 +45,23 @@ pub struct SourceSettings {
 }
 
 impl Settings {
-    /// Whether this layer switches `source` on or off.
-    pub fn runs(&self, source: &str, tables: &[&str]) -> Option<bool> {
+    /// Whether this layer switches `source`, which is of `group`, on or off.
+    pub fn runs(&self, source: &str, group: &str, tables: &[&str]) -> Option<bool> {
         let own = self.sources.get(source).and_then(|settings| settings.enabled);
         own.or_else(|| {
-            if self.leaves_out(source) {
+            if self.leaves_out(source) || self.leaves_out(group) {
                 return Some(false);
             }
             let names = |only: &Vec<String>| {
-                only.iter().any(|name| name == source || tables.contains(&name.as_str()))
+                let is_it = |name: &String| name == source || tables.contains(&name.as_str());
+                match only.iter().any(is_it) {
+                    true => Some(true),
+                    // Of a whole group those that run in any case.
+                    false if only.iter().any(|name| name == group) => None,
+                    false => Some(false),
+                }
             };
-            self.only.as_ref().map(names)
+            self.only.as_ref().and_then(names)
         })
     }
 
@@ -94,18 +100,28 @@ mod tests {
     fn a_name_stands_for_a_source_or_for_one_of_its_tables() {
         let cpus = ("cpus", ["cpu", "softirq"]);
         let only = Settings { only: Some(names(&["cpu", "diskstats"])), ..Settings::default() };
-        assert_eq!(only.runs(cpus.0, &cpus.1), Some(true), "for its table cpu");
+        assert_eq!(only.runs(cpus.0, "", &cpus.1), Some(true), "for its table cpu");
         assert_eq!(only.keeps(cpus.0, "cpu", &cpus.1), Some(true));
         assert_eq!(only.keeps(cpus.0, "softirq", &cpus.1), Some(false), "cpu alone was wanted");
-        assert_eq!(only.runs("diskstats", &["disk"]), Some(true));
+        assert_eq!(only.runs("diskstats", "", &["disk"]), Some(true));
         assert_eq!(only.keeps("diskstats", "disk", &["disk"]), Some(true), "the whole source");
-        assert_eq!(only.runs("netdev", &["net"]), Some(false));
+        assert_eq!(only.runs("netdev", "", &["net"]), Some(false));
 
         let without = Settings { without: names(&["softirq", "netdev"]), ..Settings::default() };
-        assert_eq!(without.runs(cpus.0, &cpus.1), None, "one table less is no reason to stop");
+        assert_eq!(without.runs(cpus.0, "", &cpus.1), None, "one table less is no reason to stop");
         assert_eq!(without.keeps(cpus.0, "softirq", &cpus.1), Some(false));
         assert_eq!(without.keeps(cpus.0, "cpu", &cpus.1), None);
-        assert_eq!(without.runs("netdev", &["net"]), Some(false));
+        assert_eq!(without.runs("netdev", "", &["net"]), Some(false));
+    }
+
+    #[test]
+    fn a_group_stands_for_those_of_its_sources_that_run_by_themselves() {
+        let only = Settings { only: Some(names(&["ebpf", "stat"])), ..Settings::default() };
+        assert_eq!(only.runs("signal", "ebpf", &["signal"]), None, "as it is by default");
+        assert_eq!(only.runs("netdev", "", &["net"]), Some(false));
+        let without = Settings { without: names(&["ebpf"]), ..Settings::default() };
+        assert_eq!(without.runs("signal", "ebpf", &["signal"]), Some(false));
+        assert_eq!(without.runs("stat", "", &["kernel"]), None);
     }
 
     #[test]
@@ -116,6 +132,6 @@ mod tests {
             sources: [("netdev".to_owned(), on)].into(),
             ..Settings::default()
         };
-        assert_eq!(settings.runs("netdev", &["net"]), Some(true));
+        assert_eq!(settings.runs("netdev", "", &["net"]), Some(true));
     }
 }

@@ -76,6 +76,16 @@ pub enum Nature {
     Ebpf,
 }
 
+impl Nature {
+    /// The name that stands for all sources of this nature in lists; empty where there is none.
+    pub fn group(self) -> &'static str {
+        match self {
+            Nature::Ebpf => "ebpf",
+            Nature::Read | Nature::Fed => "",
+        }
+    }
+}
+
 /// What a source may know of its surroundings.
 #[derive(Clone, Debug)]
 pub struct Context {

@@ -14,7 +14,8 @@ pub fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for (what, arguments) in [
         ("the kernel's ring alone", &["--only", "cpus"][..]),
-        ("with every other default source at its own cadence", &[]),
+        ("with every other default source at its own cadence", &["--without", "ebpf"]),
+        ("and with the programs in the kernel", &[]),
     ] {
         let dir = scratch.path().join(arguments.len().to_string());
         let program = std::env::current_exe()?.with_file_name("nodemon-recorder");

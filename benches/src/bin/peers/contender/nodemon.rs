@@ -34,7 +34,7 @@ impl Contender for Nodemon {
             .arg(scratch.join("recording"))
             .args(["--ring-size", "1GiB"]);
         if !matches!(self, Nodemon::Everything) {
-            command.args(["--without", "process,cgroup,numa"]);
+            command.args(["--without", "process,cgroup,numa,ebpf"]);
         }
         if !matches!(self, Nodemon::Fast) {
             command.args(["--source", "cpus=1s"]);

@@ -1,0 +1,57 @@
+//! A map that nobody but a bench fills, read as those of features are.
+
+use super::entries::Entries;
+use crate::load::FeatureError;
+use aya::maps::{MapData, PerCpuHashMap, PerCpuValues, loaded_maps};
+use std::io;
+use std::os::fd::AsFd;
+
+/// A hash map with a value on every CPU.
+pub struct TrialMap {
+    map: PerCpuHashMap<MapData, [u8; 16], u64>,
+    entries: Entries,
+}
+
+impl TrialMap {
+    /// A map with so many elements.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn filled(elements: u32) -> Result<TrialMap, FeatureError> {
+        let told = |error: io::Error| FeatureError::Load(error.to_string());
+        let mut map = PerCpuHashMap::create(elements, 0)?;
+        let cpus = aya::util::nr_cpus().map_err(|(_, error)| told(error))?;
+        for element in 0..elements {
+            let mut key = [0; 16];
+            key[..4].copy_from_slice(&element.to_le_bytes());
+            let values = PerCpuValues::try_from(vec![1; cpus]).map_err(told)?;
+            map.insert(key, values, 0)?;
+        }
+        // The loader keeps its descriptor to itself, and the kernel gives another one.
+        let mut newest = None;
+        for info in loaded_maps() {
+            let info = info?;
+            if info.max_entries() == elements && info.key_size() == 16 {
+                newest = Some(info);
+            }
+        }
+        let info = newest.ok_or_else(|| FeatureError::Load("the map is not there".to_owned()))?;
+        let fd = info.fd()?.as_fd().try_clone_to_owned().map_err(told)?;
+        Ok(TrialMap { map, entries: Entries::new(MapData::from_fd(fd)?)? })
+    }
+
+    /// Reads all elements, many at once; says how many.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn read(&mut self) -> io::Result<u64> {
+        let mut count = 0;
+        self.entries.each(|_, _| count += 1)?;
+        Ok(count)
+    }
+
+    /// Reads all elements one by one, for comparison; says how many.
+    pub fn read_one_by_one(&self) -> u64 {
+        self.map.iter().filter(Result::is_ok).count() as u64
+    }
+}
