@@ -1,5 +1,6 @@
 //! Every kernel there is, one after the other: `make test-kernels`.
 
+use crate::happenings::happen;
 use crate::machine::Feed;
 use crate::recording::record;
 
@@ -35,6 +36,17 @@ fn every_kernel_feeds_a_recording() {
             };
             lines.push(format!("{release} {feed:?} {line}"));
         }
+    }
+    for (release, _) in KERNELS.iter().filter(|(name, _)| wanted.split(' ').any(|w| w == *name)) {
+        let line = match std::panic::catch_unwind(|| happen(release)) {
+            Ok(Ok(missing)) => format!("passed; not there: {}", missing.join("; ")),
+            Ok(Err(why)) => format!("skipped: {why}"),
+            Err(_) => {
+                failed = true;
+                "FAILED, see above".to_owned()
+            }
+        };
+        lines.push(format!("{release} programs in the kernel {line}"));
     }
     for line in &lines {
         println!("kernel-line {line}");

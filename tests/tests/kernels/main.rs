@@ -5,6 +5,7 @@
 mod all;
 mod bursts;
 mod guest;
+mod happenings;
 mod host;
 mod machine;
 mod power;

@@ -26,7 +26,7 @@ prepare() {
 # record: starts the recorder and waits until what it recorded of `cpu` can be read.
 record() {
     record_from=$(load mark from | cut -d ' ' -f 3)
-    nodemon-recorder run --dir "$recording" --ring-size 128MiB --cpu 1 >>"$out/recorder.log" 2>&1 &
+    nodemon-recorder run --dir "$recording" --ring-size 128MiB --cpu 1 --without ebpf >>"$out/recorder.log" 2>&1 &
     recorder=$!
     for _ in $(seq 200); do
         kill -0 "$recorder" 2>/dev/null || die "the recorder ended"
