@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// For one that is emulated, where the programs take a while to be verified.
 const LIMIT: Duration = Duration::from_secs(400);
-/// What the script sends over a connection.
+/// The file that the script fetches over a connection.
 const SENT_BYTES: u64 = 200_000;
 
 /// Boots `release`, has things happen and asks for them. `Err` says why it was skipped; the lines

@@ -28,16 +28,16 @@ sleep 1
 sh -c 'exit 7'
 sleep 60 &
 echo $! >"$out/signalled"
+sleep 0.5 # until it is what it will be
 kill -USR1 $!
 wait $! 2>/dev/null
 mkdir -p /tmp/mounted
 mount -t tmpfs nodemon-test /tmp/mounted && umount /tmp/mounted
 ping -c 5 127.0.0.1 >/dev/null
-nc -l -p 5000 -w 20 >/tmp/came &
-listener=$!
-sleep 0.5
-dd if=/dev/zero bs=1000 count=200 2>/dev/null | nc -w 5 127.0.0.1 5000
-wait $listener
+mkdir -p /tmp/served
+dd if=/dev/zero of=/tmp/served/zeros bs=1000 count=200 2>/dev/null
+httpd -p 127.0.0.1:5000 -h /tmp/served
+wget -q -O /tmp/came http://127.0.0.1:5000/zeros
 wc -c </tmp/came >"$out/came"
 dd if=/dev/vda of=/dev/null bs=64k count=32 2>/dev/null
 if mkdir $groups/small && echo 16M >$groups/small/memory.max; then
