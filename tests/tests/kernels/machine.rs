@@ -94,7 +94,8 @@ impl Machine {
         for program in [&programs().recorder, &programs().query, &at("load")] {
             image.arg("--bin").arg(program);
         }
-        for module in ["virtio_pci", "virtio_blk", "ext4"] {
+        // The last two are for programs on network interfaces, where there is no TCX.
+        for module in ["virtio_pci", "virtio_blk", "ext4", "sch_ingress", "cls_bpf"] {
             image.args(["--module", module]);
         }
         rig(image.arg("-o").arg(at("initrd")))?;
