@@ -25,6 +25,11 @@ const SOURCES_NEED: CapabilitySet = CapabilitySet::SYS_PTRACE
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::SYSLOG);
 
+/// A capability that some sources need to be opened, and none to run: `CAP_SYS_ADMIN`, without which
+/// Debian's kernels open no performance counter, kprobe or tracepoint of tracefs
+/// (`kernel.perf_event_paranoid` is 3 there), and no kernel measures what eBPF programs cost.
+const OPENING_NEEDS: CapabilitySet = CapabilitySet::SYS_ADMIN;
+
 /// Makes every file that is created from now on the recorder's own: 0600, directories 0700.
 pub fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
@@ -43,17 +48,29 @@ pub fn stay_on(cpu: usize) -> Result<(), Errno> {
     sched_setaffinity(None, &set)
 }
 
-/// Drops every capability that is not needed from here on, for this thread and those that it will
-/// start, for good. `directory` is that of the recording.
+/// Drops every capability that neither opening sources nor running them takes, for this thread and
+/// those that it will start, for good. `directory` is that of the recording.
 ///
 /// # Errors
 /// When the kernel refuses; then the process has what it had.
 pub fn drop_capabilities(directory: &Path) -> Result<(), Errno> {
+    drop_but(directory, SOURCES_NEED | OPENING_NEEDS)
+}
+
+/// Drops what only opening sources took, for this thread and those that it will start, for good.
+///
+/// # Errors
+/// When the kernel refuses; then the thread has what it had.
+pub fn drop_what_opening_took(directory: &Path) -> Result<(), Errno> {
+    drop_but(directory, SOURCES_NEED)
+}
+
+fn drop_but(directory: &Path, needed: CapabilitySet) -> Result<(), Errno> {
     // A directory that belongs to somebody else can be written to with this alone.
     let is_own = std::fs::metadata(directory).is_ok_and(|meta| meta.uid() == geteuid().as_raw());
     let others = if is_own { CapabilitySet::empty() } else { CapabilitySet::DAC_OVERRIDE };
     let have = capabilities(None)?;
-    let keep = have.permitted & (SOURCES_NEED | others);
+    let keep = have.permitted & (needed | others);
     clear_ambient_capability_set()?;
     set_capabilities(
         None,
@@ -70,20 +87,23 @@ pub fn drop_capabilities(directory: &Path) -> Result<(), Errno> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{SOURCES_NEED, drop_capabilities};
+    use super::{OPENING_NEEDS, SOURCES_NEED, drop_capabilities, drop_what_opening_took};
     use rustix::thread::{CapabilitySet, capabilities, no_new_privs};
 
     #[test]
     fn what_no_source_needs_is_gone_for_good_and_nothing_is_gained() {
         // Capabilities belong to a thread, so this one has its own.
         let dir = tempfile::tempdir().unwrap();
-        let (before, after, locked) = std::thread::spawn(move || {
+        let (before, opening, after, locked) = std::thread::spawn(move || {
             let before = capabilities(None).unwrap();
             drop_capabilities(dir.path()).unwrap();
-            (before, capabilities(None).unwrap(), no_new_privs().unwrap())
+            let opening = capabilities(None).unwrap();
+            drop_what_opening_took(dir.path()).unwrap();
+            (before, opening, capabilities(None).unwrap(), no_new_privs().unwrap())
         })
         .join()
         .unwrap();
+        assert_eq!(opening.permitted, before.permitted & (SOURCES_NEED | OPENING_NEEDS));
         assert_eq!(after.permitted, before.permitted & SOURCES_NEED);
         assert_eq!(after.effective, before.effective & SOURCES_NEED);
         assert_eq!(after.inheritable, CapabilitySet::empty());

@@ -13,6 +13,7 @@ use actix::{
 };
 use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// What a lane needs to begin.
@@ -93,6 +94,23 @@ impl Handler<StartSource> for Lane {
             let opening = source.send(Open).await;
             opening.unwrap_or_else(|error| Opening::Unavailable(error.to_string()))
         })
+    }
+}
+
+/// Tells a lane that its sources are open, so that its thread needs less.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DropPrivileges(pub PathBuf);
+
+impl Handler<DropPrivileges> for Lane {
+    type Result = ();
+
+    fn handle(&mut self, message: DropPrivileges, _: &mut Context<Lane>) {
+        if let Err(error) = crate::privilege::drop_what_opening_took(&message.0) {
+            tracing::warn!(
+                "a thread that samples keeps capabilities that it does not need: {error}"
+            );
+        }
     }
 }
 

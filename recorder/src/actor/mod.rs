@@ -27,7 +27,7 @@ mod trial;
 mod writer;
 
 pub use alert::Alert;
-pub use lane::{Drain, EndSource, Lane, LaneOptions, StartSource};
+pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, StartSource};
 pub use message::{Close, Closed, SetRingSize};
 pub use source::GATHER_UP_TO_NS;
 pub use supervisor::{Failure, Opening, Ready, Supervisor};

@@ -4,6 +4,7 @@ use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry, exact_duration};
 use crate::source::{Asked, Context, Nature, Sink};
+use nodemon_formats::TableKind;
 use nodemon_recorder_ebpf::load::KernelTypes;
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
         Opening::Failed(failure) => (Verdict::No, vec![failure.error]),
     };
     let cadence = match plan {
+        Some(_) if entry.tables.iter().all(|table| table.kind == TableKind::Event) => {
+            "events".to_owned()
+        }
         Some(_) => format!("every {}", exact_duration(interval)),
         None => {
             notes.push(format!("switched off; --source {} switches it on", descriptor.name));

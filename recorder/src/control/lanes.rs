@@ -6,11 +6,14 @@
 //! late, and they are late for nothing. Programs take a while to be loaded, too.
 
 use super::RunError;
-use crate::actor::{Drain, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource};
+use crate::actor::{
+    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource,
+};
 use crate::config::PlannedSource;
 use crate::source::Nature;
 use actix::Addr;
 use std::ffi::CStr;
+use std::path::Path;
 
 /// The threads that sample; each is started for its first source.
 pub struct Lanes {
@@ -41,6 +44,14 @@ impl Lanes {
     pub async fn start(&mut self, plan: &PlannedSource) -> Result<Opening, RunError> {
         let opening = self.lane(plan)?.send(StartSource(plan.clone())).await;
         opening.map_err(|_| RunError::Broken("a sampling thread has died".to_owned()))
+    }
+
+    /// Sources are open: what only opening them took is dropped.
+    pub async fn privileges_end(&self, directory: &Path) {
+        for lane in [&self.slow, &self.fast, &self.drains].into_iter().flatten() {
+            // A lane that does not answer has raised the alarm itself.
+            let _ = lane.send(DropPrivileges(directory.to_owned())).await;
+        }
     }
 
     /// Ends a source.

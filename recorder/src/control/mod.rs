@@ -91,10 +91,11 @@ async fn record(
     };
     let overhead = context.overhead.clone();
     let arbiter = Arbiter::try_new().map_err(system("start the writer's thread"))?;
-    let counted = overhead.clone();
+    let (counted, directory) = (overhead.clone(), config.directory.clone());
     let writer = Writer::start_in_arbiter(&arbiter.handle(), move |_| {
         // Only what `top -H` shows suffers without it.
         let _ = rustix::thread::set_name(c"nodemon-writer");
+        let _ = crate::privilege::drop_what_opening_took(&directory);
         Writer::new(recording, counted)
     });
     let lanes = Lanes::new(LaneOptions {
@@ -147,6 +148,10 @@ impl Recorder {
             self.start_source(&plan).await?;
         }
         drop(types);
+        self.lanes.privileges_end(&self.config.directory).await;
+        if let Err(error) = crate::privilege::drop_what_opening_took(&self.config.directory) {
+            tracing::warn!("cannot drop the capabilities that are not needed any more: {error}");
+        }
         let running = self.config.sources.len() - self.off.len();
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
