@@ -28,6 +28,9 @@
 /* The timer stays on the CPU that starts it. From 6.7; EINVAL before. */
 #define TIMER_CPU_PIN (1ULL << 1)
 
+/* Two clocks that were read within this were read at the same instant. */
+#define SAME_INSTANT_NS 100000
+
 /* More than any kernel has. The loops end at `cpus`. */
 #define MAX_CPUS 16384
 
@@ -39,6 +42,7 @@ struct timer_state {
 	__u64 cost_ns;
 	__u64 flags; /* of bpf_timer_start() */
 	__u64 last_cost_ns;
+	__u64 suspended_ns; /* by which CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC */
 };
 
 struct {
@@ -70,9 +74,23 @@ static __always_inline void set_next(struct timer_state *state, __u64 now)
 	bpf_timer_start(&state->timer, state->next_ns - now, state->flags);
 }
 
+/* CLOCK_BOOTTIME at `now`. Between the reads of two clocks an interrupt or the
+ * hypervisor may take its time, which would pass for time of suspension. How far
+ * they are apart only ever grows: what is less than before is closer to it, and
+ * what is more counts if the reads took no time.
+ */
+static __always_inline __u64 boottime_at(struct timer_state *state, __u64 now)
+{
+	__u64 suspended_ns = bpf_ktime_get_boot_ns() - now;
+
+	if (suspended_ns < state->suspended_ns || bpf_ktime_get_ns() - now < SAME_INSTANT_NS)
+		state->suspended_ns = suspended_ns;
+	return now + state->suspended_ns;
+}
+
 static int sample(void *map, __u32 *key, struct timer_state *state)
 {
-	__u64 now = bpf_ktime_get_ns(), boottime = bpf_ktime_get_boot_ns(), end;
+	__u64 now = bpf_ktime_get_ns(), boottime = boottime_at(state, now), end;
 	__u64 position = state->written;
 	__u32 first = 1 + (position & (slots - 1)) * (1 + cpus);
 	struct nodemon_ring_header *header = element_of_ring(0);
@@ -150,6 +168,9 @@ int start(struct __sk_buff *skb)
 	header->page_bytes = page_bytes;
 	header->timer_cpu = bpf_get_smp_processor_id();
 
+	/* So that the first sample is not the first to be tried. */
+	state->suspended_ns = ~0ULL;
+	boottime_at(state, now);
 	state->next_ns = now + interval_ns;
 	err = bpf_timer_init(&state->timer, &timer_states, CLOCK_MONOTONIC);
 	if (err)

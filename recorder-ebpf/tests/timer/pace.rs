@@ -96,7 +96,7 @@ fn positions_and_times_go_up_and_both_clocks_agree() {
     }
     for sample in &samples {
         let apart_ns = sample.boottime_ns - sample.monotonic_ns;
-        assert!(apart_ns.abs_diff(suspended_ns) < 50_000_000, "{apart_ns} ns, {suspended_ns} ns");
+        assert!(apart_ns.abs_diff(suspended_ns) < 200_000, "{apart_ns} ns, {suspended_ns} ns");
     }
     let (written, cost_ns) = (ring.written(), ring.header_u64(header::COST_NS));
     let each_ns = cost_ns / written;
