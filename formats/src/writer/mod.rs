@@ -92,6 +92,7 @@ pub struct WriterStats {
 pub struct RecordingWriter {
     options: WriterOptions,
     _lock: Lock,
+    opened_ns: u64,
     clock: ClockOffset,
     raw: RingWriter,
     tiers: Vec<Tier>,
@@ -125,13 +126,20 @@ impl RecordingWriter {
         let ring = Ring::open(dir, &tier_dirs, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let mut clock = ClockOffset::now();
-        let last = since_last_run::look(&ring.newest_first(), &options.boot_id, clock.from_ns);
+        let opened_ns = clock.from_ns;
+        let last = since_last_run::look(&ring.newest_first(), &options.boot_id, opened_ns);
         let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
         if let Some(last) = last {
             raw.gap(last.gap);
             clock = last.clock.unwrap_or(clock);
         }
-        Ok(RecordingWriter { options, _lock: lock, clock, raw, tiers, schemas: Vec::new() })
+        let schemas = Vec::new();
+        Ok(RecordingWriter { options, _lock: lock, opened_ns, clock, raw, tiers, schemas })
+    }
+
+    /// When it was opened, `CLOCK_BOOTTIME` ns: there the gap since the last run ends.
+    pub fn opened_ns(&self) -> u64 {
+        self.opened_ns
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.

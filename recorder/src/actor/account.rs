@@ -5,7 +5,6 @@ use super::outbox::Outbox;
 use super::source::Surroundings;
 use crate::config::PlannedSource;
 use crate::source::KernelGap;
-use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{Gap, GapCause};
 use std::rc::Rc;
 
@@ -23,15 +22,15 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account that begins now.
-    pub fn new(plan: &PlannedSource, around: &Surroundings) -> Account {
+    /// An account that begins at `since_ns`.
+    pub fn new(plan: &PlannedSource, around: &Surroundings, since_ns: u64) -> Account {
         let kept = plan.tables.iter().filter(|(_, kept)| *kept);
         Account {
             tables: kept.map(|(schema, _)| schema.name.clone()).collect(),
             interval_ns: plan.asked.interval_ns(),
             clock: around.clock.clone(),
             outbox: around.outbox.clone(),
-            until_ns: boottime_ns(),
+            until_ns: since_ns,
         }
     }
 

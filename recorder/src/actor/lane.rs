@@ -81,14 +81,21 @@ impl Actor for Lane {
 /// Tells a lane to start a source.
 #[derive(Message)]
 #[rtype(result = "Opening")]
-pub struct StartSource(pub PlannedSource);
+pub struct StartSource {
+    /// Which, and how.
+    pub plan: PlannedSource,
+    /// Since when it is to be there, `CLOCK_BOOTTIME` ns: what the kernel would have sampled for it
+    /// from then on and has not is a gap.
+    pub since_ns: u64,
+}
 
 impl Handler<StartSource> for Lane {
     type Result = ResponseFuture<Opening>;
 
     fn handle(&mut self, message: StartSource, _: &mut Context<Lane>) -> Self::Result {
-        let name = message.0.descriptor.name;
-        let source = SourceActor::new(message.0, self.around.clone()).start();
+        let StartSource { plan, since_ns } = message;
+        let name = plan.descriptor.name;
+        let source = SourceActor::new(plan, self.around.clone(), since_ns).start();
         self.sources.insert(name, source.clone());
         Box::pin(async move {
             let opening = source.send(Open).await;

@@ -71,8 +71,9 @@ pub struct SourceActor {
 }
 
 impl SourceActor {
-    /// A source that does nothing until it is told to [`Open`].
-    pub fn new(plan: PlannedSource, around: Surroundings) -> SourceActor {
+    /// A source that does nothing until it is told to [`Open`]. It is to be there from `since_ns`
+    /// on.
+    pub fn new(plan: PlannedSource, around: Surroundings, since_ns: u64) -> SourceActor {
         let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
         let context = SourceContext { asked: plan.asked.clone(), ..around.context.clone() };
         SourceActor {
@@ -81,7 +82,7 @@ impl SourceActor {
             feeds: Vec::new(),
             overhead: around.context.overhead.source(plan.descriptor.name),
             ticks: None,
-            account: Account::new(&plan, &around),
+            account: Account::new(&plan, &around, since_ns),
             every: plan.asked.interval,
             drains: false,
             is_starting: false,
@@ -182,6 +183,13 @@ impl SourceActor {
 
     /// Accounts for what was drained from `start_ns` on.
     fn drained(&mut self, start_ns: u64) {
+        let table = self.sink.tables().first();
+        let (samples, span) = table.map_or((0, None), |table| (table.samples(), table.span_ns()));
+        if let Some((first_ns, _)) = span
+            && std::mem::take(&mut self.is_starting)
+        {
+            self.overhead.late_ticks.add(self.account.started(first_ns));
+        }
         for gap in self.sink.take_gaps() {
             if let Some(table) = gap.table {
                 self.lose(table, &gap);
@@ -192,16 +200,11 @@ impl SourceActor {
             }
             self.account.lost_in_kernel(&gap);
         }
-        let table = self.sink.tables().first();
-        let (samples, span) = table.map_or((0, None), |table| (table.samples(), table.span_ns()));
         let took_ns = boottime_ns().saturating_sub(start_ns);
         self.overhead.samples.add(samples as u64);
         self.overhead.sampling_ns.add(took_ns);
         self.overhead.last_ns.set(took_ns);
-        if let Some((first_ns, last_ns)) = span {
-            if std::mem::take(&mut self.is_starting) {
-                self.overhead.late_ticks.add(self.account.started(first_ns));
-            }
+        if let Some((_, last_ns)) = span {
             self.account.drained(last_ns);
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::trial::{MOODY, STEADY, context, set_mood};
+use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use super::{Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, StartSource, Writer};
 use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::{Overhead, SourceOverhead};
@@ -26,6 +26,7 @@ struct Trial {
     writer: Addr<Writer>,
     writer_thread: Arbiter,
     overhead: Arc<Overhead>,
+    opened_ns: u64,
     began_wall_ns: i64,
 }
 
@@ -41,6 +42,7 @@ impl Trial {
         let overhead = context.overhead.clone();
         let options = WriterOptions::new(64 << 20);
         let recording = RecordingWriter::open(&dir.path().join("recording"), options).unwrap();
+        let opened_ns = recording.opened_ns();
         let writer_thread = Arbiter::new();
         let counted = overhead.clone();
         let writer = Writer::start_in_arbiter(&writer_thread.handle(), move |_| {
@@ -57,7 +59,8 @@ impl Trial {
             },
         );
         let began_wall_ns = wall_ns();
-        Trial { dir, lane: lane.unwrap(), writer, writer_thread, overhead, began_wall_ns }
+        let lane = lane.unwrap();
+        Trial { dir, lane, writer, writer_thread, overhead, opened_ns, began_wall_ns }
     }
 
     async fn start_source(&self, descriptor: &'static Descriptor, interval: Duration) -> Opening {
@@ -65,7 +68,8 @@ impl Trial {
         let table = |schema: Schema| (Schema { interval_ns, ..schema }, true);
         let tables = (descriptor.tables)().into_iter().map(table).collect();
         let asked = Asked::every(interval);
-        self.lane.send(StartSource(PlannedSource { descriptor, asked, tables })).await.unwrap()
+        let plan = PlannedSource { descriptor, asked, tables };
+        self.lane.send(StartSource { plan, since_ns: self.opened_ns }).await.unwrap()
     }
 
     fn counts(&self, descriptor: &Descriptor) -> Arc<SourceOverhead> {
@@ -180,6 +184,30 @@ fn every_deadline_since_the_first_sample_is_a_sample_or_counted_in_a_gap() {
         assert!(lost >= 8, "only {lost} deadlines passed while it waited");
         let accounted = ended.stored("steady") + lost;
         assert!(accounted.abs_diff(due as u64) <= 1, "{accounted} of {due} deadlines");
+    });
+}
+
+#[test]
+fn what_the_kernel_did_not_sample_before_it_began_is_a_gap_from_the_opening_of_the_recording_on() {
+    Trial::run(1 << 20, |trial| async move {
+        // Others are opened before it, which takes a while too.
+        let before = 5 * INTERVAL;
+        tokio::time::sleep(before).await;
+        trial.start_source(&FED, INTERVAL).await;
+        trial.wait_for_samples(&FED, 10).await;
+        let (counts, opened_ns) = (trial.counts(&FED), trial.opened_ns);
+        let ended = trial.end().await;
+        let gaps = ended.recording.gaps(Some("fed"), i64::MIN, i64::MAX).unwrap();
+        let (starting, missed): (Vec<_>, Vec<_>) =
+            gaps.iter().partition(|gap| gap.gap.detail == "what samples was being started");
+        let [WallGap { gap: starting, to, .. }] = starting[..] else { panic!("{gaps:?}") };
+        assert_eq!(starting.from_ns, opened_ns, "nothing between the two: {starting:?}");
+        assert_eq!(*to, times(&ended.recording, "fed")[0], "up to the first sample");
+        assert_eq!(starting.lost, (starting.to_ns - opened_ns) / INTERVAL.as_nanos() as u64);
+        assert!(u128::from(starting.lost) >= (before + STARTS_IN).as_millis() / 10, "{starting:?}");
+        let missed: u64 = missed.iter().map(|gap| gap.gap.lost).sum();
+        assert_eq!(missed, ended.stored("fed") - 1, "one between each two: {gaps:?}");
+        assert_eq!(counts.late_ticks.get(), starting.lost + missed);
     });
 }
 

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
-use nodemon_formats::{ColumnType, Schema, schema::unit};
+use crate::source::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::{ColumnType, GapCause, Schema, schema::unit};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +30,28 @@ pub static STEADY: Descriptor = Descriptor {
     tables: &|| vec![schema("steady")],
     open: &|_| Ok(Box::new(Steady { taken: 0 })),
 };
+
+/// A source that is fed by a kernel which takes [`STARTS_IN`] to begin, and misses every other
+/// deadline.
+pub static FED: Descriptor = Descriptor {
+    name: "fed",
+    reads: "nothing",
+    default_interval: Duration::from_millis(10),
+    default_on: true,
+    nature: Nature::Fed,
+    tables: &|| vec![schema("fed")],
+    open: &|context| {
+        let now_ns = boottime_ns();
+        Ok(Box::new(Fed {
+            first_ns: now_ns + STARTS_IN.as_nanos() as u64,
+            last_ns: None,
+            interval_ns: context.asked.interval_ns(),
+        }))
+    },
+};
+
+/// How long the kernel of [`FED`] takes to begin.
+pub const STARTS_IN: Duration = Duration::from_millis(100);
 
 /// A context whose source [`MOODY`] is in the given mood.
 pub fn context(dir: &Path, mood: &str) -> Context {
@@ -116,5 +139,41 @@ impl Source for Steady {
         table.end_sample();
         self.taken += 1;
         Ok(())
+    }
+}
+
+struct Fed {
+    first_ns: u64,
+    last_ns: Option<u64>,
+    interval_ns: u64,
+}
+
+impl Source for Fed {
+    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
+        let (now_ns, step_ns) = (boottime_ns(), 2 * self.interval_ns);
+        // What comes first is drained together with what comes next, and with what is missing
+        // between the two.
+        if now_ns < self.first_ns + step_ns {
+            return Ok(());
+        }
+        let mut next_ns = self.last_ns.map_or(self.first_ns, |last_ns| last_ns + step_ns);
+        while next_ns <= now_ns {
+            if let Some(last_ns) = self.last_ns {
+                sink.gap(GapCause::Late, last_ns, next_ns, 1, "missed");
+            }
+            let table = sink.table(0);
+            table.begin_sample(next_ns);
+            table.instance(|key| key.u64(0));
+            table.u64(next_ns);
+            table.end_sample();
+            self.last_ns = Some(next_ns);
+            next_ns += step_ns;
+        }
+        Ok(())
+    }
+
+    fn feeding(&self) -> Option<Feeding> {
+        let table = Schema { interval_ns: self.interval_ns, ..schema("fed") };
+        Some(Feeding { tables: vec![table], every: Duration::from_millis(20), drains: true })
     }
 }

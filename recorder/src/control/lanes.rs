@@ -37,12 +37,18 @@ impl Lanes {
         Lanes { options, slow: None, fast: None, drains: None }
     }
 
-    /// Starts a source on the thread that it belongs to, and says how that went.
+    /// Starts a source on the thread that it belongs to, and says how that went. See
+    /// [`StartSource::since_ns`].
     ///
     /// # Errors
     /// When the kernel gives no thread, or the thread does not answer.
-    pub async fn start(&mut self, plan: &PlannedSource) -> Result<Opening, RunError> {
-        let opening = self.lane(plan)?.send(StartSource(plan.clone())).await;
+    pub async fn start(
+        &mut self,
+        plan: &PlannedSource,
+        since_ns: u64,
+    ) -> Result<Opening, RunError> {
+        let start = StartSource { plan: plan.clone(), since_ns };
+        let opening = self.lane(plan)?.send(start).await;
         opening.map_err(|_| RunError::Broken("a sampling thread has died".to_owned()))
     }
 

@@ -90,6 +90,7 @@ async fn record(
         ..Context::default()
     };
     let overhead = context.overhead.clone();
+    let opened_ns = recording.opened_ns();
     let arbiter = Arbiter::try_new().map_err(system("start the writer's thread"))?;
     let (counted, directory) = (overhead.clone(), config.directory.clone());
     let writer = Writer::start_in_arbiter(&arbiter.handle(), move |_| {
@@ -107,7 +108,7 @@ async fn record(
     });
     let began = Instant::now();
     let mut recorder = Recorder { config, lanes, writer, overhead, began, off: Vec::new() };
-    recorder.start().await?;
+    recorder.start(opened_ns).await?;
 
     let deadline = duration.map(|duration| tokio::time::Instant::now() + duration);
     let broken = loop {
@@ -140,12 +141,13 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 }
 
 impl Recorder {
-    async fn start(&mut self) -> Result<(), RunError> {
+    /// Starts every source, into a recording that was opened at `opened_ns`.
+    async fn start(&mut self, opened_ns: u64) -> Result<(), RunError> {
         // The features of eBPF need what the kernel says of its types: read once for all of them.
         let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature == Nature::Ebpf;
         let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
         for plan in self.config.sources.clone() {
-            self.start_source(&plan).await?;
+            self.start_source(&plan, opened_ns).await?;
         }
         drop(types);
         self.lanes.privileges_end(&self.config.directory).await;
@@ -163,10 +165,11 @@ impl Recorder {
         Ok(())
     }
 
-    async fn start_source(&mut self, plan: &PlannedSource) -> Result<(), RunError> {
+    /// Starts a source that is to be there from `since_ns` on.
+    async fn start_source(&mut self, plan: &PlannedSource, since_ns: u64) -> Result<(), RunError> {
         let name = plan.descriptor.name;
         self.off.retain(|off| *off != name);
-        match self.lanes.start(plan).await? {
+        match self.lanes.start(plan, since_ns).await? {
             Opening::Ready(Ready { limits, feeding }) => {
                 let every = exact_duration(plan.asked.interval);
                 match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {

@@ -5,6 +5,7 @@ use crate::actor::SetRingSize;
 use crate::config::{
     Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
 };
+use nodemon_formats::clock::boottime_ns;
 use std::path::PathBuf;
 
 /// Where the configuration comes from.
@@ -61,7 +62,7 @@ impl Recorder {
             self.lanes.end(old).await;
         }
         for plan in &begun {
-            if let Err(error) = self.start_source(plan).await {
+            if let Err(error) = self.start_source(plan, boottime_ns()).await {
                 tracing::error!("source {}: {error}", plan.descriptor.name);
             }
         }

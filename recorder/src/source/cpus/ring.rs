@@ -140,12 +140,13 @@ impl Source for Ringed {
     }
 }
 
-/// Turns what is missing before `sample` into gaps.
+/// Turns what is missing between the last sample and `sample` into gaps. All the time before the
+/// first one is a gap already, whatever was sampled and overwritten meanwhile.
 fn account(sample: &Sample<'_>, interval_ns: u64, last: &mut Last, sink: &mut Sink) {
     let slot = sample.slot;
     let suspended_ns = slot.boottime_ns.saturating_sub(slot.monotonic_ns);
-    let slept_ns = last.suspended_ns.map_or(0, |before| suspended_ns.saturating_sub(before));
-    last.suspended_ns = Some(suspended_ns);
+    let Some(before_ns) = last.suspended_ns.replace(suspended_ns) else { return };
+    let slept_ns = suspended_ns.saturating_sub(before_ns);
     let mut gap = |cause, lost, detail| {
         if lost > 0 {
             sink.gap(cause, last.time_ns, slot.boottime_ns, lost, detail);
@@ -227,10 +228,24 @@ mod tests {
             monotonic_ns: to_ns - 5 * MS - slept_ns,
             ..RingSlot::default()
         };
-        let mut last = Last { time_ns: from_ns, suspended_ns: Some(5 * MS), busy_ns: Vec::new() };
+        let last = Last { time_ns: from_ns, suspended_ns: Some(5 * MS), busy_ns: Vec::new() };
+        gaps_before(&Sample { slot: &slot, cpus: &[], overrun, missed }, last)
+    }
+
+    fn gaps_before(sample: &Sample<'_>, mut last: Last) -> Vec<KernelGap> {
         let mut sink = Sink::new(&[]);
-        account(&Sample { slot: &slot, cpus: &[], overrun, missed }, MS, &mut last, &mut sink);
+        account(sample, MS, &mut last, &mut sink);
         sink.take_gaps()
+    }
+
+    #[test]
+    fn before_the_first_sample_there_is_nothing_to_be_missing_between_two() {
+        let slot = RingSlot { boottime_ns: 9 * MS, monotonic_ns: 5 * MS, ..RingSlot::default() };
+        let last = Last { time_ns: MS, suspended_ns: None, busy_ns: Vec::new() };
+        assert_eq!(
+            gaps_before(&Sample { slot: &slot, cpus: &[], overrun: 7, missed: 0 }, last),
+            []
+        );
     }
 
     #[test]
