@@ -66,19 +66,21 @@ impl Guest {
         assert_eq!(cpus.by_cpu.len(), 2, "the machine has two CPUs");
         let (recording, kill) = (self.mark("recording"), self.mark("kill"));
         let (again, end) = (self.mark("again"), self.mark("end"));
-        // Where idle time is counted by ticks it jumps ahead of the clock, by several ticks after the
-        // emulated CPU was kept waiting, and busy time, which never falls, does not make up for it:
-        // 11 ms were seen.
-        let tick_ns = if self.is_exact() { TICK_NS } else { 5 * TICK_NS };
-        cpus.assert_sums(0, kill, tick_ns);
-        cpus.assert_sums(kill, self.mark("offline"), tick_ns);
+        // Where idle time is counted by ticks it jumps ahead of the clock, by as much as the emulated
+        // CPU was kept waiting, and busy time, which never falls, does not make up for it: 11 ms were
+        // seen, and 23 ms beside much other load. The longest time without a sample tells of it, but
+        // only of the CPU whose timer it is.
+        let longest_ns = cpus.longest_step(recording, kill);
+        let jump_ns = if self.is_exact() { 0 } else { longest_ns.clamp(4 * TICK_NS, 10 * TICK_NS) };
+        cpus.assert_sums(0, kill, TICK_NS + jump_ns);
+        cpus.assert_sums(kill, self.mark("offline"), TICK_NS + jump_ns);
         let median = cpus.assert_median(recording, kill);
         let mut told = vec![format!("half of the intervals are up to {median:.3} ms")];
         told.push(cpus.assert_balanced(recording, kill));
         cpus.assert_balanced(again, end);
 
         let stats = parse(&self.said("stat"));
-        told.push(assert_steps(&self.recording(), &cpus, &stats, 5));
+        told.push(assert_steps(&self.recording(), &cpus, &stats, 5, jump_ns));
         let readings = parse(&self.said("bursts"));
         told.push(bursts::assert_seen(&cpus, &readings, self.is_exact()));
         self.assert_busy_when_spinning(&cpus);
@@ -127,19 +129,19 @@ impl Guest {
              {gap:#?}",
             (gap.from - hole[0]) / 1000
         );
-        // The recorder runs again once it has its directory. What it then takes to start what
-        // samples is a gap of its own; emulated a second and more, where eBPF programs have to be
-        // verified. Between the two it starts its threads.
+        // The recorder runs again once it has its directory. What it then takes to start its
+        // threads and what samples is a gap of its own; emulated a second and more, where eBPF
+        // programs have to be verified.
         let starting = |gap: &&WallGap| gap.gap.detail == "what samples was being started";
         let starting = all.iter().filter(starting).find(|gap| gap.from > kill);
         let starting =
             starting.unwrap_or_else(|| panic!("until the next sample nothing: {all:#?}"));
         assert!(
-            (starting.to - hole[1]).abs() <= 2 * MS && starting.from - gap.to < 1000 * MS,
-            "the gaps end {} ms before the next sample, with {} ms between them: {gap:#?} \
+            (starting.to - hole[1]).abs() <= 2 * MS && starting.from == gap.to,
+            "the gaps end {} ms before the next sample, with {} µs between them: {gap:#?} \
              {starting:#?}",
             (hole[1] - starting.to) / MS,
-            (starting.from - gap.to) / MS
+            (starting.from - gap.to) / 1000
         );
     }
 

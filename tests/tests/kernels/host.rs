@@ -60,7 +60,7 @@ fn the_ebpf_timer_feeds_a_recording_on_this_host() {
     println!("half of the intervals are up to {:.3} ms", cpus.assert_median(begun, i64::MAX));
     println!("{}", cpus.assert_balanced(begun, i64::MAX));
     cpus.assert_sums(begun, i64::MAX, TICK_NS);
-    println!("{}", assert_steps(&dir, &cpus, &stats, 2));
+    println!("{}", assert_steps(&dir, &cpus, &stats, 2, 0));
 }
 
 #[test]

@@ -58,8 +58,9 @@ pub fn parse(text: &str) -> Vec<Stat> {
 
 /// `range --step 1s` says what `/proc/stat` says of idle and iowait, within one tick, in every step
 /// between two readings. A reading is a little after its second, and the last sample a little
-/// before: what passed between them is allowed for, and must be little in `least` steps.
-pub fn assert_steps(dir: &Path, cpus: &Cpus, stats: &[Stat], least: usize) -> String {
+/// before: what passed between them is allowed for, and must be little in `least` steps. So is
+/// `jump_ns`, by which idle time may go on at once.
+pub fn assert_steps(dir: &Path, cpus: &Cpus, stats: &[Stat], least: usize, jump_ns: i64) -> String {
     let growth = ["range", "-t", "cpu", "-c", "idle_ns,iowait_ns", "--step", "1s", "-f", "csv"];
     let text = ask_ok(dir, &[&growth[..], &["--rate", "--agg", "sum"]].concat());
     let (header, rows) = csv(&text);
@@ -89,7 +90,7 @@ pub fn assert_steps(dir: &Path, cpus: &Cpus, stats: &[Stat], least: usize) -> St
                 let here: f64 = cell.parse().unwrap();
                 let apart = (here - said as f64).abs();
                 assert!(
-                    apart <= (USER_TICK_NS + away) as f64,
+                    apart <= (USER_TICK_NS + away + jump_ns) as f64,
                     "{state} of CPU {cpu} in the second from {start}: {here} ns here, {said} ns in \
                      /proc/stat, and the readings are {away} ns away"
                 );

@@ -63,6 +63,12 @@ impl Cpus {
         times
     }
 
+    /// The longest time between two samples.
+    pub fn longest_step(&self, from: i64, to: i64) -> i64 {
+        let times = self.times(from, to);
+        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+
     /// How many samples of a CPU there are from `from` until before `to`.
     pub fn count(&self, cpu: &str, from: i64, to: i64) -> usize {
         self.by_cpu.get(cpu).map_or(0, |rows| rows.range(from..to).count())
@@ -121,10 +127,10 @@ impl Cpus {
         let lost: i64 = gaps.iter().map(|gap| gap.gap.lost.cast_signed()).sum();
         let told =
             format!("{due} were due, {stored} are stored, {lost} are in {} gaps", gaps.len());
-        assert_eq!(due, stored + lost, "the samples of cpu do not balance: {told}");
         let known = |gap: &&WallGap| matches!(gap.gap.cause, GapCause::Late | GapCause::Overrun);
         let strange: Vec<_> = gaps.iter().filter(|gap| !known(gap)).collect();
-        assert!(strange.is_empty(), "nobody disturbed the recorder, and yet: {strange:#?}");
+        assert!(strange.is_empty(), "nobody disturbed it, and yet: {strange:#?} ({told})");
+        assert_eq!(due, stored + lost, "the samples of cpu do not balance: {told}; {gaps:#?}");
         told
     }
 
