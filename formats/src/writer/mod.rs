@@ -130,7 +130,7 @@ impl RecordingWriter {
         let last = since_last_run::look(&ring.newest_first(), &options.boot_id, opened_ns);
         let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
         if let Some(last) = last {
-            raw.gap(last.gap);
+            last.gaps.into_iter().for_each(|gap| raw.gap(gap));
             clock = last.clock.unwrap_or(clock);
         }
         let schemas = Vec::new();

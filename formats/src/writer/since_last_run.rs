@@ -4,13 +4,15 @@ use crate::block::Decompressor;
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::record::RecordView;
+use crate::schema::{Schema, TableKind};
 use crate::segment::SegmentReader;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What an earlier run left.
 pub struct LastRun {
-    /// The gap since it ended.
-    pub gap: Gap,
+    /// The gap since it ended; and of tables that had lost something before, that gap.
+    pub gaps: Vec<Gap>,
     /// The clocks as it knew them last, if it was in this boot.
     pub clock: Option<ClockOffset>,
 }
@@ -34,6 +36,10 @@ pub fn look(newest_first: &[PathBuf], boot_id: &str, now_ns: u64) -> Option<Last
 /// starting.
 const MOST_LOOKED_AT: usize = 8;
 
+/// The longest that rows of a running source wait for the commit that makes them durable: a second,
+/// and what commits take.
+const GATHERED_NS: u64 = 2_000_000_000;
+
 /// Whether the segment has rows or gaps. What cannot be listed is taken to be there.
 fn is_used(segment: &SegmentReader) -> bool {
     let no_gaps = || segment.view().and_then(|view| view.gaps()).is_ok_and(|gaps| gaps.is_empty());
@@ -42,34 +48,55 @@ fn is_used(segment: &SegmentReader) -> bool {
 
 fn last_run(segment: &SegmentReader, boot_id: &str, now_ns: u64) -> LastRun {
     let same_boot = segment.description().boot_id == boot_id;
-    let last_ns = last_row(segment).unwrap_or(segment.description().created.from_ns);
-    let gap = Gap {
-        table: String::new(),
+    let rows = last_rows(segment);
+    let last_ns = rows.values().max().copied().unwrap_or(segment.description().created.from_ns);
+    let gap = |table: &str, from_ns, to_ns| Gap {
+        table: table.to_owned(),
         cause: if same_boot { GapCause::NotRunning } else { GapCause::Rebooted },
-        // The clock of another boot has nothing to do with this one's: the reader lets the gap
-        // begin where the data before it ends.
-        from_ns: if same_boot { last_ns } else { 0 },
-        to_ns: now_ns,
+        from_ns,
+        to_ns,
         lost: 0,
         detail: String::new(),
     };
+    // The clock of another boot has nothing to do with this one's: the reader lets the gap begin
+    // where the data before it ends.
+    let mut gaps = vec![gap("", if same_boot { last_ns } else { 0 }, now_ns)];
+    if same_boot {
+        let behind = segment.schemas().iter().filter_map(|(table, schema)| {
+            let from_ns = *rows.get(table)?;
+            is_cut_short(schema, last_ns - from_ns).then(|| gap(&schema.name, from_ns, last_ns))
+        });
+        gaps.extend(behind);
+    }
     let clock = segment.clocks().last().copied().filter(|_| same_boot);
-    LastRun { gap, clock }
+    LastRun { gaps, clock }
 }
 
-/// The newest time that any table of the segment has.
-fn last_row(segment: &SegmentReader) -> Option<u64> {
-    let view = segment.view().ok()?;
+/// Whether a table whose last row is older than that of another by `behind_ns` missed deadlines that
+/// it cannot have missed for long: its last rows were gathered when the run ended, and those of the
+/// other were durable.
+fn is_cut_short(schema: &Schema, behind_ns: u64) -> bool {
+    schema.kind == TableKind::Sample
+        && (2 * schema.interval_ns + 1..=GATHERED_NS).contains(&behind_ns)
+}
+
+/// The newest time of each table in the segment that has one.
+fn last_rows(segment: &SegmentReader) -> BTreeMap<u32, u64> {
+    let mut rows = BTreeMap::new();
+    let Ok(view) = segment.view() else { return rows };
     let of_blocks = (segment.schemas().iter())
-        .filter_map(|(table, _)| view.ends(*table).ok().flatten())
-        .map(|(_, last)| last.last_ns);
+        .filter_map(|(table, _)| Some((*table, view.ends(*table).ok().flatten()?.1.last_ns)));
     let journal = view.journal(&mut Decompressor::default()).unwrap_or_default();
     let of_journal = journal.iter().flatten().flat_map(|entry| entry.records()).filter_map(
         |(table, _, record)| {
             let (_, schema) = segment.schemas().iter().find(|(number, _)| *number == table)?;
             let view = RecordView::access(record, schema.row_width(), schema.key_width()).ok()?;
-            Some(view.times().last()?.to_native())
+            Some((table, view.times().last()?.to_native()))
         },
     );
-    of_blocks.chain(of_journal).max()
+    for (table, last_ns) in of_blocks.chain(of_journal) {
+        let newest = rows.entry(table).or_insert(last_ns);
+        *newest = last_ns.max(*newest);
+    }
+    rows
 }

@@ -172,6 +172,39 @@ fn the_gap_since_rows_were_recorded_outlives_a_run_that_was_killed_at_once() {
 }
 
 #[test]
+fn what_a_table_lost_before_the_last_row_of_another_is_in_a_gap_of_its_own() {
+    const MS: u64 = 1_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open_writer(dir.path());
+    // One was gathered when the run was killed, one was switched off long before, one was not due.
+    let tables = [
+        ("gathered", MS, 8800),
+        ("off", MS, 1000),
+        ("slow", 1000 * MS, 8500),
+        ("last", 10 * MS, 9000),
+    ];
+    for (name, interval_ns, last_ms) in tables {
+        let schema = Schema { name: name.into(), ..every_type(interval_ns) };
+        let table = writer.add_table(schema.clone());
+        let mut record = RecordBuilder::new(&schema);
+        put_sample(&mut record, last_ms * MS, &[slow_row(1)]);
+        push(&mut writer, &mut record, table);
+    }
+    writer.close().unwrap();
+    let mut writer = open_writer(dir.path());
+    let opened_ns = writer.opened_ns();
+    writer.commit().unwrap();
+    writer.close().unwrap();
+    let gaps = Recording::open(dir.path()).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
+    let told: Vec<_> = gaps
+        .iter()
+        .map(|gap| (gap.gap.table.as_str(), gap.gap.from_ns / MS, gap.gap.to_ns))
+        .collect();
+    assert_eq!(told, [("gathered", 8800, 9000 * MS), ("", 9000, opened_ns)]);
+    assert!(gaps.iter().all(|gap| gap.gap.cause == GapCause::NotRunning), "{gaps:?}");
+}
+
+#[test]
 fn a_record_older_than_what_is_sealed_is_refused_and_costs_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = open_writer(dir.path());
