@@ -6,6 +6,9 @@ use crate::source::{Asked, Context, Nature, SOURCES, Scope, Sink};
 use std::process::Command;
 use std::time::Duration;
 
+/// Long enough for the kernel to have counted its CPU time, at the latest at a tick.
+const BURN_AND_END_WITH_7: &str = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 7";
+
 #[test]
 fn every_feature_is_a_source_whose_tables_are_described() {
     let mut count = 0;
@@ -36,7 +39,7 @@ fn a_program_that_runs_is_seen_and_its_exit_is_told_with_its_status() {
     let mut programs = 0;
     context.programs.each(|_, _, _, _| programs += 1);
     assert_eq!(programs, 3, "its programs are known");
-    let status = Command::new("sh").args(["-c", "exit 7"]).status().unwrap();
+    let status = Command::new("sh").args(["-c", BURN_AND_END_WITH_7]).status().unwrap();
     assert_eq!(status.code(), Some(7));
     supervisor.sample(&mut sink).unwrap();
     let tables = (descriptor.tables)();
