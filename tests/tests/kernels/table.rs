@@ -63,12 +63,6 @@ impl Cpus {
         times
     }
 
-    /// The longest time between two samples.
-    pub fn longest_step(&self, from: i64, to: i64) -> i64 {
-        let times = self.times(from, to);
-        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
-    }
-
     /// How many samples of a CPU there are from `from` until before `to`.
     pub fn count(&self, cpu: &str, from: i64, to: i64) -> usize {
         self.by_cpu.get(cpu).map_or(0, |rows| rows.range(from..to).count())
