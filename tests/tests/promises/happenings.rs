@@ -94,8 +94,8 @@ fn what_happens_for_milliseconds_is_in_the_recording() {
     let own = u64::from(std::process::id());
     if expects("process_event") {
         let exits = rows(&dir, "process_event", &["-w", "event=exit", "-w", "status=7"]);
-        let of_this = exits.iter().filter(|row| number(row, "ppid") == own);
-        let exit = of_this.last().unwrap_or_else(|| panic!("no exit with 7: {exits:?}"));
+        let mut of_this = exits.iter().filter(|row| number(row, "ppid") == own);
+        let exit = of_this.next_back().unwrap_or_else(|| panic!("no exit with 7: {exits:?}"));
         assert!(number(exit, "lived_ns") > 0 && exit["max_rss_bytes"] != 0, "{exit}");
         let started = rows(&dir, "process_event", &["-w", "event=exec"]);
         let arguments = started.iter().any(|row| row["arguments"] == "sh -c exit 7");
