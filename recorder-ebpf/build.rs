@@ -1,5 +1,5 @@
-//! Compiles the timer and each feature into an object that the crate embeds, lists the features, and
-//! makes tables of the names that the kernel's headers have.
+//! Compiles the timer, the process table and each feature into objects that the crate embeds, lists
+//! the features, and makes tables of the names that the kernel's headers have.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,9 @@ fn build() -> Result<(), String> {
     println!("cargo::rerun-if-env-changed=LLVM_STRIP");
 
     let includes = [here.join("bpf"), ring];
-    build_object(&here.join("bpf/timer.bpf.c"), &out, &includes, &[])?;
+    for program in ["timer", "process"] {
+        build_object(&here.join(format!("bpf/{program}.bpf.c")), &out, &includes, &[])?;
+    }
     let features = features(&here.join("features"))?;
     // In a directory of their own: a feature may be called as something else is.
     let objects = out.join("features");

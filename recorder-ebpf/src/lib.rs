@@ -3,7 +3,8 @@
 //! One feature is one object, in a folder of its own: `features/NAME/` has the program in C and a
 //! manifest, which says where the program hangs and what tables its maps are. An object that a
 //! kernel refuses takes nothing else along. The timer that samples every CPU fills a ring instead
-//! of tables: it is in `bpf/timer.bpf.c` and [`timer`].
+//! of tables: it is in `bpf/timer.bpf.c` and [`timer`]. The process table has threads to sum up: it
+//! is in `bpf/process.bpf.c` and [`process`].
 //!
 //! - [`feature`]: what a manifest says.
 //! - [`load`]: gets a feature into the kernel, in the first of several ways that this one has.
@@ -23,6 +24,7 @@ mod mapped;
 pub mod names;
 mod packets;
 mod percpu;
+pub mod process;
 mod refusal;
 mod sys;
 pub mod timer;

@@ -15,7 +15,7 @@ pub struct RunningProgram {
 
 impl RunningProgram {
     /// Holds a program.
-    pub(super) fn new(name: &'static str, fd: ProgramFd) -> RunningProgram {
+    pub(crate) fn new(name: &'static str, fd: ProgramFd) -> RunningProgram {
         RunningProgram { name, fd }
     }
 

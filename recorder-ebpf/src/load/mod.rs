@@ -17,7 +17,7 @@ use crate::feature::{Feature, Table};
 use crate::names;
 use crate::packets::Packets;
 use attach::Held;
-pub(crate) use attach::find;
+pub(crate) use attach::{find, program_fd};
 use aya::maps::MapData;
 use aya::{Ebpf, EbpfLoader};
 

@@ -1,0 +1,123 @@
+//! The process table, out of an iterator over all threads.
+//!
+//! The program is `bpf/process.bpf.c`. A pass over the table is one read of a file from its
+//! beginning to its end, which takes no lock that a process could hold: nothing of a process that
+//! hangs can keep it waiting.
+//!
+//! What is read, and how it differs from `/proc`:
+//!
+//! | in a row | read from | |
+//! | --- | --- | --- |
+//! | `cpu_ns` | `sum_exec_runtime` | and what a thread that is on a CPU ran since its last tick |
+//! | `user_ns`, `system_ns` | `utime`, `stime` | as counted by ticks; `/proc` divides `cpu_ns` as they are |
+//! | run delay, switches | `sched_info`, `nvcsw`, `nivcsw` | with threads that ended |
+//! | memory | `rss_stat` | from 6.2 on without what each CPU has not added yet |
+//! | `group_set` | `cgroups` | tells that a process was moved in any hierarchy |
+//!
+//! Processes are numbered as the host numbers them, whatever pid namespace the caller is in.
+
+mod rows;
+
+pub use rows::{ABSENT, ProcessRow, Row, ThreadRow, USAGE, Usage};
+
+use crate::load::{FeatureError, KernelTypes, RunningProgram, find, program_fd};
+use crate::sys;
+use aya::EbpfLoader;
+use aya::programs::Iter;
+use rows::rows_of;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/process.bpf.o"));
+
+const PROGRAM: &str = "processes";
+/// What one read takes: all that the kernel gathers for it, which are 8 pages.
+const READ_BYTES: usize = 64 << 10;
+
+/// Bounds of what is remembered, in threads.
+const LEAST_SLOTS: u32 = 1 << 12;
+const MOST_SLOTS: u32 = 1 << 17;
+
+/// The program in the kernel. Dropping it takes it out again.
+pub struct ProcessTable {
+    program: RunningProgram,
+    link: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl ProcessTable {
+    /// Loads the program. A process that has not run has a whole row at least every `refresh`.
+    ///
+    /// # Errors
+    /// When this kernel does not take the program or does not let this process; the error says
+    /// which.
+    pub fn start(refresh: Duration) -> Result<ProcessTable, FeatureError> {
+        ProcessTable::start_with(refresh, slots())
+    }
+
+    /// The same, which remembers so many threads.
+    fn start_with(refresh: Duration, slots: u32) -> Result<ProcessTable, FeatureError> {
+        let kernel = KernelTypes::get()?;
+        let Some(types) = kernel.btf() else {
+            return Err(FeatureError::NoTypes("they were let go of".to_owned()));
+        };
+        let refresh_ns = u64::try_from(refresh.as_nanos()).unwrap_or(u64::MAX);
+        let mut object = EbpfLoader::new()
+            .btf(Some(types))
+            .map_max_entries("seen", 2 * slots)
+            .override_global("refresh_ns", &refresh_ns, true)
+            .override_global("slots", &slots, true)
+            .load(OBJECT)?;
+        let iterator: &mut Iter = find(&mut object, PROGRAM)?;
+        iterator.load("task", types).map_err(|error| FeatureError::of_program(PROGRAM, error))?;
+        let fd = program_fd(&object, PROGRAM)?;
+        let link = sys::link_iterator(fd.as_fd())
+            .map_err(|error| FeatureError::Load(format!("iterator over tasks: {error}")))?;
+        let program = RunningProgram::new(PROGRAM, fd);
+        Ok(ProcessTable { program, link, buffer: vec![0; READ_BYTES] })
+    }
+
+    /// The program that runs.
+    pub fn program(&self) -> &RunningProgram {
+        &self.program
+    }
+
+    /// Hands out the rows of all processes and threads as they are now, by the number of the
+    /// thread.
+    ///
+    /// # Errors
+    /// What the kernel answered. The rows that were not handed out are not written again, so start
+    /// anew.
+    pub fn rows(&mut self, mut row: impl FnMut(Row<'_>)) -> io::Result<()> {
+        let mut file = File::from(sys::open_iterator(self.link.as_fd())?);
+        let mut filled = 0;
+        loop {
+            match file.read(&mut self.buffer[filled..]) {
+                Ok(0) => return Ok(()),
+                Ok(more) => filled += more,
+                // So many objects wrote nothing that the kernel takes a breath; it goes on.
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            let used = rows_of(&self.buffer[..filled], &mut row)?;
+            self.buffer.copy_within(used..filled, 0);
+            filled -= used;
+        }
+    }
+}
+
+/// Threads that are remembered from one pass to the next, at 64 bytes each: twice as many as there
+/// are.
+fn slots() -> u32 {
+    // The fourth word is how many run, a slash, and how many there are.
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let threads = text.split_whitespace().nth(3).and_then(|word| word.split('/').nth(1));
+    let threads: u32 = threads.and_then(|threads| threads.parse().ok()).unwrap_or_default();
+    threads.saturating_mul(2).clamp(LEAST_SLOTS, MOST_SLOTS).next_power_of_two()
+}
+
+#[cfg(test)]
+mod tests;
