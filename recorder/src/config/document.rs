@@ -17,6 +17,12 @@ const FED: &str = "\
 # where its ring is small. For example: drain = \"100ms\"
 ";
 
+/// The key of the source that an iterator in the kernel may feed.
+const ITERATED: &str = "\
+# What reads the processes: \"ebpf\" (an iterator in the kernel) or \"proc\". Without this key the
+# first of them that there is. For example: feed = \"proc\"
+";
+
 /// The keys that every source of eBPF programs has.
 const EBPF: &str = "
 # What follows are programs in the kernel. Each of these sources has these keys, too:
@@ -49,6 +55,7 @@ pub fn document(catalogue: &Catalogue) -> String {
             descriptor.default_on,
         );
         text.push_str(match descriptor.nature {
+            Nature::Fed if descriptor.name == "process" => ITERATED,
             Nature::Fed => FED,
             Nature::Read | Nature::Ebpf => "",
         });

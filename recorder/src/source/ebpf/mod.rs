@@ -12,7 +12,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use programs::{PROGRAMS, Programs};
+pub use programs::{PROGRAMS, Programs, Registered};
 
 use super::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
 use histograms::Histograms;
@@ -21,7 +21,6 @@ use nodemon_formats::{GapCause, Schema};
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature};
 use nodemon_recorder_ebpf::load::{FeatureError, Running};
 use nodemon_recorder_ebpf::names::Names;
-use programs::Registered;
 use std::path::PathBuf;
 use std::time::Duration;
 

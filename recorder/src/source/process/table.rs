@@ -1,6 +1,6 @@
 //! The table `process`: its columns, and a process as a row of it.
 
-use super::tracked::Process;
+use super::io::Io;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};
@@ -24,18 +24,36 @@ impl Units {
     }
 }
 
-/// The schema.
-pub fn schema() -> Schema {
+/// Where the table comes from, of each way of feeding it.
+pub const PROC: &str =
+    "/proc/PID/{stat,status,io,cgroup,cmdline,schedstat}, clock_gettime(2), taskstats";
+/// The same of the kernel's iterator.
+pub const EBPF: &str = "an eBPF iterator over tasks, /proc/PID/{cmdline,cgroup}";
+
+/// The table, whoever feeds it.
+pub fn described() -> Vec<Schema> {
+    vec![schema(&format!("{EBPF}, or {PROC}"))]
+}
+
+/// The table as `source` feeds it. `notes` say why nothing better does, or nothing: they follow
+/// where it comes from, after a semicolon.
+pub fn tables(source: &str, interval_ns: u64, notes: &[String]) -> Vec<Schema> {
+    let source = std::iter::once(source).chain(notes.iter().map(String::as_str));
+    let source = source.collect::<Vec<_>>().join("; ");
+    vec![Schema { interval_ns, ..schema(&source) }]
+}
+
+fn schema(source: &str) -> Schema {
     use ColumnType::{I64, String, U64};
     let tick_ns = Units::here().tick_ns;
     let mut schema = Schema::sample(
         "process",
-        "/proc/PID/{stat,status,io,cgroup,cmdline,schedstat}, clock_gettime(2), taskstats",
+        source,
         "Every process, threads of the kernel included. What only the process itself can change is \
          read when it has run since the sample before. What others can change (rss, swap, nice, \
-         processor, whether it became ready to run without getting a CPU) is up to 10 s old when \
-         it has not run, its cgroup up to a minute. What starts and ends between two samples is \
-         not seen.",
+         ppid) is up to 10 s old when it has not run; read from /proc, so are processor and whether \
+         it became ready to run without getting a CPU, and its cgroup is up to a minute old. What \
+         starts and ends between two samples is not seen.",
     );
     schema = schema.key("pid", U64, "number of the process");
     let start = "when it started, CLOCK_BOOTTIME; with the pid it tells processes apart for ever";
@@ -43,7 +61,12 @@ pub fn schema() -> Schema {
     start.quantum = tick_ns;
     schema.keys.push(start);
     schema
-        .state("command", String, "name of the program, as the kernel has it (comm)")
+        .state(
+            "command",
+            String,
+            "name of the program, as the kernel has it (comm); /proc adds to that of a kworker what \
+             it works on",
+        )
         .state(
             "cmdline",
             String,
@@ -67,7 +90,7 @@ pub fn schema() -> Schema {
             "cpu_ns",
             unit::NS,
             "CPU time of all threads, those that ended included, exact (sum_exec_runtime); a \
-             thread that runs is counted up to its last tick",
+             thread that runs is counted up to some 0.1 ms ago, read from /proc up to its last tick",
         )
         .counter(
             "user_ns",
@@ -90,8 +113,8 @@ pub fn schema() -> Schema {
         .counter(
             "voluntary_switches",
             unit::COUNT,
-            "times that its threads gave their CPU up; what ended threads had counted between two \
-             samples may be missing",
+            "times that its threads gave their CPU up; read from /proc, what ended threads had \
+             counted between two samples may be missing",
         )
         .counter(
             "involuntary_switches",
@@ -110,7 +133,13 @@ pub fn schema() -> Schema {
         .gauge("nice", I64, unit::NONE, "nice value, -20 to 19")
         .state("processor", U64, "CPU that its first thread ran on last")
         .gauge("vsize_bytes", U64, unit::BYTES, "address space")
-        .gauge("rss_bytes", U64, unit::BYTES, "resident memory (VmRSS)")
+        .gauge(
+            "rss_bytes",
+            U64,
+            unit::BYTES,
+            "resident memory (VmRSS); from Linux 6.2 on each CPU adds to it and to its parts in \
+             steps, of 32 pages or two for each CPU: read by eBPF, what was not added yet is missing",
+        )
         .gauge("rss_anon_bytes", U64, unit::BYTES, "resident memory that belongs to no file")
         .gauge("rss_file_bytes", U64, unit::BYTES, "resident memory that maps files")
         .gauge(
@@ -141,43 +170,74 @@ pub fn schema() -> Schema {
         .counter("write_calls", unit::COUNT, "write calls (syscw)")
 }
 
-/// Adds the row of `process`.
-pub fn push(table: &mut RecordBuilder, process: &Process, units: Units) {
-    let Process { stat, status, io, scheduling, .. } = process;
+/// A process as a row.
+pub struct Row<'a> {
+    pub pid: u32,
+    pub start_ns: u64,
+    pub command: &'a [u8],
+    pub title: &'a [u8],
+    pub state: u8,
+    pub ppid: u64,
+    pub uid: Option<u64>,
+    pub cgroup: &'a [u8],
+    pub cpu_ns: Option<u64>,
+    pub user_ns: u64,
+    pub system_ns: u64,
+    pub run_delay_ns: Option<u64>,
+    pub io_delay_ns: Option<u64>,
+    pub voluntary_switches: Option<u64>,
+    pub involuntary_switches: Option<u64>,
+    pub minor_faults: u64,
+    pub major_faults: u64,
+    pub threads: u64,
+    pub priority: i64,
+    pub nice: i64,
+    pub processor: u64,
+    pub vsize_bytes: u64,
+    pub rss_bytes: u64,
+    pub rss_anon_bytes: Option<u64>,
+    pub rss_file_bytes: Option<u64>,
+    pub rss_shmem_bytes: Option<u64>,
+    pub swap_bytes: Option<u64>,
+    pub io: Io,
+}
+
+/// Adds a row.
+pub fn push(table: &mut RecordBuilder, row: &Row<'_>) {
     table.instance(|key| {
-        key.u64(process.pid.into());
-        key.u64(stat.start_ticks.wrapping_mul(units.tick_ns));
+        key.u64(row.pid.into());
+        key.u64(row.start_ns);
     });
-    table.bytes(&process.command);
-    table.bytes(&process.title);
-    table.bytes(&[stat.state]);
-    table.u64(stat.ppid);
-    table.opt_u64(status.uid);
-    table.bytes(&process.cgroup);
-    table.opt_u64(process.cpu_ns);
-    table.u64(stat.user_ticks.wrapping_mul(units.tick_ns));
-    table.u64(stat.system_ticks.wrapping_mul(units.tick_ns));
-    table.opt_u64(scheduling.run_delay_ns);
-    table.opt_u64(scheduling.io_delay_ns);
-    table.opt_u64(scheduling.voluntary_switches);
-    table.opt_u64(scheduling.involuntary_switches);
-    table.u64(stat.minor_faults);
-    table.u64(stat.major_faults);
-    table.u64(stat.threads);
-    table.i64(stat.priority);
-    table.i64(stat.nice);
-    table.u64(stat.processor);
-    table.u64(stat.vsize_bytes);
-    table.u64(status.rss_bytes.unwrap_or(stat.rss_pages.wrapping_mul(units.page_bytes)));
-    table.opt_u64(status.rss_anon_bytes);
-    table.opt_u64(status.rss_file_bytes);
-    table.opt_u64(status.rss_shmem_bytes);
-    table.opt_u64(status.swap_bytes);
-    table.opt_u64(io.read_bytes);
-    table.opt_u64(io.write_bytes);
-    table.opt_u64(io.cancelled_write_bytes);
-    table.opt_u64(io.read_chars);
-    table.opt_u64(io.write_chars);
-    table.opt_u64(io.read_calls);
-    table.opt_u64(io.write_calls);
+    table.bytes(row.command);
+    table.bytes(row.title);
+    table.bytes(&[row.state]);
+    table.u64(row.ppid);
+    table.opt_u64(row.uid);
+    table.bytes(row.cgroup);
+    table.opt_u64(row.cpu_ns);
+    table.u64(row.user_ns);
+    table.u64(row.system_ns);
+    table.opt_u64(row.run_delay_ns);
+    table.opt_u64(row.io_delay_ns);
+    table.opt_u64(row.voluntary_switches);
+    table.opt_u64(row.involuntary_switches);
+    table.u64(row.minor_faults);
+    table.u64(row.major_faults);
+    table.u64(row.threads);
+    table.i64(row.priority);
+    table.i64(row.nice);
+    table.u64(row.processor);
+    table.u64(row.vsize_bytes);
+    table.u64(row.rss_bytes);
+    table.opt_u64(row.rss_anon_bytes);
+    table.opt_u64(row.rss_file_bytes);
+    table.opt_u64(row.rss_shmem_bytes);
+    table.opt_u64(row.swap_bytes);
+    table.opt_u64(row.io.read_bytes);
+    table.opt_u64(row.io.write_bytes);
+    table.opt_u64(row.io.cancelled_write_bytes);
+    table.opt_u64(row.io.read_chars);
+    table.opt_u64(row.io.write_chars);
+    table.opt_u64(row.io.read_calls);
+    table.opt_u64(row.io.write_calls);
 }

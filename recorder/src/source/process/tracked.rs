@@ -6,6 +6,7 @@ use super::io::{self, Io};
 use super::scheduling::{Scheduler, Scheduling};
 use super::stat::{self, Stat};
 use super::status::{self, Status};
+use super::table::{Row, Units};
 use super::{membership, title};
 use crate::source::SourceError;
 use std::path::PathBuf;
@@ -113,6 +114,42 @@ impl Process {
                 }
                 Err(Missing::Gone | Missing::Unreadable) => return Ok(false),
             }
+        }
+    }
+
+    /// What is known of it, as a row.
+    pub fn row(&self, units: Units) -> Row<'_> {
+        let Process { stat, status, scheduling, .. } = self;
+        let in_pages = stat.rss_pages.wrapping_mul(units.page_bytes);
+        Row {
+            pid: self.pid,
+            start_ns: stat.start_ticks.wrapping_mul(units.tick_ns),
+            command: &self.command,
+            title: &self.title,
+            state: stat.state,
+            ppid: stat.ppid,
+            uid: status.uid,
+            cgroup: &self.cgroup,
+            cpu_ns: self.cpu_ns,
+            user_ns: stat.user_ticks.wrapping_mul(units.tick_ns),
+            system_ns: stat.system_ticks.wrapping_mul(units.tick_ns),
+            run_delay_ns: scheduling.run_delay_ns,
+            io_delay_ns: scheduling.io_delay_ns,
+            voluntary_switches: scheduling.voluntary_switches,
+            involuntary_switches: scheduling.involuntary_switches,
+            minor_faults: stat.minor_faults,
+            major_faults: stat.major_faults,
+            threads: stat.threads,
+            priority: stat.priority,
+            nice: stat.nice,
+            processor: stat.processor,
+            vsize_bytes: stat.vsize_bytes,
+            rss_bytes: status.rss_bytes.unwrap_or(in_pages),
+            rss_anon_bytes: status.rss_anon_bytes,
+            rss_file_bytes: status.rss_file_bytes,
+            rss_shmem_bytes: status.rss_shmem_bytes,
+            swap_bytes: status.swap_bytes,
+            io: self.io,
         }
     }
 

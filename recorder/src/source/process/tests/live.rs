@@ -1,10 +1,10 @@
 //! Processes of this machine.
 
 use super::super::{SOURCE, table};
-use super::{Recorder, Row};
+use super::{Recorder, Row, child, fed_by, feeds, near};
 use crate::allocations;
 use crate::source::trial::Table;
-use crate::source::{Context, Sink};
+use crate::source::{Feed, Sink};
 use nodemon_formats::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -50,150 +50,159 @@ impl Drop for Shell {
 
 #[test]
 fn a_sleeping_child_is_what_procfs_says_it_is() {
-    let shell = Shell::start();
-    let row = Recorder::open(&Context::default()).asleep(shell.pid());
-    let process = procfs::process::Process::new(shell.pid().cast_signed()).unwrap();
-    let stat = process.stat().unwrap();
-    let status = process.status().unwrap();
-    let kib = |value: Option<u64>| Value::U64(value.unwrap() * 1024);
-    let tick_ns = table::Units::here().tick_ns;
-    assert_eq!(row.keys[1], (stat.starttime * tick_ns).to_string());
-    let cmdline = process.cmdline().unwrap().join(" ");
-    for (column, expected) in [("command", stat.comm), ("cmdline", cmdline)] {
-        assert_eq!(row.text(column), expected);
+    for feed in feeds() {
+        let shell = Shell::start();
+        let row = Recorder::open(feed).asleep(shell.pid());
+        let process = procfs::process::Process::new(shell.pid().cast_signed()).unwrap();
+        let stat = process.stat().unwrap();
+        let status = process.status().unwrap();
+        let kib = |value: Option<u64>| Value::U64(value.unwrap() * 1024);
+        let tick_ns = table::Units::here().tick_ns;
+        assert_eq!(row.keys[1], (stat.starttime * tick_ns).to_string());
+        let cmdline = process.cmdline().unwrap().join(" ");
+        for (column, expected) in [("command", stat.comm), ("cmdline", cmdline)] {
+            assert_eq!(row.text(column), expected);
+        }
+        let expected = [
+            ("ppid", Value::U64(std::process::id().into())),
+            ("uid", Value::U64(status.euid.into())),
+            ("user_ns", Value::U64(stat.utime * tick_ns)),
+            ("system_ns", Value::U64(stat.stime * tick_ns)),
+            ("minor_faults", Value::U64(stat.minflt)),
+            ("major_faults", Value::U64(stat.majflt)),
+            ("threads", Value::U64(1)),
+            ("priority", Value::I64(stat.priority)),
+            ("nice", Value::I64(stat.nice)),
+            ("vsize_bytes", Value::U64(stat.vsize)),
+            ("rss_bytes", kib(status.vmrss)),
+            ("rss_anon_bytes", kib(status.rssanon)),
+            ("rss_file_bytes", kib(status.rssfile)),
+            ("rss_shmem_bytes", kib(status.rssshmem)),
+            ("swap_bytes", kib(status.vmswap)),
+            ("voluntary_switches", Value::U64(status.voluntary_ctxt_switches.unwrap())),
+            ("involuntary_switches", Value::U64(status.nonvoluntary_ctxt_switches.unwrap())),
+            ("run_delay_ns", Value::U64(process.schedstat().unwrap().run_delay)),
+            ("cpu_ns", Value::U64(process.schedstat().unwrap().sum_exec_runtime)),
+        ];
+        for (column, expected) in expected {
+            assert!(near(feed, column, &row.value(column), &expected), "{column}: {expected}");
+        }
+        let io = process.io().unwrap();
+        let expected = [
+            ("read_bytes", io.read_bytes),
+            ("write_bytes", io.write_bytes),
+            ("cancelled_write_bytes", io.cancelled_write_bytes),
+            ("read_chars", io.rchar),
+            ("write_chars", io.wchar),
+            ("read_calls", io.syscr),
+            ("write_calls", io.syscw),
+        ];
+        for (column, expected) in expected {
+            assert_eq!(row.u64(column), expected, "{column}");
+        }
+        let groups = process.cgroups().unwrap();
+        let group = row.text("cgroup");
+        assert!(groups.into_iter().any(|known| known.pathname == group), "{group}");
     }
-    let expected = [
-        ("ppid", Value::U64(std::process::id().into())),
-        ("uid", Value::U64(status.euid.into())),
-        ("user_ns", Value::U64(stat.utime * tick_ns)),
-        ("system_ns", Value::U64(stat.stime * tick_ns)),
-        ("minor_faults", Value::U64(stat.minflt)),
-        ("major_faults", Value::U64(stat.majflt)),
-        ("threads", Value::U64(1)),
-        ("priority", Value::I64(stat.priority)),
-        ("nice", Value::I64(stat.nice)),
-        ("vsize_bytes", Value::U64(stat.vsize)),
-        ("rss_bytes", kib(status.vmrss)),
-        ("rss_anon_bytes", kib(status.rssanon)),
-        ("rss_file_bytes", kib(status.rssfile)),
-        ("rss_shmem_bytes", kib(status.rssshmem)),
-        ("swap_bytes", kib(status.vmswap)),
-        ("voluntary_switches", Value::U64(status.voluntary_ctxt_switches.unwrap())),
-        ("involuntary_switches", Value::U64(status.nonvoluntary_ctxt_switches.unwrap())),
-        ("run_delay_ns", Value::U64(process.schedstat().unwrap().run_delay)),
-        ("cpu_ns", Value::U64(process.schedstat().unwrap().sum_exec_runtime)),
-    ];
-    for (column, expected) in expected {
-        assert_eq!(row.value(column), expected, "{column}");
-    }
-    let io = process.io().unwrap();
-    let expected = [
-        ("read_bytes", io.read_bytes),
-        ("write_bytes", io.write_bytes),
-        ("cancelled_write_bytes", io.cancelled_write_bytes),
-        ("read_chars", io.rchar),
-        ("write_chars", io.wchar),
-        ("read_calls", io.syscr),
-        ("write_calls", io.syscw),
-    ];
-    for (column, expected) in expected {
-        assert_eq!(row.u64(column), expected, "{column}");
-    }
-    let groups = process.cgroups().unwrap();
-    let group = row.text("cgroup");
-    assert!(groups.into_iter().any(|known| known.pathname == group), "{group}");
 }
 
 #[test]
 fn what_a_child_burns_writes_and_calls_itself_shows_in_the_next_sample() {
-    let mut shell = Shell::start();
-    let dir = tempfile::tempdir().unwrap();
-    let mut recorder = Recorder::open(&Context::default());
-    let before = recorder.asleep(shell.pid());
-    shell.does("for ((n = 0; n < 30000; n++)); do :; done");
-    let burnt = recorder.asleep(shell.pid());
-    let grown = |column: &str| burnt.u64(column) - before.u64(column);
-    assert!(grown("cpu_ns") > 5_000_000, "{} ns for 30,000 turns", grown("cpu_ns"));
-    let ticks_ns = burnt.u64("user_ns") + burnt.u64("system_ns");
-    let tick_ns = table::Units::here().tick_ns;
-    let cpu_ns = burnt.u64("cpu_ns");
-    let near = ticks_ns <= cpu_ns + tick_ns && cpu_ns <= ticks_ns + 2 * tick_ns;
-    assert!(near, "exact {cpu_ns}, in ticks {ticks_ns}");
-    let file = dir.path().join("file");
-    shell.does(&format!("printf '%100000s' x > {}", file.display()));
-    let written = recorder.asleep(shell.pid());
-    let grown = |column: &str| written.u64(column) - burnt.u64(column);
-    assert!((100_000..110_000).contains(&grown("write_chars")), "{}", grown("write_chars"));
-    assert!(grown("write_calls") > 1 && grown("voluntary_switches") > 0);
-    assert_eq!(written.text("command"), "bash");
-    shell.does("echo -n renamed > /proc/$$/comm");
-    let renamed = recorder.asleep(shell.pid());
-    assert_eq!(renamed.text("command"), "renamed");
-    assert_eq!(renamed.text("cmdline"), "bash --norc -s");
-    assert_eq!(renamed.keys, before.keys, "still the same process");
+    for feed in feeds() {
+        let mut shell = Shell::start();
+        let dir = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::open(feed);
+        let before = recorder.asleep(shell.pid());
+        shell.does("for ((n = 0; n < 30000; n++)); do :; done");
+        let burnt = recorder.asleep(shell.pid());
+        let grown = |column: &str| burnt.u64(column) - before.u64(column);
+        assert!(grown("cpu_ns") > 5_000_000, "{} ns for 30,000 turns", grown("cpu_ns"));
+        let ticks_ns = burnt.u64("user_ns") + burnt.u64("system_ns");
+        let tick_ns = table::Units::here().tick_ns;
+        let cpu_ns = burnt.u64("cpu_ns");
+        let near = ticks_ns <= cpu_ns + tick_ns && cpu_ns <= ticks_ns + 2 * tick_ns;
+        assert!(near, "exact {cpu_ns}, in ticks {ticks_ns}");
+        let file = dir.path().join("file");
+        shell.does(&format!("printf '%100000s' x > {}", file.display()));
+        let written = recorder.asleep(shell.pid());
+        let grown = |column: &str| written.u64(column) - burnt.u64(column);
+        assert!((100_000..110_000).contains(&grown("write_chars")), "{}", grown("write_chars"));
+        assert!(grown("write_calls") > 1 && grown("voluntary_switches") > 0);
+        assert_eq!(written.text("command"), "bash");
+        shell.does("echo -n renamed > /proc/$$/comm");
+        let renamed = recorder.asleep(shell.pid());
+        assert_eq!(renamed.text("command"), "renamed");
+        assert_eq!(renamed.text("cmdline"), "bash --norc -s");
+        assert_eq!(renamed.keys, before.keys, "still the same process");
+    }
 }
 
 #[test]
 fn after_an_exec_the_command_line_is_the_new_one() {
-    let mut recorder = Recorder::open(&Context::default());
-    let mut shell = Shell::start();
-    let before = recorder.asleep(shell.pid());
-    writeln!(shell.commands, "exec sleep 1000").unwrap();
-    let start = Instant::now();
-    let after = loop {
-        let row = recorder.asleep(shell.pid());
-        if row.text("command") == "sleep" && row.text("cmdline") == "sleep 1000" {
-            break row;
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "{}", row.text("cmdline"));
-    };
-    assert_eq!(after.keys, before.keys, "an exec makes no other process");
+    for feed in feeds() {
+        let mut recorder = Recorder::open(feed);
+        let mut shell = Shell::start();
+        let before = recorder.asleep(shell.pid());
+        writeln!(shell.commands, "exec sleep 1000").unwrap();
+        let start = Instant::now();
+        let after = loop {
+            let row = recorder.asleep(shell.pid());
+            if row.text("command") == "sleep" && row.text("cmdline") == "sleep 1000" {
+                break row;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{}", row.text("cmdline"));
+        };
+        assert_eq!(after.keys, before.keys, "an exec makes no other process");
+    }
 }
 
 #[test]
 fn a_child_is_there_from_its_start_to_its_end() {
-    let mut recorder = Recorder::open(&Context::default());
-    recorder.sample();
-    let mut shell = Shell::start();
-    let pid = shell.pid();
-    assert!(Row::of(recorder.sample(), pid).is_some(), "it started before the sample");
-    shell.child.kill().unwrap();
-    // It ends at once, and stays until its parent has waited for it.
-    let start = Instant::now();
-    while Row::of(recorder.sample(), pid).expect("nobody waited for it").text("state") != "Z" {
-        assert!(start.elapsed() < Duration::from_secs(20));
+    for feed in feeds() {
+        let mut recorder = Recorder::open(feed);
+        recorder.sample();
+        let mut shell = Shell::start();
+        let pid = shell.pid();
+        assert!(Row::of(recorder.sample(), pid).is_some(), "it started before the sample");
+        shell.child.kill().unwrap();
+        // It ends at once, and stays until its parent has waited for it.
+        let start = Instant::now();
+        while Row::of(recorder.sample(), pid).expect("nobody waited for it").text("state") != "Z" {
+            assert!(start.elapsed() < Duration::from_secs(20));
+        }
+        shell.child.wait().unwrap();
+        assert!(Row::of(recorder.sample(), pid).is_none(), "it is no more");
     }
-    shell.child.wait().unwrap();
-    assert!(Row::of(recorder.sample(), pid).is_none(), "it is no more");
 }
 
 #[test]
 fn time_of_all_threads_counts_when_the_first_sleeps() {
-    let mut recorder = Recorder::open(&Context::default());
-    let pid = std::process::id();
-    let before = Row::of(recorder.sample(), pid).unwrap();
-    let burn = || {
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(60) {}
-    };
-    std::thread::spawn(burn).join().unwrap();
-    let after = Row::of(recorder.sample(), pid).unwrap();
-    let grown_ns = after.u64("cpu_ns") - before.u64("cpu_ns");
-    assert!(grown_ns > 10_000_000, "{grown_ns} ns");
-    assert!(after.u64("threads") >= 2);
+    for feed in feeds() {
+        let mut recorder = Recorder::open(feed);
+        let pid = std::process::id();
+        let before = Row::of(recorder.sample(), pid).unwrap();
+        let burn = || child::burn(Duration::from_millis(20));
+        std::thread::spawn(burn).join().unwrap();
+        let after = Row::of(recorder.sample(), pid).unwrap();
+        let grown_ns = after.u64("cpu_ns") - before.u64("cpu_ns");
+        assert!(grown_ns > 10_000_000, "{grown_ns} ns");
+        assert!(after.u64("threads") >= 2);
+    }
 }
 
 #[test]
 fn threads_of_the_kernel_are_there_and_have_no_memory() {
-    if !rustix::process::geteuid().is_root() {
-        return;
+    for feed in feeds() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let row = Row::of(Recorder::open(feed).sample(), 2).unwrap();
+        assert_eq!(row.text("command"), "kthreadd");
+        assert_eq!(row.text("cmdline"), "");
+        assert_eq!(row.u64("rss_bytes"), 0);
+        assert_eq!(row.value("rss_anon_bytes"), Value::Absent);
+        assert_eq!(row.u64("uid"), 0);
     }
-    let row = Row::of(Recorder::open(&Context::default()).sample(), 2).unwrap();
-    assert_eq!(row.text("command"), "kthreadd");
-    assert_eq!(row.text("cmdline"), "");
-    assert_eq!(row.u64("rss_bytes"), 0);
-    assert_eq!(row.value("rss_anon_bytes"), Value::Absent);
-    assert_eq!(row.u64("uid"), 0);
 }
 
 /// A process that wakes a hundred times a second, until it is dropped.
@@ -241,44 +250,52 @@ const OWN: [&str; 20] = [
 
 #[test]
 fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood_still() {
-    // One process wakes often, and the others of this machine do what they do.
-    let _napping = Napping::start();
-    let mut recorder = Recorder::open(&Context::default());
-    let mut compared = 0;
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(600) {
-        let remembered = recorder.sample();
-        let fresh = Recorder::open(&Context::default()).sample();
-        let again = recorder.sample();
-        for (keys, _) in &fresh.rows {
-            let keys = [keys[0].to_string(), keys[1].to_string()];
-            let keys = [keys[0].as_str(), keys[1].as_str()];
-            let there = |table: &Table| table.keys().contains(&keys.join(" "));
-            if !there(&remembered) || !there(&again) {
-                continue;
+    for feed in feeds() {
+        // One process wakes often, and the others of this machine do what they do.
+        let _napping = Napping::start();
+        let mut recorder = Recorder::open(feed);
+        let mut compared = 0;
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(600) {
+            let remembered = recorder.sample();
+            let fresh = Recorder::open(feed).sample();
+            let again = recorder.sample();
+            for (keys, _) in &fresh.rows {
+                let keys = [keys[0].to_string(), keys[1].to_string()];
+                let keys = [keys[0].as_str(), keys[1].as_str()];
+                let there = |table: &Table| table.keys().contains(&keys.join(" "));
+                if !there(&remembered) || !there(&again) {
+                    continue;
+                }
+                let asleep =
+                    |table: &Table| table.value(&keys, "state") == Value::String("S".into());
+                let cpu_ns = |table: &Table| table.u64(&keys, "cpu_ns");
+                let alone = fresh.u64(&keys, "threads") == 1;
+                let stood_still =
+                    cpu_ns(&remembered) == cpu_ns(&fresh) && cpu_ns(&fresh) == cpu_ns(&again);
+                if !alone || !stood_still || !asleep(&remembered) || !asleep(&fresh) {
+                    continue;
+                }
+                for column in OWN {
+                    let (ours, theirs) =
+                        (remembered.value(&keys, column), fresh.value(&keys, column));
+                    assert_eq!(ours, theirs, "{column} of {keys:?}");
+                }
+                compared += 1;
             }
-            let asleep = |table: &Table| table.value(&keys, "state") == Value::String("S".into());
-            let cpu_ns = |table: &Table| table.u64(&keys, "cpu_ns");
-            let alone = fresh.u64(&keys, "threads") == 1;
-            let stood_still =
-                cpu_ns(&remembered) == cpu_ns(&fresh) && cpu_ns(&fresh) == cpu_ns(&again);
-            if !alone || !stood_still || !asleep(&remembered) || !asleep(&fresh) {
-                continue;
-            }
-            for column in OWN {
-                let (ours, theirs) = (remembered.value(&keys, column), fresh.value(&keys, column));
-                assert_eq!(ours, theirs, "{column} of {keys:?}");
-            }
-            compared += 1;
         }
+        assert!(compared > 100, "only {compared} rows could be compared");
     }
-    assert!(compared > 100, "only {compared} rows could be compared");
 }
 
 #[test]
 fn sampling_known_processes_allocates_nothing() {
+    feeds().into_iter().for_each(allocates_nothing);
+}
+
+fn allocates_nothing(feed: Feed) {
     let mut shell = Shell::start();
-    let mut source = (SOURCE.open)(&Context::default()).unwrap();
+    let mut source = (SOURCE.open)(&fed_by(feed)).unwrap();
     let mut sink = Sink::new(&(SOURCE.tables)());
     let mut record = rkyv::util::AlignedVec::new();
     let mut rounds = [0; 10];
@@ -295,5 +312,5 @@ fn sampling_known_processes_allocates_nothing() {
             return;
         }
     }
-    panic!("allocations in rounds of 20 samples: {rounds:?}");
+    panic!("{feed:?}: allocations in rounds of 20 samples: {rounds:?}");
 }

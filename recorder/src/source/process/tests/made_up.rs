@@ -83,7 +83,7 @@ fn every_field_has_its_column() {
 #[test]
 fn a_pid_that_is_used_again_is_another_process() {
     let (dir, context) = context(&[("42/stat", &stat(42, "first", 100))]);
-    let mut recorder = Recorder::open(&context);
+    let mut recorder = Recorder { source: (SOURCE.open)(&context).unwrap() };
     let first = Row::of(recorder.sample(), 42).unwrap();
     assert_eq!(first.text("command"), "first");
     std::fs::remove_dir_all(dir.path().join("42")).unwrap();

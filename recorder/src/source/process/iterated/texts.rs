@@ -1,0 +1,83 @@
+//! What of a process is text, which the kernel's table does not have.
+
+use super::super::files::{Missing, ProcessPath, Reader};
+use super::super::tracked::readable;
+use super::super::{membership, title};
+use crate::source::SourceError;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The number of the root group: whoever is in it may be in groups of version 1.
+const ROOT_GROUP: u64 = 1;
+/// Groups whose paths are kept.
+const MOST_GROUPS: usize = 4096;
+
+/// Reads texts from `/proc`.
+pub struct Texts {
+    reader: Reader,
+    /// Paths of groups of version 2, by number. A number is never given out again.
+    groups: HashMap<u64, Vec<u8>>,
+}
+
+impl Texts {
+    /// Reads from the procfs at `root`.
+    ///
+    /// # Errors
+    /// [`SourceError::Read`] when it cannot be opened.
+    pub fn open(root: &Path) -> Result<Texts, SourceError> {
+        Ok(Texts { reader: Reader::open(root)?, groups: HashMap::new() })
+    }
+
+    /// Writes the command line into `title`, unless the process is gone by now.
+    ///
+    /// # Errors
+    /// When the recorder has run out of something.
+    pub fn title(&mut self, pid: u32, title: &mut Vec<u8>) -> Result<(), SourceError> {
+        if let Some(text) = self.read(pid, "cmdline")? {
+            title::write(text, title);
+        }
+        Ok(())
+    }
+
+    /// Writes the whole name of a thread of the kernel into `command`.
+    ///
+    /// # Errors
+    /// When the recorder has run out of something.
+    pub fn command(&mut self, pid: u32, command: &mut Vec<u8>) -> Result<(), SourceError> {
+        if let Some(text) = self.read(pid, "comm")? {
+            command.clear();
+            command.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
+        }
+        Ok(())
+    }
+
+    /// Writes the path of the control group into `path`; `group` is its number.
+    ///
+    /// # Errors
+    /// When the recorder has run out of something.
+    pub fn group(&mut self, pid: u32, group: u64, path: &mut Vec<u8>) -> Result<(), SourceError> {
+        if let Some(known) = self.groups.get(&group) {
+            path.clone_from(known);
+            return Ok(());
+        }
+        let Some(text) = self.read(pid, "cgroup")? else { return Ok(()) };
+        path.clear();
+        path.extend_from_slice(membership::parse(text));
+        if group != ROOT_GROUP {
+            if self.groups.len() >= MOST_GROUPS {
+                self.groups.clear();
+            }
+            self.groups.insert(group, path.clone());
+        }
+        Ok(())
+    }
+
+    /// What a file says, or `None` when it cannot be read or the process is gone.
+    fn read(&mut self, pid: u32, file: &str) -> Result<Option<&[u8]>, SourceError> {
+        match readable(self.reader.read_once(&mut ProcessPath::new(pid), file)) {
+            Ok(text) => Ok(text),
+            Err(Missing::Failed(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+}
