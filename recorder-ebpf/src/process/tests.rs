@@ -48,6 +48,18 @@ impl Sleeping {
     }
 }
 
+/// Until all of them sleep, and nothing is new of any.
+fn wait_until_known(table: &mut ProcessTable, sleeping: &Sleeping) {
+    for _ in 0..200 {
+        let all = pass(table);
+        if sleeping.0.iter().all(|child| all[&child.id()] == "same process") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("they do not fall asleep");
+}
+
 impl Drop for Sleeping {
     fn drop(&mut self) {
         for child in &mut self.0 {
@@ -64,6 +76,7 @@ fn of_what_sleeps_only_the_first_row_is_whole_and_every_process_has_one_in_each_
     let Some(mut table) = start(Duration::from_secs(1000), 4096) else { return };
     let first = pass(&mut table);
     assert!(first.values().all(|kind| !kind.starts_with("same")), "nothing is known yet");
+    wait_until_known(&mut table, &sleeping);
     for round in 0..3 {
         let again = pass(&mut table);
         let same = |child: &&Child| again[&child.id()] == "same process";
@@ -89,8 +102,7 @@ fn what_is_not_remembered_or_due_has_a_whole_row() {
 fn processes_that_come_and_go_leave_the_others_known() {
     let mut sleeping = Sleeping::start(100);
     let Some(mut table) = start(Duration::from_secs(1000), 4096) else { return };
-    pass(&mut table);
-    pass(&mut table);
+    wait_until_known(&mut table, &sleeping);
     // More in a row than are passed over at once.
     for mut child in sleeping.0.drain(10..60) {
         child.kill().unwrap();

@@ -225,9 +225,8 @@ impl Drop for Napping {
 }
 
 /// What only the process itself changes, and a process of one thread only while it runs.
-const OWN: [&str; 20] = [
+const OWN: [&str; 19] = [
     "command",
-    "ppid",
     "uid",
     "cpu_ns",
     "user_ns",
