@@ -18,7 +18,7 @@
 
 pub mod drain;
 pub mod feature;
-mod heap;
+pub mod heap;
 pub mod load;
 mod mapped;
 pub mod names;

@@ -8,6 +8,7 @@ use crate::privilege;
 use crate::source::SOURCES;
 use crate::tables;
 use nodemon_formats::writer::WriteError;
+use nodemon_recorder_ebpf::heap;
 use nodemon_recorder_ebpf::load::FeatureError;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ pub fn perform(cli: &Cli) -> ExitCode {
 
 fn run(options: &Run) -> Result<(), CommandError> {
     log_to_stderr(options);
+    heap::keep_large_pieces_apart();
     privilege::keep_files_private();
     let origin = origin(&options.how)?;
     let config = origin.read()?;

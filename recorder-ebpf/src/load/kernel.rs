@@ -2,14 +2,20 @@
 
 use super::FeatureError;
 use crate::heap;
-use aya::Btf;
+use aya::{Btf, EbpfLoader};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The kernel's types (BTF). Some 13 MB, 10 ms to read: hold one while several features start, and
+/// The kernel's types (BTF). Some 13 MB and 10 ms, twice: hold one while several features start, and
 /// let go of it then.
-pub struct KernelTypes(Option<Arc<Btf>>);
+pub struct KernelTypes(Option<Arc<Types>>);
 
-static SHARED: Mutex<Weak<Btf>> = Mutex::new(Weak::new());
+struct Types {
+    btf: Btf,
+    /// A loader reads the types whenever one is made, so there is one for all.
+    loader: Mutex<EbpfLoader<'static>>,
+}
+
+static SHARED: Mutex<Weak<Types>> = Mutex::new(Weak::new());
 
 impl KernelTypes {
     /// Those that somebody holds; otherwise they are read.
@@ -21,15 +27,24 @@ impl KernelTypes {
         if let Some(types) = shared.upgrade() {
             return Ok(KernelTypes(Some(types)));
         }
-        let types = Btf::from_sys_fs().map_err(|error| FeatureError::NoTypes(error.to_string()))?;
-        let types = Arc::new(types);
+        let btf = Btf::from_sys_fs().map_err(|error| FeatureError::NoTypes(error.to_string()))?;
+        let types = Arc::new(Types { btf, loader: Mutex::new(EbpfLoader::new()) });
         *shared = Arc::downgrade(&types);
         Ok(KernelTypes(Some(types)))
     }
 
-    /// For the loader.
+    /// For hanging programs up.
     pub(crate) fn btf(&self) -> Option<&Btf> {
-        self.0.as_deref()
+        self.0.as_deref().map(|types| &types.btf)
+    }
+
+    /// Does something with the loader. What is set there stays set for the next one.
+    pub(crate) fn with_loader<R>(
+        &self,
+        load: impl FnOnce(&mut EbpfLoader<'static>) -> R,
+    ) -> Option<R> {
+        let types = self.0.as_deref()?;
+        Some(load(&mut types.loader.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 

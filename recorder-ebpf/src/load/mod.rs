@@ -13,7 +13,7 @@ pub use kernel::KernelTypes;
 pub use settings::{Filter, Settings};
 
 use crate::drain::{Losses, Lost, Reader};
-use crate::feature::{Feature, Table};
+use crate::feature::{Feature, Origin, Table};
 use crate::names;
 use crate::packets::Packets;
 use attach::Held;
@@ -106,15 +106,37 @@ impl Running {
 
 /// Creates the maps of a feature and puts its settings in.
 fn create(
-    feature: &Feature,
+    feature: &'static Feature,
     settings: &Settings,
     kernel: &KernelTypes,
 ) -> Result<Ebpf, FeatureError> {
-    let filter = &settings.filter;
+    let settings = settings.kept();
     let addresses = addresses_of(feature)?;
-    let mut loader = EbpfLoader::new();
+    let load = |loader: &mut EbpfLoader<'static>| {
+        set(loader, feature, settings);
+        for (variable, address) in addresses {
+            loader.override_global(variable, &*Box::leak(Box::new(address)), true);
+        }
+        match loader.load(feature.object) {
+            Err(_) if !feature.object_without_storage.is_empty() => {
+                loader.load(feature.object_without_storage)
+            }
+            loaded => loaded,
+        }
+    };
+    // Sizes that are set for the maps of one feature would be those of the next.
+    let loaded = match settings.entries {
+        Some(_) => Some(load(&mut EbpfLoader::new())),
+        None => kernel.with_loader(load),
+    };
+    let none = || FeatureError::NoTypes("they were let go of".to_owned());
+    Ok(loaded.ok_or_else(none)??)
+}
+
+/// Settings of every feature, and the sizes of the maps of this one.
+fn set(loader: &mut EbpfLoader<'static>, feature: &'static Feature, settings: &'static Settings) {
+    let filter = &settings.filter;
     loader
-        .btf(kernel.btf())
         .allow_unsupported_maps()
         .override_global("cpus", &settings.cpus, false)
         .override_global("events_per_s", &settings.events_per_s, false)
@@ -124,23 +146,29 @@ fn create(
         .override_global("only_cgroup_level", &filter.cgroup_level, false)
         .override_global("only_command", &filter.command, false)
         .override_global("only_interface", &filter.interface, false);
-    for (variable, address) in &addresses {
-        loader.override_global(variable, address, true);
-    }
     for (map, elements) in feature.per_cpu {
         loader.map_max_entries(map, elements.saturating_mul(settings.cpus));
     }
-    if let Some(entries) = settings.entries {
-        for map in feature.sized {
+    for table in feature.tables {
+        if let Origin::Events(map) = table.origin {
+            loader.map_max_entries(map, ring_bytes(table, settings.events_per_s));
+        }
+    }
+    for map in feature.sized {
+        if let Some(entries) = settings.entries {
             loader.map_max_entries(map, entries);
         }
     }
-    match loader.load(feature.object) {
-        Err(_) if !feature.object_without_storage.is_empty() => {
-            Ok(loader.load(feature.object_without_storage)?)
-        }
-        loaded => Ok(loaded?),
-    }
+}
+
+/// Bytes of a ring that holds what the budget lets through until it is emptied, which is done four
+/// times a second. They are mapped twice, and all of them count as memory of the recorder.
+fn ring_bytes(table: &Table, events_per_s: u64) -> u32 {
+    const LEAST: u64 = 16 << 10;
+    const MOST: u64 = 16 << 20;
+    let row_bytes = table.layout().key_bytes as u64 + 8;
+    let bytes = (events_per_s / 4).saturating_mul(row_bytes).clamp(LEAST, MOST);
+    u32::try_from(bytes.next_power_of_two()).unwrap_or(1 << 24)
 }
 
 /// What the variables of a feature are to be.

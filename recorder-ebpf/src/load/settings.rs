@@ -1,5 +1,7 @@
 //! What the configuration says of a feature.
 
+use std::sync::{Mutex, PoisonError};
+
 /// How a feature is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -31,6 +33,18 @@ pub struct Filter {
 }
 
 impl Settings {
+    /// The same for as long as the process lives, as the loader wants them. Each is kept once.
+    pub(super) fn kept(&self) -> &'static Settings {
+        static KEPT: Mutex<Vec<&'static Settings>> = Mutex::new(Vec::new());
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.iter().find(|known| **known == self) {
+            return known;
+        }
+        let new: &'static Settings = Box::leak(Box::new(self.clone()));
+        kept.push(new);
+        new
+    }
+
     /// No filter, on this machine: 1,000 events a second.
     ///
     /// # Errors

@@ -5,18 +5,15 @@ use crate::heap;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::time::{Duration, Instant};
 
 const SYMBOLS: &str = "/proc/kallsyms";
-/// Those that are asked for first come together.
-const KEPT_FOR: Duration = Duration::from_secs(2);
 
 /// Functions that were asked for before.
 #[derive(Default)]
 pub(super) struct Functions {
     known: HashMap<u64, Option<Known>>,
     /// All symbols of the kernel, some megabytes, while more are likely to be asked for.
-    symbols: Option<(Instant, Vec<u8>)>,
+    symbols: Option<Vec<u8>>,
     modules: u64,
 }
 
@@ -67,21 +64,16 @@ fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> 
 
 impl Functions {
     fn find(&mut self, address: u64) -> Option<&Known> {
-        let is_old = |(read_at, _): &(Instant, Vec<u8>)| read_at.elapsed() > KEPT_FOR;
-        if self.symbols.as_ref().is_some_and(is_old) {
-            self.let_symbols_go();
-        }
         let Functions { known, symbols, .. } = self;
         let look_up = || {
-            let (_, symbols) = symbols.get_or_insert_with(|| {
-                (Instant::now(), std::fs::read(SYMBOLS).unwrap_or_default())
-            });
+            let symbols = symbols.get_or_insert_with(|| std::fs::read(SYMBOLS).unwrap_or_default());
             look_up(symbols, address)
         };
         known.entry(address).or_insert_with(look_up).as_ref()
     }
 
-    fn let_symbols_go(&mut self) {
+    /// Lets go of the list of symbols, which takes some 10 MB.
+    pub fn settle(&mut self) {
         if self.symbols.take().is_some() {
             heap::give_back();
         }
@@ -89,7 +81,7 @@ impl Functions {
 
     /// Forgets what was in modules if other ones are loaded now.
     pub fn forget(&mut self) {
-        self.let_symbols_go();
+        self.settle();
         let modules = modules();
         if self.modules != modules {
             self.modules = modules;
@@ -99,10 +91,10 @@ impl Functions {
 }
 
 fn look_up(symbols: &[u8], address: u64) -> Option<Known> {
-    let address = format!("{address:016x}");
-    let line =
-        symbols.split(|byte| *byte == b'\n').find(|line| line.starts_with(address.as_bytes()))?;
-    let (_, name, module) = lines(line).next()?;
+    let start = format!("{address:016x} ");
+    let at = memchr::memmem::find_iter(symbols, start.as_bytes())
+        .find(|at| at.checked_sub(1).is_none_or(|before| symbols[before] == b'\n'))?;
+    let (_, name, module) = lines(&symbols[at..]).next()?;
     Some(Known { name: String::from_utf8_lossy(name).into_owned(), is_in_module: module.is_some() })
 }
 

@@ -36,6 +36,11 @@ pub struct Names {
 }
 
 impl Names {
+    /// A sample is complete: lets go of what was read to find the names in it.
+    pub fn settle(&mut self) {
+        self.functions.settle();
+    }
+
     /// Forgets what may have got another name since.
     pub fn forget(&mut self) {
         self.interfaces.clear();

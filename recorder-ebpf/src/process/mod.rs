@@ -22,7 +22,6 @@ pub use rows::{ABSENT, ProcessRow, Row, ThreadRow, USAGE, Usage};
 
 use crate::load::{FeatureError, KernelTypes, RunningProgram, find, program_fd};
 use crate::sys;
-use aya::EbpfLoader;
 use aya::programs::Iter;
 use rows::rows_of;
 use std::fs::File;
@@ -64,12 +63,17 @@ impl ProcessTable {
             return Err(FeatureError::NoTypes("they were let go of".to_owned()));
         };
         let refresh_ns = u64::try_from(refresh.as_nanos()).unwrap_or(u64::MAX);
-        let mut object = EbpfLoader::new()
-            .btf(Some(types))
-            .map_max_entries("seen", 2 * slots)
-            .override_global("refresh_ns", &refresh_ns, true)
-            .override_global("slots", &slots, true)
-            .load(OBJECT)?;
+        // The loader wants them for as long as it lives; there are two words a start.
+        let (refresh_ns, slots) = (&*Box::leak(Box::new(refresh_ns)), &*Box::leak(Box::new(slots)));
+        let object = kernel.with_loader(|loader| {
+            loader
+                .map_max_entries("seen", 2 * *slots)
+                .override_global("refresh_ns", refresh_ns, false)
+                .override_global("slots", slots, false)
+                .load(OBJECT)
+        });
+        let none = || FeatureError::NoTypes("they were let go of".to_owned());
+        let mut object = object.ok_or_else(none)??;
         let iterator: &mut Iter = find(&mut object, PROGRAM)?;
         iterator.load("task", types).map_err(|error| FeatureError::of_program(PROGRAM, error))?;
         let fd = program_fd(&object, PROGRAM)?;

@@ -1,7 +1,7 @@
 //! What happens to the system is in the rows of its features.
 
 use crate::network_rows::{Row, rows, start, start_with};
-use crate::system_rig::{Group, Loops, settings_of, shell, wait_with_usage};
+use crate::system_rig::{Group, Loops, alone, settings_of, shell, wait_with_usage};
 use nodemon_recorder_ebpf::load::{Running, Settings};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -176,6 +176,7 @@ fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
 
 #[test]
 fn what_a_process_used_is_what_its_parent_is_told() {
+    let _alone = alone();
     let Some(mut running) = start("process_event") else { return };
     let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7";
     let begun = Instant::now();
@@ -198,6 +199,7 @@ fn what_a_process_used_is_what_its_parent_is_told() {
 
 #[test]
 fn a_process_that_spins_until_it_is_killed_is_told_with_the_time_and_the_signal() {
+    let _alone = alone();
     let Some(mut running) = start("process_event") else { return };
     let mut child = shell("while :; do :; done").spawn().unwrap();
     std::thread::sleep(Duration::from_millis(50));
@@ -236,6 +238,7 @@ const LIVES: u64 = 10_000;
 
 #[test]
 fn each_of_ten_thousand_short_lives_is_told_or_counted_as_lost() {
+    let _alone = alone();
     let script = format!(
         "printf nm-lives > /proc/self/comm; i=0; \
          while [ $i -lt {LIVES} ]; do (:); i=$((i+1)); done"

@@ -4,7 +4,15 @@ use nodemon_recorder_ebpf::load::{Filter, Settings};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Held by tests in which processes come and go, so that the many of one do not take the budget and
+/// the ring of the other.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A shell that runs `script`.
 pub fn shell(script: &str) -> Command {

@@ -148,6 +148,7 @@ impl Source for Ebpf {
             };
             read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;
         }
+        self.names.settle();
         self.tell_losses(sink);
         Ok(())
     }
