@@ -11,7 +11,7 @@ use std::time::Duration;
 const NAME: &str = "lock";
 
 /// Who asks for the holder takes the lock for some microseconds, so one refusal says nothing.
-const TRIES: u32 = 50;
+const TRIES: u32 = 150;
 const BETWEEN_TRIES: Duration = Duration::from_millis(2);
 
 /// The lock of a recording, held until it is dropped or its process dies.

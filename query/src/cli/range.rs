@@ -38,6 +38,10 @@ pub struct RangeArgs {
     /// Show counters as they are, digit by digit [default for the other formats]
     #[arg(long)]
     pub raw: bool,
+    /// Show rows of nothing but zeros too, which -f table leaves out of tables of rates where
+    /// neither -c nor -w is given
+    #[arg(long)]
+    pub idle: bool,
     /// How rows are written down [default: by the name of the -o file, else table]
     #[arg(long, short, value_name = "FORMAT")]
     pub format: Option<Format>,

@@ -43,6 +43,8 @@ pub fn look(context: &Context, args: &RangeArgs, schema: &Schema, several: bool)
         height: size.map(|(_, Height(height))| usize::from(height)),
         width: size.filter(|_| args.columns.is_empty()).map(|(Width(width), _)| usize::from(width)),
         exact: args.raw,
+        // Who names columns or instances wants to see them.
+        hides_idle: !args.idle && args.columns.is_empty() && args.filters.is_empty(),
     }
 }
 

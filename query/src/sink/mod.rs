@@ -26,4 +26,6 @@ pub struct Look {
     pub width: Option<usize>,
     /// Whether integers are shown digit by digit, in the unit of the schema.
     pub exact: bool,
+    /// Whether rows of instances are left out that have nothing but rates of zero.
+    pub hides_idle: bool,
 }

@@ -103,8 +103,15 @@ proptest! {
 fn table(header: &Arc<Header>, width: Option<usize>, batches: &[Batch]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.txt");
-    let look =
-        Look { title: None, zone: TimeZone::UTC, color: false, height: None, width, exact: false };
+    let look = Look {
+        title: None,
+        zone: TimeZone::UTC,
+        color: false,
+        height: None,
+        width,
+        exact: false,
+        hides_idle: true,
+    };
     let mut sink = TableSink::new(header.clone(), Output::file(&path).unwrap(), look);
     batches.iter().for_each(|batch| sink.rows(batch).unwrap());
     sink.finish().unwrap();
@@ -118,6 +125,24 @@ fn constant(rows: usize, word: u64) -> BatchColumn {
 fn batch(rows: usize, columns: Vec<BatchColumn>) -> Batch {
     let times = (0..rows as i64).map(|row| row * 1_000_000).collect();
     Batch { times, columns, strings: Interner::default() }
+}
+
+#[test]
+fn instances_whose_rates_are_all_zero_are_left_out_and_counted() {
+    let mut rates = header(&[
+        ("a_per_s", ColumnType::F64, unit::COUNT),
+        ("b_per_s", ColumnType::F64, unit::COUNT),
+    ]);
+    let words =
+        |rows: [f64; 4]| BatchColumn { words: rows.map(f64::to_bits).to_vec(), present: None };
+    let some = batch(4, vec![words([0.0, 7.0, 0.0, 0.0]), words([0.0, 0.0, 0.0, 9.0])]);
+    let all = table(&rates, None, std::slice::from_ref(&some));
+    assert!(!all.contains("left out"), "a table of one instance has all of its rows: {all}");
+    let with_key = Arc::make_mut(&mut rates);
+    with_key.fields[0].role = crate::rows::Role::Key;
+    let shown = table(&rates, None, &[some]);
+    assert!(shown.contains("3 rows of nothing but zeros are left out; --idle"), "{shown}");
+    assert_eq!(shown.lines().filter(|line| line.contains("00:00")).count(), 1, "{shown}");
 }
 
 #[test]

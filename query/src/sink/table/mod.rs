@@ -1,6 +1,7 @@
 //! Aligned columns for people.
 
 mod cell;
+mod idle;
 mod layout;
 mod scale;
 
@@ -13,6 +14,7 @@ use cell::{Show, write_cell};
 use jiff::civil::Date;
 use layout::{GUTTER, Layout, time_width};
 pub use scale::alone;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Writes rows to an output as aligned columns.
@@ -33,6 +35,8 @@ pub struct TableSink {
     lines: usize,
     text: String,
     cell: String,
+    /// Rows that were left out.
+    idle_rows: usize,
 }
 
 enum Held {
@@ -60,6 +64,7 @@ impl TableSink {
             lines: 0,
             text: String::new(),
             cell: String::new(),
+            idle_rows: 0,
         }
     }
 
@@ -92,6 +97,16 @@ impl TableSink {
             }
         }
         Ok(())
+    }
+
+    /// Writes rows, once there is a layout.
+    fn take_rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
+        if self.layout.is_some() {
+            return self.write_rows(batch);
+        }
+        self.held_rows += batch.len();
+        self.held.push(Held::Rows(batch.clone()));
+        if self.held_rows >= LAYOUT_ROWS { self.begin() } else { Ok(()) }
     }
 
     fn write_rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
@@ -195,12 +210,18 @@ fn pad(text: &mut String, cell: &str, width: usize, left: bool) {
 
 impl Sink for TableSink {
     fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
-        if self.layout.is_some() {
-            return self.write_rows(batch);
+        if !self.look.hides_idle || !idle::has_rates_only(&self.header) {
+            return self.take_rows(batch);
         }
-        self.held_rows += batch.len();
-        self.held.push(Held::Rows(batch.clone()));
-        if self.held_rows >= LAYOUT_ROWS { self.begin() } else { Ok(()) }
+        let busy = idle::busy_rows(&self.header, batch);
+        self.idle_rows += batch.len() - busy.iter().map(Range::len).sum::<usize>();
+        for range in busy {
+            if range.len() == batch.len() {
+                return self.take_rows(batch);
+            }
+            self.take_rows(&batch.part(range))?;
+        }
+        Ok(())
     }
 
     fn gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
@@ -214,6 +235,10 @@ impl Sink for TableSink {
     fn finish(&mut self) -> Result<(), QueryError> {
         if self.layout.is_none() {
             self.begin()?;
+        }
+        if self.idle_rows > 0 {
+            let rows = self.idle_rows;
+            self.note(&format!("{rows} rows of nothing but zeros are left out; --idle shows them"));
         }
         self.write()?;
         self.output.commit()
