@@ -12,46 +12,68 @@ fn lacks(release: &str, feed: Feed) -> Option<&'static str> {
     is_too_old.then_some("this kernel has no bpf_timer, which came with 5.15")
 }
 
-#[test]
-fn every_kernel_feeds_a_recording() {
+/// The kernels that are wanted.
+fn wanted() -> Vec<&'static str> {
     let Ok(wanted) = std::env::var("NODEMON_KERNELS") else {
         println!("skipped: it takes a quarter of an hour; `make test-kernels` runs it");
-        return;
+        return Vec::new();
     };
-    let mut lines = Vec::new();
-    let mut failed = false;
-    for release in KERNELS.iter().filter(|name| wanted.split(' ').any(|w| w == **name)) {
-        for feed in [Feed::Module, Feed::Ebpf] {
-            if let Some(why) = lacks(release, feed) {
-                lines.push(format!("{release} {feed:?} skipped: {why}"));
-                continue;
-            }
-            // One that fails must not keep the others from being tried.
-            let ended = std::panic::catch_unwind(|| record(release, feed));
-            let line = match ended {
-                Ok(Ok(told)) => format!("passed: {}", told.join("; ")),
-                Ok(Err(why)) => format!("skipped: {why}"),
-                Err(_) => {
-                    failed = true;
-                    "FAILED, see above".to_owned()
-                }
-            };
-            lines.push(format!("{release} {feed:?} {line}"));
-        }
-    }
-    for release in KERNELS.iter().filter(|name| wanted.split(' ').any(|w| w == **name)) {
-        let line = match std::panic::catch_unwind(|| happen(release)) {
-            Ok(Ok(missing)) => format!("passed; not there: {}", missing.join("; ")),
+    KERNELS.into_iter().filter(|name| wanted.split(' ').any(|w| w == *name)).collect()
+}
+
+/// A line for each of what is tried. One that fails does not keep the others from being tried.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    failed: bool,
+}
+
+impl Lines {
+    fn attempt(
+        &mut self,
+        what: &str,
+        work: impl FnOnce() -> Result<String, String> + std::panic::UnwindSafe,
+    ) {
+        let line = match std::panic::catch_unwind(work) {
+            Ok(Ok(told)) => format!("passed: {told}"),
             Ok(Err(why)) => format!("skipped: {why}"),
             Err(_) => {
-                failed = true;
+                self.failed = true;
                 "FAILED, see above".to_owned()
             }
         };
-        lines.push(format!("{release} programs in the kernel {line}"));
+        self.lines.push(format!("{what} {line}"));
     }
-    for line in &lines {
-        println!("kernel-line {line}");
+
+    fn end(self) {
+        for line in &self.lines {
+            println!("kernel-line {line}");
+        }
+        assert!(!self.failed, "not on every kernel:\n{}", self.lines.join("\n"));
     }
-    assert!(!failed, "not on every kernel:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn every_kernel_feeds_a_recording() {
+    let mut lines = Lines::default();
+    for release in wanted() {
+        for feed in [Feed::Module, Feed::Ebpf] {
+            lines.attempt(&format!("{release} {feed:?}"), || match lacks(release, feed) {
+                Some(why) => Err(why.to_owned()),
+                None => record(release, feed).map(|told| told.join("; ")),
+            });
+        }
+    }
+    lines.end();
+}
+
+#[test]
+fn every_kernel_notices_what_happens() {
+    let mut lines = Lines::default();
+    for release in wanted() {
+        lines.attempt(&format!("{release} programs in the kernel"), || {
+            happen(release).map(|missing| format!("not there: {}", missing.join("; ")))
+        });
+    }
+    lines.end();
 }

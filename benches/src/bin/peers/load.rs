@@ -54,6 +54,18 @@ pub fn start_crowd(scratch: &Path) -> io::Result<Children> {
     Ok(crowd)
 }
 
+/// Starts more processes that sleep.
+///
+/// # Errors
+/// When a process cannot be started.
+pub fn start_sleepers(count: usize) -> io::Result<Children> {
+    let mut sleepers = Children::default();
+    for _ in 0..count {
+        sleepers.0.push(Command::new("sleep").arg("3600").spawn()?);
+    }
+    Ok(sleepers)
+}
+
 /// Is the load: what the child process does until it is killed.
 ///
 /// # Errors

@@ -56,7 +56,12 @@ fn compare(span: Duration) -> io::Result<()> {
 
     let _crowd = load::start_crowd(scratch.path())?;
     println!("\nWith processes, 96 more of them asleep and 4 at work:\n");
-    let processes: [&dyn Contender; 2] = [&Nodemon::Everything, &Atop];
+    let processes: [&dyn Contender; 3] = [&Nodemon::Everything, &Nodemon::WithoutPrograms, &Atop];
+    table::print(&measure_all(&processes, span)?);
+
+    let _sleepers = load::start_sleepers(900)?;
+    println!("\nProcesses alone, 1,000 of them and those of the machine:\n");
+    let processes: [&dyn Contender; 3] = [&Nodemon::Iterated, &Nodemon::Walked, &Atop];
     table::print(&measure_all(&processes, span)?);
     Ok(())
 }

@@ -13,8 +13,14 @@ pub enum Nodemon {
     Proc,
     /// The same, and every CPU at 1 ms.
     Fast,
-    /// Everything that it can record, at 1 s.
+    /// Everything that it records by default, at 1 s, programs in the kernel included.
     Everything,
+    /// The same without programs in the kernel.
+    WithoutPrograms,
+    /// Processes alone, by an iterator in the kernel.
+    Iterated,
+    /// Processes alone, out of `/proc`.
+    Walked,
 }
 
 impl Contender for Nodemon {
@@ -23,6 +29,9 @@ impl Contender for Nodemon {
             Nodemon::Proc => "**nodemon**, every source of `/proc` but `process`",
             Nodemon::Fast => "**nodemon**, the same, and every CPU at 1 ms",
             Nodemon::Everything => "**nodemon**, everything",
+            Nodemon::WithoutPrograms => "**nodemon**, the same without programs in the kernel",
+            Nodemon::Iterated => "**nodemon**, processes by an iterator in the kernel",
+            Nodemon::Walked => "**nodemon**, processes out of `/proc`",
         }
     }
 
@@ -33,12 +42,16 @@ impl Contender for Nodemon {
             .arg("--dir")
             .arg(scratch.join("recording"))
             .args(["--ring-size", "1GiB"]);
-        if !matches!(self, Nodemon::Everything) {
-            command.args(["--without", "process,cgroup,numa,ebpf"]);
-        }
-        if !matches!(self, Nodemon::Fast) {
-            command.args(["--source", "cpus=1s"]);
-        }
+        command.args(match self {
+            Nodemon::Proc => &["--without", "process,cgroup,numa,ebpf", "--source", "cpus=1s"][..],
+            Nodemon::Fast => &["--without", "process,cgroup,numa,ebpf"],
+            Nodemon::Everything => &["--source", "cpus=1s"],
+            Nodemon::WithoutPrograms => {
+                &["--without", "ebpf", "--source", "process=feed=proc", "--source", "cpus=1s"]
+            }
+            Nodemon::Iterated => &["--only", "process", "--source", "process=feed=ebpf"],
+            Nodemon::Walked => &["--only", "process", "--source", "process=feed=proc"],
+        });
         Running::spawn(&mut command)
     }
 
@@ -59,8 +72,12 @@ impl Contender for Nodemon {
         let recording = Recording::open(&scratch.join("recording")).map_err(io::Error::other)?;
         let tables = recording.tables().map_err(io::Error::other)?;
         let stored_bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
-        let samples =
-            tables.iter().find(|table| table.schema.name == "kernel").map_or(0, |table| table.rows);
+        // One of a table with one row a second, or as many as there are seconds.
+        let seconds = |span: (i64, i64)| (span.1 - span.0) as u64 / 1_000_000_000 + 1;
+        let samples = match tables.iter().find(|table| table.schema.name == "kernel") {
+            Some(table) => table.rows,
+            None => tables.first().map_or(0, |table| seconds(table.span)),
+        };
         let mut values = 0;
         for table in &tables {
             values += values_in_last_sample(&recording, &table.schema.name, table.span.1)?;
