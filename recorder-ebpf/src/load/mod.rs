@@ -115,7 +115,8 @@ fn create(
     let load = |loader: &mut EbpfLoader<'static>| {
         set(loader, feature, settings);
         for (variable, address) in addresses {
-            loader.override_global(variable, &*Box::leak(Box::new(address)), true);
+            // Of the next feature, which may not have it, nothing is asked.
+            loader.override_global(variable, &*Box::leak(Box::new(address)), false);
         }
         match loader.load(feature.object) {
             Err(_) if !feature.object_without_storage.is_empty() => {

@@ -57,6 +57,10 @@ impl Seen {
     fn assert_all(&self) {
         let log = self.said("recorder.log");
         assert_eq!(self.said("recorder.status").trim(), "0", "the recorder failed:\n{log}");
+        for needed in ["process_event", "signal", "oom_kill", "net_traffic", "tcp_connection"] {
+            let is_off = log.contains(&format!("source {needed} is off"));
+            assert!(!is_off, "{needed} does not run here:\n{log}");
+        }
         let complaints = self.said("complaints");
         assert!(complaints.is_empty(), "the kernel complains:\n{complaints}");
 
