@@ -71,6 +71,11 @@ fn what_happens_for_milliseconds_is_in_the_recording() {
     // A signal from this process to a child of it.
     let target = Command::new("sleep").arg("60").spawn().expect("sleep can be run");
     let target_pid = target.id();
+    // Whoever starts a program goes on a moment before that has its name.
+    let comm = format!("/proc/{target_pid}/comm");
+    while std::fs::read_to_string(&comm).is_ok_and(|name| name != "sleep\n") {
+        std::thread::yield_now();
+    }
     let pid = Pid::from_raw(i32::try_from(target_pid).expect("a pid")).expect("not 0");
     kill_process(pid, Signal::USR1).expect("a child can be signalled");
     ended(target);
