@@ -5,6 +5,7 @@ const QUEUES: &[&str] = &["accept", "syn"];
 pub static FEATURE: Feature = Feature {
     name: "syn_backlog",
     reads: "inet_csk_complete_hashdance, sk_data_ready",
+    default_on: false,
     object: object!("syn_backlog"),
     hooks: &[Hook::needed(&[
         Attach::Entry("queued", "inet_csk_complete_hashdance"),

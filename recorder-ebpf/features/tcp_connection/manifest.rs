@@ -8,6 +8,8 @@ const DIRECTIONS: &[&str] = &["connected", "accepted", "listening"];
 pub static FEATURE: Feature = Feature {
     name: "tcp_connection",
     reads: "iter/tcp, inet_sock_set_state, tcp_rcv_space_adjust",
+    // Walking through the table of connections takes milliseconds; ends are told at once.
+    default_interval_ms: 10_000,
     object: object!("tcp_connection"),
     hooks: &[
         Hook::needed(&[Attach::Iterator("each", "tcp")]),

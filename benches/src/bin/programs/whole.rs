@@ -32,7 +32,7 @@ pub fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
         let load = if is_loaded { Some(Load::start()?) } else { None };
         let scratch = tempfile::tempdir()?;
         let recorder = arguments.map(|arguments| start(scratch.path(), arguments)).transpose()?;
-        std::thread::sleep(Duration::from_secs(5));
+        std::thread::sleep(Duration::from_secs(10));
         let (begun, load_ns) = (Instant::now(), of(load.as_ref().map(Load::pid))?);
         let recorder_ns = of(recorder.as_ref().map(|child| child.0.id()))?;
         std::thread::sleep(span);

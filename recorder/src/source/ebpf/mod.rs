@@ -5,6 +5,7 @@
 //! ring, or was beyond the budget of events, is a gap with its count.
 
 mod histograms;
+mod pace;
 mod programs;
 mod rows;
 mod schema;
@@ -18,16 +19,17 @@ use super::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{GapCause, Schema};
-use nodemon_recorder_ebpf::feature::{FEATURES, Feature};
+use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Table};
 use nodemon_recorder_ebpf::load::{FeatureError, Running};
 use nodemon_recorder_ebpf::names::Names;
+use pace::{Due, Pace};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
 /// time until the next commit that must stay below a second.
 const EVENTS_EVERY: Duration = Duration::from_millis(250);
-/// Names of devices and interfaces are asked for anew after so many samples.
+/// Names of devices and interfaces are asked for anew after so many calls.
 const NAMES_LAST: u32 = 60;
 
 /// A descriptor for each feature. They live as long as the process.
@@ -57,7 +59,9 @@ struct Ebpf {
     names: Names,
     text: Vec<u8>,
     every: Duration,
-    samples: u32,
+    /// Of one that has samples and events: when the samples are due.
+    pace: Option<Pace>,
+    calls: u32,
     /// When losses were asked for last.
     asked_ns: u64,
     _registered: Registered,
@@ -68,6 +72,7 @@ impl Ebpf {
         let settings = settings::of(&context.asked)?;
         let running = Running::start(feature, &settings).map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
+        let has_events = feature.tables.iter().any(Table::is_of_events);
         Ok(Ebpf {
             feature,
             tables: schema::tables(feature, interval.as_nanos() as u64),
@@ -78,8 +83,9 @@ impl Ebpf {
                 .collect(),
             names: Names::default(),
             text: Vec::new(),
-            every: if feature.is_of_events() { EVENTS_EVERY.min(interval) } else { interval },
-            samples: 0,
+            every: if has_events { EVENTS_EVERY.min(interval) } else { interval },
+            pace: (has_events && !feature.is_of_events()).then(|| Pace::new(interval)),
+            calls: 0,
             asked_ns: boottime_ns(),
             _registered: context.programs.register(feature.name, running.programs()),
             running,
@@ -114,12 +120,23 @@ impl Ebpf {
 impl Source for Ebpf {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
         self.running.follow_interfaces();
-        self.samples += 1;
-        if self.samples.is_multiple_of(NAMES_LAST) {
+        self.calls += 1;
+        if self.calls.is_multiple_of(NAMES_LAST) {
             self.names.forget();
         }
+        let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::look);
+        let since_ns = self.asked_ns;
         let tables = self.feature.tables.iter().zip(self.running.readers());
         for (at, ((table, reader), histograms)) in tables.zip(&mut self.histograms).enumerate() {
+            if !table.is_of_events() {
+                if !due.is_now {
+                    continue;
+                }
+                if due.missed > 0 {
+                    let span = (since_ns, boottime_ns());
+                    sink.lose(at, GapCause::Late, span, due.missed, "");
+                }
+            }
             let clock = sink.clock();
             let mut put = rows::Put {
                 table,
@@ -159,7 +176,8 @@ impl Source for Ebpf {
     }
 
     fn feeding(&self) -> Option<Feeding> {
-        let drains = self.feature.is_of_events();
+        // Deadlines are those of samples; a source with events is called more often.
+        let drains = self.feature.is_of_events() || self.pace.is_some();
         Some(Feeding { tables: self.tables.clone(), every: self.every, drains })
     }
 }
