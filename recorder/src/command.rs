@@ -88,6 +88,7 @@ pub fn perform(cli: &Cli) -> ExitCode {
 fn run(options: &Run) -> Result<(), CommandError> {
     log_to_stderr(options);
     heap::keep_large_pieces_apart();
+    privilege::lift_limit_of_locked_memory();
     privilege::keep_files_private();
     let origin = origin(&options.how)?;
     let config = origin.read()?;
@@ -98,6 +99,7 @@ fn run(options: &Run) -> Result<(), CommandError> {
 }
 
 fn check(options: &Check) -> Result<(), CommandError> {
+    privilege::lift_limit_of_locked_memory();
     let config = origin(&options.how)?.read()?;
     let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
     print(&report.to_string())?;

@@ -2,7 +2,7 @@
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{geteuid, umask};
+use rustix::process::{Resource, Rlimit, geteuid, setrlimit, umask};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, CpuSet, capabilities, clear_ambient_capability_set,
     sched_setaffinity, set_capabilities, set_no_new_privs,
@@ -33,6 +33,13 @@ const OPENING_NEEDS: CapabilitySet = CapabilitySet::SYS_ADMIN;
 /// Makes every file that is created from now on the recorder's own: 0600, directories 0700.
 pub fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Lifts the limit of locked memory, from which kernels before 5.11 take the maps and programs of eBPF.
+/// Where that is refused, such a kernel refuses them, and later ones do not care.
+pub fn lift_limit_of_locked_memory() {
+    let unlimited = Rlimit { current: None, maximum: None };
+    let _ = setrlimit(Resource::Memlock, unlimited);
 }
 
 /// Keeps the process, and every thread that it will start, on one CPU.
