@@ -8,6 +8,7 @@ mod losses;
 mod trial;
 
 pub(crate) use iterator::Iterator;
+pub(crate) use iterator::read_through;
 pub(crate) use losses::Losses;
 pub use losses::Lost;
 pub use trial::TrialMap;
@@ -20,6 +21,7 @@ use entries::Entries;
 use events::Events;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// One row as the kernel hands it out.
 pub struct Row<'a> {
@@ -34,7 +36,7 @@ pub struct Row<'a> {
 /// Reads one table.
 pub struct Reader {
     /// Where its columns are within a row.
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     kind: Kind,
 }
 
@@ -94,7 +96,7 @@ impl Reader {
                 Kind::Events(Events::new(take_map(object, name)?, layout.key_bytes)?)
             }
         };
-        Ok(Reader { layout, kind })
+        Ok(Reader { layout: Arc::new(layout), kind })
     }
 
     /// Hands out every row of a table of counters or of an iterator, or every event since this was

@@ -20,12 +20,12 @@ mod rows;
 
 pub use rows::{ABSENT, ProcessRow, Row, ThreadRow, USAGE, Usage};
 
+use crate::drain::read_through;
 use crate::load::{FeatureError, KernelTypes, RunningProgram, find, program_fd};
 use crate::sys;
 use aya::programs::Iter;
 use rows::rows_of;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -95,21 +95,7 @@ impl ProcessTable {
     /// What the kernel answered. The rows that were not handed out are not written again, so start
     /// anew.
     pub fn rows(&mut self, mut row: impl FnMut(Row<'_>)) -> io::Result<()> {
-        let mut file = File::from(sys::open_iterator(self.link.as_fd())?);
-        let mut filled = 0;
-        loop {
-            match file.read(&mut self.buffer[filled..]) {
-                Ok(0) => return Ok(()),
-                Ok(more) => filled += more,
-                // So many objects wrote nothing that the kernel takes a breath; it goes on.
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => continue,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            }
-            let used = rows_of(&self.buffer[..filled], &mut row)?;
-            self.buffer.copy_within(used..filled, 0);
-            filled -= used;
-        }
+        read_through(self.link.as_fd(), &mut self.buffer, |bytes| rows_of(bytes, &mut row))
     }
 }
 

@@ -6,13 +6,14 @@ use nodemon_recorder_ebpf::drain::Row;
 use nodemon_recorder_ebpf::feature::{Column, Layout, Place, Show, Table};
 use nodemon_recorder_ebpf::names::Names;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Puts rows of one table into its record.
 pub struct Put<'a> {
     /// The table.
     pub table: &'static Table,
     /// Where its columns are.
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     /// What numbers are called.
     pub names: &'a mut Names,
     /// A buffer for text.
