@@ -48,13 +48,13 @@ static __always_inline __u32 bucket_of(__u64 value)
  * maps, in which every CPU has its own stretch of KEYS * HISTOGRAM_SLOTS. The
  * loader gives it its size.
  */
-#define DENSE_HISTOGRAM(name)                      \
-	struct {                                   \
-		__uint(type, BPF_MAP_TYPE_ARRAY);  \
-		__uint(map_flags, BPF_F_MMAPABLE); \
-		__uint(max_entries, 1);            \
-		__type(key, __u32);                \
-		__type(value, __u64);              \
+#define DENSE_HISTOGRAM(name)                                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, __u64);                                                              \
 	} name SEC(".maps")
 
 static __always_inline void add_dense(void *map, __u32 keys, __u32 key, __u64 value)
@@ -70,12 +70,12 @@ static __always_inline void add_dense(void *map, __u32 keys, __u32 key, __u64 va
  * Histograms of keys that are not known beforehand: the bucket is the last
  * member of the key.
  */
-#define KEYED_HISTOGRAM(name, key_type, entries)         \
-	struct {                                         \
-		__uint(type, BPF_MAP_TYPE_PERCPU_HASH);  \
-		__uint(max_entries, entries);            \
-		__type(key, key_type);                   \
-		__type(value, __u64);                    \
+#define KEYED_HISTOGRAM(name, key_type, entries)                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PERCPU_HASH);                                            \
+		__uint(max_entries, entries);                                                      \
+		__type(key, key_type);                                                             \
+		__type(value, __u64);                                                              \
 	} name SEC(".maps")
 
 static __always_inline void add_keyed(void *map, const void *key)

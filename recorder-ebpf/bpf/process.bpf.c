@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
+#include "runtime.h"
 #include "process/kernel.h"
 #include "process/rows.h"
 #include "process/pass.h"
@@ -27,7 +28,7 @@ static __always_inline void use(struct usage *usage, struct task_struct *task)
 {
 	struct task_delay_info *delays;
 
-	usage->cpu_ns = runtime_of(task);
+	usage->cpu_ns = runtime_of(task, &pass.clock, pass.now_ns);
 	usage->user_ns = task->utime;
 	usage->system_ns = task->stime;
 	usage->run_delay_ns = ABSENT;

@@ -18,19 +18,8 @@ typedef struct {
 	long counter;
 } atomic_long_t;
 
-struct rq {
-	__u64 clock;
-	__u64 clock_task;
-};
-
-struct cfs_rq {
-	struct rq *rq;
-};
-
 struct sched_entity {
-	__u64 exec_start;
 	__u64 sum_exec_runtime;
-	struct cfs_rq *cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED */
 };
 
 struct sched_info {
@@ -125,7 +114,6 @@ struct task_struct {
 	unsigned int __state;
 	int exit_state;
 	unsigned int flags;
-	unsigned int on_cpu; /* a byte from 7.2 on: the loader makes loads of unsigned numbers smaller */
 	int prio;
 	int static_prio;
 	int pid;

@@ -66,7 +66,8 @@ static __always_inline void read_cpustat_idle(struct kernel_cpustat___dyntick *s
 	idle->entry_ns = BPF_CORE_READ(stat, idle_entrytime);
 	idle->active = BPF_CORE_READ(stat, idle_elapse);
 	if (bpf_core_field_exists(stat->idle_stealtime))
-		bpf_probe_read_kernel(idle->steal_ns, sizeof(idle->steal_ns), &stat->idle_stealtime);
+		bpf_probe_read_kernel(idle->steal_ns, sizeof(idle->steal_ns),
+				      &stat->idle_stealtime);
 }
 
 /* Kernels before 6.4 have no sequence: idle_entrytime changes with each update
@@ -208,8 +209,7 @@ static __always_inline void follow(struct idle *idle, struct cpu_state *state, _
 /* Idle and iowait up to `now`, as the kernel has them in /proc/stat, but that
  * both only grow.
  */
-static __always_inline void sample_idle(struct nodemon_cpu *out, struct cpu_state *state,
-					__u64 now)
+static __always_inline void sample_idle(struct nodemon_cpu *out, struct cpu_state *state, __u64 now)
 {
 	struct idle idle = {};
 

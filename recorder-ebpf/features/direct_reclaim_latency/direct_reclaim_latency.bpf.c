@@ -29,7 +29,7 @@ struct {
 
 static __always_inline void begin(enum scope scope)
 {
-	struct key key = {.pid = bpf_get_current_pid_tgid(), .scope = scope};
+	struct key key = { .pid = bpf_get_current_pid_tgid(), .scope = scope };
 	__u64 now_ns = bpf_ktime_get_ns();
 
 	if (!is_wanted())
@@ -40,7 +40,7 @@ static __always_inline void begin(enum scope scope)
 
 static __always_inline void end(enum scope scope)
 {
-	struct key key = {.pid = bpf_get_current_pid_tgid(), .scope = scope};
+	struct key key = { .pid = bpf_get_current_pid_tgid(), .scope = scope };
 	__u64 *at = bpf_map_lookup_elem(&since, &key), took_ns;
 
 	if (!at)

@@ -47,7 +47,7 @@ struct {
 
 static __always_inline void send(struct request *request, __u32 operation)
 {
-	struct sent sent = {.at_ns = bpf_ktime_get_ns(), .operation = operation};
+	struct sent sent = { .at_ns = bpf_ktime_get_ns(), .operation = operation };
 
 	if (!is_wanted())
 		return;
@@ -76,7 +76,7 @@ static __always_inline void answer(struct request *request)
 SEC("tp_btf/fuse_request_send")
 int BPF_PROG(sent, struct fuse_req *of)
 {
-	struct request request = {.number = (__u64)of};
+	struct request request = { .number = (__u64)of };
 
 	send(&request, of->in.h.opcode);
 	return 0;
@@ -85,7 +85,7 @@ int BPF_PROG(sent, struct fuse_req *of)
 SEC("tp_btf/fuse_request_end")
 int BPF_PROG(answered, struct fuse_req *of)
 {
-	struct request request = {.number = (__u64)of};
+	struct request request = { .number = (__u64)of };
 
 	answer(&request);
 	return 0;
@@ -108,7 +108,7 @@ struct end_format {
 SEC("tracepoint/fuse/fuse_request_send")
 int sent_by_module(struct send_format *of)
 {
-	struct request request = {.number = of->unique, .connection = of->connection};
+	struct request request = { .number = of->unique, .connection = of->connection };
 
 	send(&request, of->operation);
 	return 0;
@@ -117,7 +117,7 @@ int sent_by_module(struct send_format *of)
 SEC("tracepoint/fuse/fuse_request_end")
 int answered_by_module(struct end_format *of)
 {
-	struct request request = {.number = of->unique, .connection = of->connection};
+	struct request request = { .number = of->unique, .connection = of->connection };
 
 	answer(&request);
 	return 0;
@@ -132,7 +132,7 @@ int answered_by_module(struct end_format *of)
 SEC("kprobe/queue_request_and_unlock")
 int BPF_KPROBE(sent_by_function, void *queue, void *of)
 {
-	struct request request = {.number = (__u64)of};
+	struct request request = { .number = (__u64)of };
 	__u32 operation = 0;
 
 	bpf_probe_read_kernel(&operation, sizeof(operation), of + OFFSET_OF_OPERATION);
@@ -143,7 +143,7 @@ int BPF_KPROBE(sent_by_function, void *queue, void *of)
 SEC("kprobe/fuse_request_end")
 int BPF_KPROBE(answered_by_function, void *of)
 {
-	struct request request = {.number = (__u64)of};
+	struct request request = { .number = (__u64)of };
 
 	answer(&request);
 	return 0;

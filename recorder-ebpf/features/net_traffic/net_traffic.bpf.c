@@ -84,7 +84,8 @@ static __always_inline __u8 above_ipv6(struct __sk_buff *packet)
 	for (i = 0; i < HEADERS_AT_MOST; i++) {
 		__u32 length = 8;
 
-		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != DESTINATION)
+		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT &&
+		    next != DESTINATION)
 			break;
 		if (next != FRAGMENT)
 			length += byte_at(packet, at + 1) * 8;

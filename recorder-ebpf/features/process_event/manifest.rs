@@ -13,6 +13,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("exited", "sched_process_exit")]),
         Hook::wanted(&[Attach::Typed("executed", "sched_process_exec")]),
         Hook::wanted(&[Attach::Typed("forked", "sched_process_fork")]),
+        Hook::wanted(&[Attach::Typed("queued", "sched_wakeup_new")]),
     ],
     tables: &[Table {
         name: "process_event",
@@ -25,13 +26,7 @@ pub static FEATURE: Feature = Feature {
             Column::id("status", Cell::U32, "with which it ended"),
             Column::decoded("signal", Cell::U32, names::signal, "that ended it"),
             Column::gauge("lived_ns", Cell::U64, "ns", "time from its start to its end"),
-            Column::gauge(
-                "cpu_ns",
-                Cell::U64,
-                "ns",
-                "CPU time of all its threads, exact but for what the last one ran since the kernel \
-                 counted it, a tick at most",
-            ),
+            Column::gauge("cpu_ns", Cell::U64, "ns", "CPU time of all its threads, exact"),
             Column::gauge("user_ns", Cell::U64, "ns", "of it in user code, by ticks"),
             Column::gauge("system_ns", Cell::U64, "ns", "of it in the kernel, by ticks"),
             Column::pages("max_rss_bytes", "most memory that was resident at once"),

@@ -4,6 +4,7 @@
  * and with what the process used. Threads are not told apart.
  */
 #include "events.h"
+#include "runtime.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -30,8 +31,8 @@ struct signal_struct {
 	struct task_io_accounting ioac;
 };
 
-struct sched_entity {
-	__u64 sum_exec_runtime;
+struct sched_info {
+	unsigned long long last_queued;
 };
 
 struct mm_struct {
@@ -47,7 +48,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
-	struct sched_entity se;
+	struct sched_info sched_info;
 	__u64 utime;
 	__u64 stime;
 	unsigned long nvcsw;
@@ -103,6 +104,22 @@ struct {
 	__type(value, __u64);
 } ended SEC(".maps");
 
+struct sched_clock sched_clock;
+
+/* A new task has just been queued, and when is written down. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(queued, struct task_struct *task)
+{
+	__u64 queued_ns;
+
+	if (!bpf_core_field_exists(task->sched_info.last_queued))
+		return 0;
+	queued_ns = task->sched_info.last_queued;
+	if (queued_ns)
+		see_clock(&sched_clock, bpf_ktime_get_ns(), queued_ns);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 {
@@ -155,7 +172,7 @@ int BPF_PROG(executed, struct task_struct *task)
 
 static __always_inline void add_usage(struct event *event, struct task_struct *task)
 {
-	event->cpu_ns += task->se.sum_exec_runtime;
+	event->cpu_ns += runtime_of(task, &sched_clock, bpf_ktime_get_ns());
 	event->user_ns += task->utime;
 	event->system_ns += task->stime;
 	event->minor_faults += task->min_flt;

@@ -91,8 +91,7 @@ static __always_inline bool is_noise(int signal, __u32 origin, __u32 target)
 	    signal < FIRST_OF_REAL_TIME)
 		return false;
 	/* A timer expires in whatever runs at that time. */
-	return origin == KERNEL || origin == TIMER ||
-	       bpf_get_current_pid_tgid() >> 32 == target;
+	return origin == KERNEL || origin == TIMER || bpf_get_current_pid_tgid() >> 32 == target;
 }
 
 SEC("tp_btf/signal_generate")

@@ -86,7 +86,8 @@ static __always_inline bool is_read_of_events(struct pt_regs___kernel *regs, __u
 	return BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC;
 }
 
-static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs, long result)
+static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs,
+					   long result)
 {
 	__u64 number = NUMBER_OF(regs);
 	struct event *event;

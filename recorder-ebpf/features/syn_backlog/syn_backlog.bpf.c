@@ -49,8 +49,8 @@ int BPF_PROG(ready, struct sock *listener)
 	struct inet_connection_sock *socket = (void *)listener;
 	__u16 port;
 
-	if (listener->__sk_common.skc_state != TCP_LISTEN ||
-	    listener->sk_protocol != IPPROTO_TCP || !is_of_wanted_cgroup(listener))
+	if (listener->__sk_common.skc_state != TCP_LISTEN || listener->sk_protocol != IPPROTO_TCP ||
+	    !is_of_wanted_cgroup(listener))
 		return 0;
 	port = listener->__sk_common.skc_num;
 	add(port, ACCEPT, listener->sk_ack_backlog);

@@ -13,7 +13,7 @@ KEYED_HISTOGRAM(latencies, struct key, 8192);
 
 static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs)
 {
-	struct key key = {.number = NUMBER_OF(regs)};
+	struct key key = { .number = NUMBER_OF(regs) };
 
 	if (!took_ns || took_ns < min_latency_ns)
 		return;

@@ -44,6 +44,7 @@ int BPF_PROG(changed, struct sock *socket, int from, int to)
 	now_ns -= *at;
 	bpf_map_delete_elem(&began, &key);
 	if (now_ns >= min_latency_ns)
-		add_dense(&latencies, RESULTS, to == TCP_ESTABLISHED ? ESTABLISHED : FAILED, now_ns);
+		add_dense(&latencies, RESULTS, to == TCP_ESTABLISHED ? ESTABLISHED : FAILED,
+			  now_ns);
 	return 0;
 }

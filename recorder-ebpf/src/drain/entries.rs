@@ -53,8 +53,9 @@ impl Entries {
             keys: Vec::new(),
             values: Vec::new(),
             tokens: [token.clone(), token],
-            sums: vec![0; value_bytes],
+            sums: Vec::new(),
         };
+        entries.sums.resize(entries.stride(), 0);
         entries.make_room(at_once);
         Ok(entries)
     }
@@ -109,18 +110,19 @@ impl Entries {
     }
 }
 
-/// The sums over all CPUs of each word.
+/// The sums over all CPUs of each word. Those of a CPU are a whole number of words long.
 fn sum<'a>(values: &'a [u8], sums: &'a mut [u8], copies: usize) -> &'a [u8] {
     if copies == 1 {
         return values;
     }
-    sums.fill(0);
-    for of_cpu in values.chunks_exact(values.len() / copies) {
-        for (sum, word) in sums.chunks_exact_mut(8).zip(of_cpu.chunks_exact(8)) {
-            if let (Some(so_far), Some(more)) = (sum.first_chunk(), word.first_chunk()) {
-                let both = u64::from_le_bytes(*so_far).wrapping_add(u64::from_le_bytes(*more));
-                sum.copy_from_slice(&both.to_le_bytes());
-            }
+    let (first, others) = values.split_at(sums.len());
+    sums.copy_from_slice(first);
+    let (sums_of_words, _) = sums.as_chunks_mut::<8>();
+    let (words, _) = others.as_chunks::<8>();
+    for of_cpu in words.chunks_exact(sums_of_words.len().max(1)) {
+        for (sum, word) in sums_of_words.iter_mut().zip(of_cpu) {
+            let both = u64::from_le_bytes(*sum).wrapping_add(u64::from_le_bytes(*word));
+            *sum = both.to_le_bytes();
         }
     }
     sums

@@ -1,7 +1,7 @@
 //! Rows of a feature that runs, as people see them.
 
 use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
-use nodemon_recorder_ebpf::load::{Filter, Running, Settings, Statistics};
+use nodemon_recorder_ebpf::load::{FeatureError, Filter, Running, Settings, Statistics};
 use nodemon_recorder_ebpf::names::Names;
 use std::collections::BTreeMap;
 
@@ -52,10 +52,16 @@ pub fn start_with(name: &str, settings: &Settings) -> Option<Running> {
             running.missing().iter().for_each(|missing| println!("{name}: without {missing}"));
             Some(running)
         }
-        Err(why) => {
+        // What a kernel lacks it may lack. What it refuses is a mistake of ours.
+        Err(
+            why @ (FeatureError::NoPlace(_)
+            | FeatureError::NoTypes(_)
+            | FeatureError::NotPermitted(_)),
+        ) => {
             println!("skipped: {name}: {why}");
             None
         }
+        Err(why) => panic!("{name}: {why}"),
     }
 }
 

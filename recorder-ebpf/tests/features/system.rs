@@ -214,6 +214,32 @@ fn a_process_that_spins_until_it_is_killed_is_told_with_the_time_and_the_signal(
     assert!(lived >= 40_000_000 && cpu > 5_000_000 && cpu <= lived + lived / 5, "{lived} {cpu}");
 }
 
+#[test]
+fn what_a_process_ran_between_two_ticks_is_in_its_last_row() {
+    let _alone = alone();
+    let Some(mut running) = start("process_event") else { return };
+    // None of them runs for as long as a tick takes, nor waits for anything: /proc would show 0.
+    let children: Vec<_> = (0..20)
+        .map(|_| {
+            let child = std::process::Command::new("/bin/true").spawn().unwrap();
+            (child.id(), wait_with_usage(child))
+        })
+        .collect();
+    let of_them = |row: &Row| text(row, "event") == "exit" && text(row, "command") == "true";
+    let found = events(&mut running, "process_event", of_them);
+    let mut ratios: Vec<f64> = children
+        .iter()
+        .map(|(pid, usage)| {
+            let row = found.iter().find(|row| number(row, "pid") == u64::from(*pid)).expect("row");
+            number(row, "cpu_ns") as f64 / usage.cpu.as_nanos() as f64
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    println!("of what their parent is told: {ratios:.2?}");
+    // What a process does after the row, to its very end, is in what its parent is told only.
+    assert!(ratios[10] > 0.6 && ratios[19] < 1.05, "{ratios:.2?}");
+}
+
 /// Rows of forks and of exits of processes called `command`, while `script` runs.
 fn lives(running: &mut Running, script: &str) -> (u64, u64) {
     let (mut forks, mut exits) = (0, 0);

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["be-the-load"] => load::run(),
+        ["map"] => (0..5).try_for_each(|_| map::measure()),
         [] => measure(Duration::from_secs(20)),
         [seconds] => match seconds.parse() {
             Ok(seconds) => measure(Duration::from_secs(seconds)),
