@@ -17,7 +17,7 @@ struct {
 } events SEC(".maps");
 
 struct budget {
-	__u64 second;
+	__u64 begun_ns; /* a second of it */
 	__u64 taken;
 };
 
@@ -31,14 +31,13 @@ struct {
 /* Two CPUs may both begin a second, which lets a few more events through. */
 static __always_inline bool is_within_budget(__u64 now_ns)
 {
-	__u64 second = now_ns / NS_PER_S;
 	__u32 zero = 0;
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &zero);
 
 	if (!budget)
 		return false;
-	if (budget->second != second) {
-		budget->second = second;
+	if (now_ns - budget->begun_ns >= NS_PER_S) {
+		budget->begun_ns = now_ns;
 		budget->taken = 0;
 	}
 	if (budget->taken >= events_per_s) {

@@ -12,7 +12,8 @@ struct key {
 	__u32 bucket;
 };
 
-KEYED_HISTOGRAM(latencies, struct key, 2048);
+/* Some 60 disks: an operation of one has 40 buckets or so. */
+KEYED_HISTOGRAM(latencies, struct key, 8192);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -105,7 +105,7 @@ int BPF_PROG(generated, int signal, struct kernel_siginfo *info, struct task_str
 	if ((unsigned long)info == SEND_SIG_PRIV)
 		code = SI_KERNEL;
 	else if ((unsigned long)info != SEND_SIG_NOINFO)
-		code = BPF_CORE_READ(info, si_code);
+		code = info->si_code;
 	origin = origin_of(code);
 	if (is_noise(signal, origin, pid) || !is_wanted())
 		return 0;
@@ -116,7 +116,7 @@ int BPF_PROG(generated, int signal, struct kernel_siginfo *info, struct task_str
 	event->signal = signal;
 	event->target_pid = pid;
 	event->target_tid = target->pid;
-	BPF_CORE_READ_INTO(&event->target_command, target, comm);
+	copy_command(event->target_command, target);
 	event->origin = origin;
 	event->code = code > 0 && code != SI_KERNEL ? code : ABSENT;
 	event->result = result;

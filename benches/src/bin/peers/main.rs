@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["be-the-floor"] => contender::run_floor(),
+        ["be-the-floor-of-processes"] => contender::run_floor_of_processes(),
         ["be-the-load", file] => load::run(Path::new(file)),
         [] => compare(Duration::from_secs(60)),
         [seconds] => match seconds.parse() {
@@ -51,7 +52,7 @@ fn compare(span: Duration) -> io::Result<()> {
     let _load = load::start(scratch.path())?;
     println!("Every source but processes, at 1 s, {} s each:\n", span.as_secs());
     let system: [&dyn Contender; 5] =
-        [&Floor, &Nodemon::Proc, &Sadc, &NodeExporter, &Nodemon::Fast];
+        [&Floor::System, &Nodemon::Proc, &Sadc, &NodeExporter, &Nodemon::Fast];
     table::print(&measure_all(&system, span)?);
 
     let _crowd = load::start_crowd(scratch.path())?;
@@ -61,7 +62,8 @@ fn compare(span: Duration) -> io::Result<()> {
 
     let _sleepers = load::start_sleepers(900)?;
     println!("\nProcesses alone, 1,000 of them and those of the machine:\n");
-    let processes: [&dyn Contender; 3] = [&Nodemon::Iterated, &Nodemon::Walked, &Atop];
+    let processes: [&dyn Contender; 4] =
+        [&Floor::Processes, &Nodemon::Iterated, &Nodemon::Walked, &Atop];
     table::print(&measure_all(&processes, span)?);
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! What one event costs in each program, by the kernel's own statistics, and what two whole
-//! operations take more with it.
+//! What one event costs in each program, by the kernel's own statistics.
 
 use super::load::Load;
 use nodemon_recorder_ebpf::feature::FEATURES;

@@ -7,6 +7,8 @@
 mod each;
 mod load;
 mod map;
+mod operations;
+mod subjects;
 mod whole;
 
 use std::error::Error;
@@ -18,7 +20,6 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["be-the-load"] => load::run(),
-        ["map"] => (0..5).try_for_each(|_| map::measure()),
         [] => measure(Duration::from_secs(20)),
         [seconds] => match seconds.parse() {
             Ok(seconds) => measure(Duration::from_secs(seconds)),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 
 fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
     map::measure()?;
+    operations::measure()?;
     each::measure(span)?;
     whole::measure(span)
 }

@@ -7,7 +7,7 @@ mod nodemon;
 mod sadc;
 
 pub use atop::Atop;
-pub use floor::{Floor, run as run_floor};
+pub use floor::{Floor, run_floor, run_floor_of_processes};
 pub use node_exporter::NodeExporter;
 pub use nodemon::Nodemon;
 pub use sadc::Sadc;
