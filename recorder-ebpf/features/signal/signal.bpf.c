@@ -105,7 +105,7 @@ int BPF_PROG(generated, int signal, struct kernel_siginfo *info, struct task_str
 	if ((unsigned long)info == SEND_SIG_PRIV)
 		code = SI_KERNEL;
 	else if ((unsigned long)info != SEND_SIG_NOINFO)
-		code = info->si_code;
+		code = BPF_CORE_READ(info, si_code); /* to the verifiers of 6.14 on no pointer */
 	origin = origin_of(code);
 	if (is_noise(signal, origin, pid) || !is_wanted())
 		return 0;
