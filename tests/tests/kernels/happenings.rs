@@ -66,6 +66,11 @@ impl Seen {
 
         let exits = self.rows("process_event", &["-w", "event=exit", "-w", "status=7"]);
         assert_eq!(exits.len(), 1, "one process ended with 7: {exits:?}\n{log}");
+        for exit in self.rows("process_event", &["-w", "event=exit"]) {
+            let (cpu, lived) =
+                (exit["cpu_ns"].as_u64().unwrap(), exit["lived_ns"].as_u64().unwrap());
+            assert!(cpu > 0 && cpu <= lived + lived / 20, "one CPU's time at most: {exit}");
+        }
         let target = self.said("signalled");
         let question = format!("target_pid={}", target.trim());
         let signals = self.rows("signal", &["-w", &question]);
