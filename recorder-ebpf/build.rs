@@ -37,7 +37,8 @@ fn build() -> Result<(), String> {
         let source = here.join(format!("features/{feature}/{feature}.bpf.c"));
         build_object(&source, &objects, &includes, &[])?;
         let told = |error| format!("{}: {error}", source.display());
-        if std::fs::read_to_string(&source).map_err(told)?.contains("\"since.h\"") {
+        let text = std::fs::read_to_string(&source).map_err(told)?;
+        if ["\"since.h\"", "\"owners.h\""].iter().any(|header| text.contains(header)) {
             build_object(&source, &objects, &includes, &[WITHOUT_STORAGE])?;
         }
     }
@@ -60,8 +61,8 @@ fn features(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// What the C of a feature is told for kernels that keep nothing with tasks.
-const WITHOUT_STORAGE: &str = "-DWITHOUT_TASK_STORAGE";
+/// What the C of a feature is told for kernels that keep nothing with tasks or sockets.
+const WITHOUT_STORAGE: &str = "-DWITHOUT_STORAGE";
 
 fn build_object(
     source: &Path,

@@ -9,7 +9,7 @@
 
 #include "feature.h"
 
-#ifdef WITHOUT_TASK_STORAGE
+#ifdef WITHOUT_STORAGE
 
 struct task_struct___number {
 	int pid;

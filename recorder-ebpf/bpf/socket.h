@@ -34,6 +34,18 @@ struct in6_addr {
 	__u8 bytes[16];
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -41,6 +53,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -165,6 +178,12 @@ static __always_inline void put_remote(struct endpoint *to, struct sock_common *
 	else
 		put_version_4(to, socket->skc_daddr);
 	to->port = bpf_ntohs(socket->skc_dport);
+}
+
+/* The number of the network namespace, as a link of /proc/PID/ns shows it. */
+static __always_inline __u32 net_ns_of(struct sock *socket)
+{
+	return socket->__sk_common.skc_net.net->ns.inum;
 }
 
 /*

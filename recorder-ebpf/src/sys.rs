@@ -34,6 +34,14 @@ struct LinkAttr {
     target_fd: u32,
     attach_type: u32,
     flags: u32,
+    iter_info: u64,
+    iter_info_len: u32,
+}
+
+/// `union bpf_iter_link_info`, of an iterator over the elements of a map.
+#[repr(C)]
+struct IterInfo {
+    map_fd: u32,
 }
 
 /// `attr.iter_create`.
@@ -88,14 +96,21 @@ pub(crate) fn look_up_many(
     }
 }
 
-/// Links an iterator's program to what it walks through, so that it can be read.
-pub(crate) fn link_iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// Links an iterator's program to what it walks through, so that it can be read: to the elements of
+/// `map`, where it is one over those of a map.
+pub(crate) fn link_iterator(
+    program: BorrowedFd<'_>,
+    map: Option<BorrowedFd<'_>>,
+) -> io::Result<OwnedFd> {
+    let info = map.map(|map| IterInfo { map_fd: map.as_raw_fd().cast_unsigned() });
     let mut attr = LinkAttr {
         prog_fd: program.as_raw_fd().cast_unsigned(),
         attach_type: BPF_TRACE_ITER,
+        iter_info: info.as_ref().map_or(0, |info| std::ptr::from_ref(info) as u64),
+        iter_info_len: info.as_ref().map_or(0, |_| size_of::<IterInfo>() as u32),
         ..LinkAttr::default()
     };
-    // SAFETY: the structure lives until the call returns and holds no pointers.
+    // SAFETY: the structure, and the one that it points to, live until the call returns.
     let fd = unsafe { bpf(BPF_LINK_CREATE, (&raw mut attr).cast(), size_of::<LinkAttr>()) }?;
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, WithoutStorage, object};
 
 const REASONS: &[&str] =
     &["preempted", "yielded", "sleeping", "blocked", "blocked_io", "stopped", "ended", "other"];
@@ -7,7 +7,10 @@ pub static FEATURE: Feature = Feature {
     name: "scheduler",
     reads: "sched_switch, sched_wakeup",
     object: object!("scheduler"),
-    object_without_storage: object!("scheduler.without_storage"),
+    without_storage: Some(WithoutStorage {
+        object: object!("scheduler.without_storage"),
+        lacks: None,
+    }),
     hooks: &[
         Hook::needed(&[Attach::Typed("switched", "sched_switch")]),
         Hook::needed(&[Attach::Typed("woken", "sched_wakeup")]),

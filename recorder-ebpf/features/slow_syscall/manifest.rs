@@ -1,5 +1,5 @@
 use crate::feature::{
-    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, columns_of_task, object,
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, WithoutStorage, columns_of_task, object,
 };
 use crate::names;
 
@@ -9,7 +9,10 @@ pub static FEATURE: Feature = Feature {
     // The time of every call has to be taken to find the slow ones.
     default_on: false,
     object: object!("slow_syscall"),
-    object_without_storage: object!("slow_syscall.without_storage"),
+    without_storage: Some(WithoutStorage {
+        object: object!("slow_syscall.without_storage"),
+        lacks: None,
+    }),
     hooks: &[
         Hook::needed(&[Attach::Typed("entered", "sys_enter")]),
         Hook::needed(&[Attach::Typed("returned", "sys_exit")]),

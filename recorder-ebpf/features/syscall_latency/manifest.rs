@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, WithoutStorage, object};
 use crate::names;
 
 pub static FEATURE: Feature = Feature {
@@ -7,7 +7,10 @@ pub static FEATURE: Feature = Feature {
     // Every call pays for it.
     default_on: false,
     object: object!("syscall_latency"),
-    object_without_storage: object!("syscall_latency.without_storage"),
+    without_storage: Some(WithoutStorage {
+        object: object!("syscall_latency.without_storage"),
+        lacks: None,
+    }),
     hooks: &[
         Hook::needed(&[Attach::Typed("entered", "sys_enter")]),
         Hook::needed(&[Attach::Typed("returned", "sys_exit")]),

@@ -1,33 +1,41 @@
 use crate::feature::{
-    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, columns_of_task, object,
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, WithoutStorage, columns_of_task, object,
 };
 use crate::names;
 
+const NET_NS: &str = "number of its network namespace, as in /proc/PID/ns/net";
 const DIRECTIONS: &[&str] = &["connected", "accepted", "listening"];
 
 pub static FEATURE: Feature = Feature {
     name: "tcp_connection",
-    reads: "iter/tcp, inet_sock_set_state, tcp_rcv_space_adjust",
-    // Walking through the table of connections takes milliseconds; ends are told at once.
+    reads: "iter/bpf_sk_storage_map, inet_sock_set_state, tcp_rcv_space_adjust",
+    // Thousands of connections take milliseconds; ends are told at once.
     default_interval_ms: 10_000,
     object: object!("tcp_connection"),
+    without_storage: Some(WithoutStorage {
+        object: object!("tcp_connection.without_storage"),
+        lacks: Some(
+            "connections of other network namespaces than the recorder's: this kernel keeps \
+             nothing with sockets for programs (5.11 does)",
+        ),
+    }),
     hooks: &[
-        Hook::needed(&[Attach::Iterator("each", "tcp")]),
+        Hook::needed(&[
+            Attach::Elements("each", "bpf_sk_storage_map", "owners"),
+            Attach::Iterator("each", "tcp"),
+        ]),
         Hook::needed(&[Attach::Typed("changed", "inet_sock_set_state")]),
         Hook::wanted(&[Attach::Typed("read_from", "tcp_rcv_space_adjust")]),
         // Last, so that none comes in between.
         Hook::wanted(&[Attach::Once("is_open", "task_file")]),
     ],
-    sized: &["owners"],
     tables: &[
         Table {
             name: "tcp_connection",
-            doc: "TCP connections and listeners of the recorder's network namespace, as they are. \
-                  The process is the one that connected or listened, and of a connection that was \
-                  accepted the first that read from it. Those that only wait for their time to be \
-                  over (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out. \
-              Costs some 130 ns a read, 0.7 us a socket \
-                  and sample, and 7 ns for each place in the kernel's table of connections.",
+            doc: "TCP connections and listeners of all network namespaces, as they are. The process \
+                  is the one that connected or listened, and of a connection that was accepted the \
+                  first that read from it. Those that only wait for their time to be over \
+                  (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out.",
             origin: Origin::Iterator("each"),
             keys: &[
                 Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),
@@ -37,6 +45,7 @@ pub static FEATURE: Feature = Feature {
                     names::endpoint,
                     "address and port of the other side",
                 ),
+                Column::id("net_ns", Cell::U32, NET_NS),
                 Column::id("inode", Cell::U64, "that of the socket, 0 when no file has it"),
             ],
             values: columns_of_task![
@@ -100,6 +109,7 @@ pub static FEATURE: Feature = Feature {
                     names::endpoint,
                     "address and port of the other side",
                 ),
+                Column::id("net_ns", Cell::U32, NET_NS),
                 Column::named("state", Cell::U32, names::TCP_STATES, "in which it ended"),
                 Column::decoded(
                     "error",

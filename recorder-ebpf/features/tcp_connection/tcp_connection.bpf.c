@@ -5,10 +5,12 @@
  *
  * A socket does not say whose it is. That is learnt when it connects or
  * listens, and of a connection that was accepted when somebody reads from it;
- * and once, at the start, of all that are open.
+ * and once, at the start, of all that are open. What is learnt stays with the
+ * socket (owners.h), and who looks walks through that.
  */
 #include "events.h"
 #include "socket.h"
+#include "owners.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -21,6 +23,12 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct sock *sk;
+	void *value;
 };
 
 struct task_struct {
@@ -43,30 +51,6 @@ struct bpf_iter__task_file {
 /* No threshold yet. */
 #define TCP_INFINITE_SSTHRESH 0x7fffffff
 
-/* The names are in the manifest. */
-enum direction {
-	CONNECTED,
-	ACCEPTED,
-	LISTENING,
-	UNKNOWN,
-};
-
-struct owner {
-	__u64 since_ns; /* CLOCK_BOOTTIME; 0 when it was there before */
-	__u32 pid;
-	__u32 tid;
-	char command[COMMAND_BYTES];
-	__u32 direction;
-	__u32 unused;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct owner);
-} owners SEC(".maps");
-
 /* Ports on which somebody listens, or did: connections of before tell by them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -78,6 +62,7 @@ struct {
 struct connection {
 	struct endpoint local;
 	struct endpoint remote;
+	__u32 net_ns;
 	__u64 inode;
 	struct task_id task;
 	__u32 direction;
@@ -108,6 +93,7 @@ struct closed {
 	struct task_id task __attribute__((aligned(8)));
 	struct endpoint local;
 	struct endpoint remote;
+	__u32 net_ns;
 	__u32 state;
 	__s32 error;
 	__u64 lived_ns;
@@ -159,39 +145,48 @@ static __always_inline __u32 direction_of(const struct owner *owner, __u16 port)
 	return bpf_map_lookup_elem(&listened, &port) ? ACCEPTED : CONNECTED;
 }
 
+static __always_inline void name_owner_current(struct owner *owner)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	owner->tid = (__u32)pid_tgid;
+	bpf_get_current_comm(owner->command, sizeof(owner->command));
+	owner->pid = pid_tgid >> 32;
+}
+
+static __always_inline void listen(__u16 port)
+{
+	__u8 yes = 1;
+
+	bpf_map_update_elem(&listened, &port, &yes, BPF_ANY);
+}
+
 static __always_inline void begin(struct sock *socket, __u32 direction)
 {
-	struct owner owner = { .since_ns = bpf_ktime_get_boot_ns(), .direction = direction };
-	__u64 key = (__u64)socket;
+	struct owner *owner = owner_of_or_new(socket);
 
-	if (direction == ACCEPTED) {
-		/* Whoever runs now has nothing to do with it. */
-		owner.pid = owner.tid = ~0U;
-	} else {
-		owner.pid = bpf_get_current_pid_tgid() >> 32;
-		owner.tid = (__u32)bpf_get_current_pid_tgid();
-		bpf_get_current_comm(owner.command, sizeof(owner.command));
-	}
-	if (direction == LISTENING) {
-		__u16 port = socket->__sk_common.skc_num;
-		__u8 yes = 1;
-
-		bpf_map_update_elem(&listened, &port, &yes, BPF_ANY);
-	}
-	bpf_map_update_elem(&owners, &key, &owner, BPF_ANY);
+	if (direction == LISTENING)
+		listen(socket->__sk_common.skc_num);
+	if (!owner)
+		return;
+	owner->since_ns = bpf_ktime_get_boot_ns();
+	owner->direction = direction;
+	/* Whoever runs now has nothing to do with a connection that came. */
+	owner->pid = owner->tid = ~0U;
+	if (direction != ACCEPTED)
+		name_owner_current(owner);
 }
 
 static __always_inline void end(struct sock *socket, int state)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(socket);
-	__u64 key = (__u64)socket;
 	struct closed *closed;
 	struct owner *owner;
 	__u16 port;
 
 	if (!tcp)
 		return;
-	owner = bpf_map_lookup_elem(&owners, &key);
+	owner = owner_of(socket);
 	if (!is_of_wanted_task(owner) || !is_of_wanted_cgroup(socket))
 		return;
 	closed = begin_event(sizeof(*closed));
@@ -202,6 +197,7 @@ static __always_inline void end(struct sock *socket, int state)
 	name_owner(&closed->task, owner, socket);
 	put_local(&closed->local, &socket->__sk_common, port);
 	put_remote(&closed->remote, &socket->__sk_common);
+	closed->net_ns = net_ns_of(socket);
 	closed->state = state;
 	closed->error = -socket->sk_err;
 	closed->lived_ns = ABSENT;
@@ -218,8 +214,6 @@ static __always_inline void end(struct sock *socket, int state)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(changed, struct sock *socket, int from, int to)
 {
-	__u64 key = (__u64)socket;
-
 	if (socket->sk_protocol != IPPROTO_TCP)
 		return 0;
 	switch (to) {
@@ -236,7 +230,7 @@ int BPF_PROG(changed, struct sock *socket, int from, int to)
 	case TCP_CLOSE:
 		if (from != TCP_LISTEN)
 			end(socket, from);
-		bpf_map_delete_elem(&owners, &key);
+		forget_owner(socket);
 		break;
 	}
 	return 0;
@@ -246,55 +240,68 @@ int BPF_PROG(changed, struct sock *socket, int from, int to)
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(read_from, struct sock *socket)
 {
-	struct owner unknown = { .direction = UNKNOWN }, *owner;
-	__u64 key = (__u64)socket;
+	struct owner *owner = owner_of(socket);
 
-	owner = bpf_map_lookup_elem(&owners, &key);
 	if (owner && owner->pid != ~0U)
 		return 0;
 	if (!owner) {
-		bpf_map_update_elem(&owners, &key, &unknown, BPF_NOEXIST);
-		owner = bpf_map_lookup_elem(&owners, &key);
+		owner = owner_of_or_new(socket);
 		if (!owner)
 			return 0;
+		owner->direction = UNKNOWN;
 	}
-	owner->pid = bpf_get_current_pid_tgid() >> 32;
-	owner->tid = (__u32)bpf_get_current_pid_tgid();
-	bpf_get_current_comm(owner->command, sizeof(owner->command));
+	name_owner_current(owner);
 	return 0;
+}
+
+/* The socket of an open file, or NULL. */
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket;
+
+#ifdef WITHOUT_STORAGE
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket ? BPF_CORE_READ(socket, sk) : NULL;
+#else
+	socket = bpf_sock_from_file((void *)file);
+	return socket ? socket->sk : NULL;
+#endif
 }
 
 SEC("iter/task_file")
 int is_open(struct bpf_iter__task_file *at)
 {
-	struct owner owner = { .direction = UNKNOWN };
 	struct task_struct *task = at->task;
 	struct file *file = at->file;
-	struct socket *socket;
+	struct owner *owner;
 	struct sock *sock;
-	__u64 key;
+	__u16 family;
 
-	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if (!task || !file)
 		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	sock = socket ? BPF_CORE_READ(socket, sk) : NULL;
+	sock = sock_of(file);
 	if (!sock || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	if (BPF_CORE_READ(sock, __sk_common.skc_family) != AF_INET &&
-	    BPF_CORE_READ(sock, __sk_common.skc_family) != AF_INET6)
+	family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	key = (__u64)sock;
-	owner.pid = BPF_CORE_READ(task, tgid);
-	owner.tid = BPF_CORE_READ(task, pid);
-	BPF_CORE_READ_INTO(&owner.command, task, comm);
+	owner = owner_of(sock);
+	/* Others that have it open too have been here, or it began just now. */
+	if (owner)
+		return 0;
+	owner = owner_of_or_new(sock);
+	if (!owner)
+		return 0;
+	owner->direction = UNKNOWN;
+	owner->tid = task->pid;
+	BPF_CORE_READ_INTO(&owner->command, task, comm);
+	owner->pid = task->tgid;
 	if (BPF_CORE_READ(sock, __sk_common.skc_state) == TCP_LISTEN) {
-		__u16 port = BPF_CORE_READ(sock, __sk_common.skc_num);
-		__u8 yes = 1;
-
-		owner.direction = LISTENING;
-		bpf_map_update_elem(&listened, &port, &yes, BPF_ANY);
+		owner->direction = LISTENING;
+		listen(BPF_CORE_READ(sock, __sk_common.skc_num));
 	}
-	bpf_map_update_elem(&owners, &key, &owner, BPF_NOEXIST);
 	return 0;
 }
 
@@ -328,32 +335,24 @@ static __always_inline void put_connection(struct connection *row, struct tcp_so
 	row->snd_wnd = tcp->snd_wnd;
 	row->rcv_wnd = tcp->rcv_wnd;
 	row->queued = tcp->inet_conn.icsk_inet.sk.sk_wmem_queued;
+	/* Somebody may read while this is read. */
 	row->unread = tcp->rcv_nxt - tcp->copied_seq;
+	if ((__s32)row->unread < 0)
+		row->unread = 0;
 	row->mss = tcp->mss_cache;
 }
 
-SEC("iter/tcp")
-int each(struct bpf_iter__tcp *at)
+static __always_inline void put(struct seq_file *seq, struct tcp_sock *tcp, struct owner *owner)
 {
-	struct sock_common *common = at->sk_common;
+	struct sock *socket = &tcp->inet_conn.icsk_inet.sk;
 	struct connection row;
-	struct tcp_sock *tcp;
-	struct owner *owner;
-	struct sock *socket;
-	__u64 key;
 
-	/* Neither one that is not accepted yet, nor one that only waits for its time to be over. */
-	tcp = common ? bpf_skc_to_tcp_sock(common) : NULL;
-	if (!tcp)
-		return 0;
-	socket = &tcp->inet_conn.icsk_inet.sk;
-	key = (__u64)tcp;
-	owner = bpf_map_lookup_elem(&owners, &key);
 	if (!is_of_wanted_task(owner) || !is_of_wanted_cgroup(socket))
-		return 0;
+		return;
 	__builtin_memset(&row, 0, sizeof(row));
 	put_local(&row.local, &socket->__sk_common, socket->__sk_common.skc_num);
 	put_remote(&row.remote, &socket->__sk_common);
+	row.net_ns = net_ns_of(socket);
 	/* Each of them may be NULL, which reads as 0. */
 	row.inode = socket->sk_socket->file->f_inode->i_ino;
 	name_owner(&row.task, owner, socket);
@@ -370,6 +369,39 @@ int each(struct bpf_iter__tcp *at)
 		row.direction = direction_of(owner, row.local.port);
 		put_connection(&row, tcp);
 	}
-	bpf_seq_write(at->meta->seq, &row, sizeof(row));
+	bpf_seq_write(seq, &row, sizeof(row));
+}
+
+#ifdef WITHOUT_STORAGE
+
+SEC("iter/tcp")
+int each(struct bpf_iter__tcp *at)
+{
+	struct sock_common *common = at->sk_common;
+	/* Neither one that is not accepted yet, nor one that only waits for its time to be over. */
+	struct tcp_sock *tcp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+
+	if (tcp)
+		put(at->meta->seq, tcp, owner_of((void *)tcp));
 	return 0;
 }
+
+#else
+
+SEC("iter/bpf_sk_storage_map")
+int each(struct bpf_iter__bpf_sk_storage_map *at)
+{
+	struct sock *socket = at->sk;
+	struct owner *owner = at->value;
+	struct tcp_sock *tcp;
+
+	if (!socket || !owner)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(socket);
+	/* One that was closed, or never opened, and still is somebody's file. */
+	if (tcp && socket->__sk_common.skc_state != TCP_CLOSE)
+		put(at->meta->seq, tcp, owner);
+	return 0;
+}
+
+#endif

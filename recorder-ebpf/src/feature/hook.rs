@@ -31,6 +31,8 @@ pub enum Attach {
     Hardware(&'static str, u64, u64),
     /// An iterator, which runs when it is read: program, what it walks through.
     Iterator(&'static str, &'static str),
+    /// An iterator over what a map holds: program, kind of map, the map's name in the object.
+    Elements(&'static str, &'static str, &'static str),
     /// An iterator that is run once, when the feature starts, for what its program then knows of:
     /// program, what it walks through.
     Once(&'static str, &'static str),
@@ -65,6 +67,7 @@ impl Attach {
             | Attach::ReturnProbe(program, _)
             | Attach::Hardware(program, ..)
             | Attach::Iterator(program, _)
+            | Attach::Elements(program, ..)
             | Attach::Once(program, _)
             | Attach::With(program)
             | Attach::Packets(program, _) => program,
@@ -81,7 +84,9 @@ impl Attach {
                 format!("function {name} (kprobe)")
             }
             Attach::Hardware(..) => "hardware counters".to_owned(),
-            Attach::Iterator(_, what) | Attach::Once(_, what) => format!("iterator {what}"),
+            Attach::Iterator(_, what) | Attach::Elements(_, what, _) | Attach::Once(_, what) => {
+                format!("iterator {what}")
+            }
             Attach::With(program) => format!("program '{program}' that runs"),
             Attach::Packets(..) => "packets of interfaces".to_owned(),
         }

@@ -30,8 +30,9 @@ pub struct Feature {
     pub default_interval_ms: u64,
     /// The object that `build.rs` made of its C.
     pub object: &'static [u8],
-    /// Likewise, for kernels that keep nothing with tasks (before 5.12); empty where that is the same.
-    pub object_without_storage: &'static [u8],
+    /// What runs instead where the kernel keeps nothing with tasks or sockets for programs (before
+    /// 5.11), if that would be something else.
+    pub without_storage: Option<WithoutStorage>,
     /// Where its programs hang.
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
@@ -42,6 +43,15 @@ pub struct Feature {
     pub symbols: &'static [(&'static str, &'static str)],
     /// The tables, in the order in which people want to see them.
     pub tables: &'static [Table],
+}
+
+/// What a feature is where the kernel keeps nothing with tasks or sockets for programs.
+#[derive(Debug)]
+pub struct WithoutStorage {
+    /// The object that `build.rs` made of the same C.
+    pub object: &'static [u8],
+    /// What it cannot do, as the end of a sentence.
+    pub lacks: Option<&'static str>,
 }
 
 /// The object that `build.rs` made of the C of a feature.
@@ -59,7 +69,7 @@ pub const COMMON: Feature = Feature {
     default_on: true,
     default_interval_ms: 1000,
     object: &[],
-    object_without_storage: &[],
+    without_storage: None,
     hooks: &[],
     per_cpu: &[],
     sized: &[],

@@ -5,6 +5,7 @@ use crate::drain;
 use crate::feature::{Attach, Hook};
 use crate::packets::Packets;
 use crate::sys;
+use aya::maps::{Map, MapData};
 use aya::programs::perf_event::{HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy};
 use aya::programs::{
     BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, ProgramError, ProgramFd,
@@ -115,10 +116,13 @@ fn hang_so(
         }
         Attach::Hardware(_, event, period) => hang_on_cpus(object, way, event, period),
         Attach::Iterator(_, what) => {
-            Ok(Held::Iterator(program, link_iterator(object, way, what, kernel)?))
+            Ok(Held::Iterator(program, link_iterator(object, way, what, None, kernel)?))
+        }
+        Attach::Elements(_, what, map) => {
+            Ok(Held::Iterator(program, link_iterator(object, way, what, Some(map), kernel)?))
         }
         Attach::Once(_, what) => {
-            let link = link_iterator(object, way, what, kernel)?;
+            let link = link_iterator(object, way, what, None, kernel)?;
             let done = drain::Iterator::new(link, 1).each(|_| {});
             done.map_err(|source| FeatureError::Read { path: program.into(), source })?;
             Ok(Held::Links(Vec::new()))
@@ -143,13 +147,23 @@ fn link_iterator(
     object: &mut Ebpf,
     way: &Attach,
     what: &str,
+    map: Option<&str>,
     kernel: &Btf,
 ) -> Result<OwnedFd, FeatureError> {
     let iterator: &mut Iter = find(object, way.program())?;
     iterator.load(what, kernel).map_err(|error| of_place(way, error))?;
-    let fd = iterator.fd().map_err(|error| of_place(way, error))?;
-    sys::link_iterator(fd.as_fd())
+    let fd = program_fd(object, way.program())?;
+    let map = map.map(|name| storage(object, name)).transpose()?;
+    sys::link_iterator(fd.as_fd(), map.map(|map| map.fd().as_fd()))
         .map_err(|error| FeatureError::Load(format!("{}: {error}", way.place())))
+}
+
+/// What is kept with sockets.
+fn storage<'a>(object: &'a Ebpf, name: &str) -> Result<&'a MapData, FeatureError> {
+    match object.map(name) {
+        Some(Map::SkStorage(map)) => Ok(map),
+        _ => Err(FeatureError::Object(format!("there is no storage '{name}' in the object"))),
+    }
 }
 
 /// One counter on every CPU that is online.

@@ -41,7 +41,27 @@ impl Running {
     /// let this process; the error says which.
     pub fn start(feature: &'static Feature, settings: &Settings) -> Result<Running, FeatureError> {
         let kernel = KernelTypes::get()?;
-        let mut object = create(feature, settings, &kernel)?;
+        let Some(other) = &feature.without_storage else {
+            return Running::start_object(feature, feature.object, settings, &kernel);
+        };
+        let why = match Running::start_object(feature, feature.object, settings, &kernel) {
+            Err(why) if !matches!(why, FeatureError::NotPermitted(_)) => why,
+            started => return started,
+        };
+        // Where the other one does not run either it is not for want of storage.
+        let mut running =
+            Running::start_object(feature, other.object, settings, &kernel).map_err(|_| why)?;
+        running.missing.extend(other.lacks.map(str::to_owned));
+        Ok(running)
+    }
+
+    fn start_object(
+        feature: &'static Feature,
+        object: &'static [u8],
+        settings: &Settings,
+        kernel: &KernelTypes,
+    ) -> Result<Running, FeatureError> {
+        let mut object = create(feature, object, settings, kernel)?;
         let mut running = Running {
             _held: Vec::new(),
             packets: None,
@@ -52,7 +72,7 @@ impl Running {
         };
         let (mut iterators, mut packets) = (Vec::new(), None);
         for hook in feature.hooks {
-            match attach::hang(&mut object, hook, settings, &kernel) {
+            match attach::hang(&mut object, hook, settings, kernel) {
                 Ok(hung) => {
                     for name in hung.programs {
                         let fd = attach::program_fd(&object, name)?;
@@ -107,6 +127,7 @@ impl Running {
 /// Creates the maps of a feature and puts its settings in.
 fn create(
     feature: &'static Feature,
+    object: &'static [u8],
     settings: &Settings,
     kernel: &KernelTypes,
 ) -> Result<Ebpf, FeatureError> {
@@ -118,12 +139,7 @@ fn create(
             // Of the next feature, which may not have it, nothing is asked.
             loader.override_global(variable, &*Box::leak(Box::new(address)), false);
         }
-        match loader.load(feature.object) {
-            Err(_) if !feature.object_without_storage.is_empty() => {
-                loader.load(feature.object_without_storage)
-            }
-            loaded => loaded,
-        }
+        loader.load(object)
     };
     // Sizes that are set for the maps of one feature would be those of the next.
     let loaded = match settings.entries {

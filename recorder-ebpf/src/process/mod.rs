@@ -77,7 +77,7 @@ impl ProcessTable {
         let iterator: &mut Iter = find(&mut object, PROGRAM)?;
         iterator.load("task", types).map_err(|error| FeatureError::of_program(PROGRAM, error))?;
         let fd = program_fd(&object, PROGRAM)?;
-        let link = sys::link_iterator(fd.as_fd())
+        let link = sys::link_iterator(fd.as_fd(), None)
             .map_err(|error| FeatureError::Load(format!("iterator over tasks: {error}")))?;
         let program = RunningProgram::new(PROGRAM, fd);
         Ok(ProcessTable { program, link, buffer: vec![0; READ_BYTES] })

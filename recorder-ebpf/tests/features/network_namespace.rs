@@ -54,6 +54,13 @@ impl Namespace {
         result.recv().expect("what was done in the namespace has failed")
     }
 
+    /// Its number, as rows have it.
+    pub fn number(&self) -> u64 {
+        let link = std::fs::read_link(format!("/proc/self/task/{}/ns/net", self.thread_id));
+        let text = link.unwrap().display().to_string();
+        text.trim_start_matches("net:[").trim_end_matches(']').parse().unwrap()
+    }
+
     /// Runs `ip` there.
     pub fn ip(&self, arguments: &str) {
         let arguments = arguments.to_owned();
