@@ -21,18 +21,25 @@ struct budget {
 	__u64 taken;
 };
 
+/* What may not be crowded out by others has a budget of its own. */
+enum class {
+	ORDINARY,
+	PRECIOUS,
+	CLASSES,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, CLASSES);
 	__type(key, __u32);
 	__type(value, struct budget);
 } budgets SEC(".maps");
 
 /* Two CPUs may both begin a second, which lets a few more events through. */
-static __always_inline bool is_within_budget(__u64 now_ns)
+static __always_inline bool is_within_budget(__u64 now_ns, enum class class)
 {
-	__u32 zero = 0;
-	struct budget *budget = bpf_map_lookup_elem(&budgets, &zero);
+	__u32 at = class;
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &at);
 
 	if (!budget)
 		return false;
@@ -49,12 +56,12 @@ static __always_inline bool is_within_budget(__u64 now_ns)
 }
 
 /* Room for a row, or NULL. What is returned has to be sent. */
-static __always_inline void *begin_event(__u64 size_bytes)
+static __always_inline void *begin_event_of(enum class class, __u64 size_bytes)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns();
 	__u64 *row;
 
-	if (!is_within_budget(now_ns))
+	if (!is_within_budget(now_ns, class))
 		return NULL;
 	row = bpf_ringbuf_reserve(&events, size_bytes, 0);
 	if (!row) {
@@ -63,6 +70,11 @@ static __always_inline void *begin_event(__u64 size_bytes)
 	}
 	*row = now_ns;
 	return row;
+}
+
+static __always_inline void *begin_event(__u64 size_bytes)
+{
+	return begin_event_of(ORDINARY, size_bytes);
 }
 
 /* User space looks by itself, a few times a second: nobody is woken. */

@@ -66,6 +66,22 @@ struct task_struct___ids {
 
 #pragma clang attribute pop
 
+/* Who is in a namespace of control groups does not see how deep they are. */
+#define LEVEL_UNKNOWN (~0U)
+#define DEEPEST_LEVEL 16
+
+static __always_inline bool is_below_only_cgroup(void)
+{
+	int level;
+
+#pragma unroll
+	for (level = 1; level <= DEEPEST_LEVEL; level++) {
+		if (bpf_get_current_ancestor_cgroup_id(level) == only_cgroup)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether the current task is in the control group that is looked at. Kernels
  * that have no helper for it here have what the helper would read.
@@ -76,6 +92,8 @@ static __always_inline bool is_of_only_cgroup(void)
 	struct cgroup___ids *cgroup = NULL;
 	__u64 *ids, id = 0;
 
+	if (only_cgroup_level == LEVEL_UNKNOWN)
+		return is_below_only_cgroup();
 	if (!bpf_core_field_exists(cgroup->ancestor_ids))
 		return bpf_get_current_ancestor_cgroup_id(only_cgroup_level) == only_cgroup;
 	task = (void *)bpf_get_current_task();
@@ -87,27 +105,39 @@ static __always_inline bool is_of_only_cgroup(void)
 	return id == only_cgroup;
 }
 
-/* Whether the current task is one of those that are looked at. */
-static __always_inline bool is_wanted(void)
+static __always_inline bool is_only_command(const char *command)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < COMMAND_BYTES; i++) {
+		if (command[i] != only_command[i])
+			return false;
+		if (!command[i])
+			break;
+	}
+	return true;
+}
+
+/* Whether the process of the current task is, whatever its name. */
+static __always_inline bool is_wanted_process(void)
 {
 	if (only_pid && bpf_get_current_pid_tgid() >> 32 != only_pid)
 		return false;
-	if (only_cgroup && !is_of_only_cgroup())
-		return false;
-	if (only_command[0]) {
-		char command[COMMAND_BYTES];
-		int i;
+	return !only_cgroup || is_of_only_cgroup();
+}
 
-		bpf_get_current_comm(command, sizeof(command));
-#pragma unroll
-		for (i = 0; i < COMMAND_BYTES; i++) {
-			if (command[i] != only_command[i])
-				return false;
-			if (!command[i])
-				break;
-		}
-	}
-	return true;
+/* Whether the current task is one of those that are looked at. */
+static __always_inline bool is_wanted(void)
+{
+	char command[COMMAND_BYTES];
+
+	if (!is_wanted_process())
+		return false;
+	if (!only_command[0])
+		return true;
+	bpf_get_current_comm(command, sizeof(command));
+	return is_only_command(command);
 }
 
 /* What did not get to user space, and why. */

@@ -14,6 +14,15 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct thread_info___compat {
+	unsigned long flags;
+	__u32 status;
+};
+
+struct task_struct___compat {
+	struct thread_info___compat thread_info;
+};
+
 #if defined(__TARGET_ARCH_x86)
 #include <asm/unistd_64.h>
 
@@ -34,6 +43,10 @@ struct pt_regs___kernel {
 #define FIFTH_OF(regs) ((regs)->r8)
 /* The kernel adds it to what user space says. */
 #define FLAG_LARGEFILE 0100000
+/* arch/x86/include/asm/thread_info.h: the call came by the way of 32 bits. */
+#define TS_COMPAT 0x2
+#define IS_COMPAT(task) ((task)->thread_info.status & TS_COMPAT)
+#define IS_COMPAT_READ(task) (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
 
 #elif defined(__TARGET_ARCH_arm64)
 #include <asm/unistd.h>
@@ -52,7 +65,13 @@ struct pt_regs___kernel {
 #define FOURTH_OF(regs) ((regs)->regs[3])
 #define FIFTH_OF(regs) ((regs)->regs[4])
 #define FLAG_LARGEFILE 0400000
+#define TIF_32BIT 22
+#define IS_COMPAT(task) ((task)->thread_info.flags & 1UL << TIF_32BIT)
+#define IS_COMPAT_READ(task) (BPF_CORE_READ(task, thread_info.flags) & 1UL << TIF_32BIT)
 #endif
+
+/* What calls of 32 bits count as: their numbers are others. */
+#define SYSCALL_OF_32_BITS (SYSCALLS - 1)
 
 struct super_block___magic {
 	unsigned long s_magic;
@@ -81,6 +100,24 @@ struct task_struct___files {
 };
 
 #pragma clang attribute pop
+
+/* Whether the current call is one of 32 bits. */
+static __always_inline bool is_compat(void)
+{
+	struct task_struct___compat *task;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		task = (void *)bpf_get_current_task_btf();
+		return IS_COMPAT(task);
+	}
+	task = (void *)bpf_get_current_task();
+	return IS_COMPAT_READ(task);
+}
+
+static __always_inline __u64 number_of(struct pt_regs___kernel *regs)
+{
+	return is_compat() ? SYSCALL_OF_32_BITS : NUMBER_OF(regs);
+}
 
 /* The file that a number stands for in the current process, or NULL. */
 static __always_inline struct file___inode *file_of(unsigned int number)

@@ -7,10 +7,21 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_ITER_CREATE: libc::c_int = 33;
 const BPF_TRACE_ITER: u32 = 28;
+
+/// `attr`, of commands for one element.
+#[repr(C)]
+#[derive(Default)]
+struct ElementAttr {
+    map_fd: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
 
 /// `attr.batch`.
 #[repr(C)]
@@ -94,6 +105,21 @@ pub(crate) fn look_up_many(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Takes an element out.
+///
+/// # Errors
+/// The kernel's: `ENOENT` when it is not there, `EINVAL` when `key` has another size than the map's.
+pub(crate) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<()> {
+    let mut attr = ElementAttr {
+        map_fd: map.as_raw_fd().cast_unsigned(),
+        key: key.as_ptr() as u64,
+        ..ElementAttr::default()
+    };
+    // SAFETY: the key lives until the call returns, and its one caller (`drain::entries`) makes it
+    // as long as the map's.
+    unsafe { bpf(BPF_MAP_DELETE_ELEM, (&raw mut attr).cast(), size_of::<ElementAttr>()) }.map(drop)
 }
 
 /// Links an iterator's program to what it walks through, so that it can be read: to the elements of

@@ -84,7 +84,7 @@ int BPF_PROG(bound, int number, void *address, int length, int result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 {
-	if (NUMBER_OF(regs) == __NR_bind)
+	if (NUMBER_OF(regs) == __NR_bind && !is_compat())
 		tell(FIRST_OF(regs), (void *)SECOND_OF(regs), THIRD_OF(regs), result);
 	return 0;
 }

@@ -13,7 +13,7 @@ struct key {
 };
 
 /* Some 60 disks: an operation of one has 40 buckets or so. */
-KEYED_HISTOGRAM(latencies, struct key, 8192);
+KEYED_HISTOGRAM(buckets, struct key, 8192);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -26,6 +26,8 @@ static __always_inline void issue(struct request *request)
 {
 	__u64 now_ns = bpf_ktime_get_ns(), key = key_of(request);
 
+	if (!is_wanted())
+		return;
 	if (bpf_map_update_elem(&issued, &key, &now_ns, BPF_ANY))
 		LOSE(map_full);
 }
@@ -61,6 +63,6 @@ int BPF_PROG(complete, struct request *request)
 	key.device = device_of(request);
 	key.operation = operation_of(request);
 	key.bucket = bucket_of(took_ns);
-	add_keyed(&latencies, &key);
+	add_keyed(&buckets, &key);
 	return 0;
 }

@@ -13,18 +13,18 @@ pub static FEATURE: Feature = Feature {
         ]),
         Hook::needed(&[Attach::Typed("complete", "block_rq_complete")]),
     ],
-    sized: &["latencies"],
+    sized: &["buckets"],
     tables: &[Table {
         name: "block_latency",
         doc: "How long block devices took for requests, from when the driver got one until it was \
               done.",
-        origin: Origin::Histogram("latencies"),
+        origin: Origin::Histogram("buckets"),
         keys: &[
             Column::decoded("device", Cell::U32, names::device, "name of the block device"),
-            Column::named(
+            Column::decoded(
                 "operation",
                 Cell::U32,
-                names::BLOCK_OPERATIONS,
+                names::block_operation,
                 "read, write, flush, discard, ...",
             ),
         ],

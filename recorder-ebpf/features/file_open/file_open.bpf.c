@@ -49,6 +49,13 @@ int BPF_PROG(opened, int directory, const char *path, struct open_how *how, long
 	return 0;
 }
 
+/* Calls of 32 bits have other numbers. */
+static __always_inline void tell_call(__u64 path, __u64 flags, long result)
+{
+	if (!is_compat())
+		tell((void *)path, flags, result);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 {
@@ -56,18 +63,18 @@ int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 
 	switch (number) {
 	case __NR_openat:
-		tell((void *)SECOND_OF(regs), (__u32)THIRD_OF(regs), result);
+		tell_call(SECOND_OF(regs), (__u32)THIRD_OF(regs), result);
 		break;
 	case __NR_openat2:
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)THIRD_OF(regs));
-		tell((void *)SECOND_OF(regs), flags, result);
+		tell_call(SECOND_OF(regs), flags, result);
 		break;
 #ifdef __NR_open
 	case __NR_open:
-		tell((void *)FIRST_OF(regs), (__u32)SECOND_OF(regs), result);
+		tell_call(FIRST_OF(regs), (__u32)SECOND_OF(regs), result);
 		break;
 	case __NR_creat:
-		tell((void *)FIRST_OF(regs), FLAGS_OF_CREAT, result);
+		tell_call(FIRST_OF(regs), FLAGS_OF_CREAT, result);
 		break;
 #endif
 	}

@@ -25,7 +25,7 @@ struct key {
 	__u32 bucket;
 };
 
-KEYED_HISTOGRAM(latencies, struct key, 2048);
+KEYED_HISTOGRAM(buckets, struct key, 2048);
 
 /* One that waits for its answer: its address, or its number and its connection. */
 struct request {
@@ -69,7 +69,7 @@ static __always_inline void answer(struct request *request)
 	if (took_ns < min_latency_ns)
 		return;
 	key.bucket = bucket_of(took_ns);
-	add_keyed(&latencies, &key);
+	add_keyed(&buckets, &key);
 }
 
 /* From 6.12, where FUSE is no module. */

@@ -28,12 +28,12 @@ pub static FEATURE: Feature = Feature {
             Attach::Probe("sent_by_function", "queue_request_and_unlock"),
         ]),
     ],
-    sized: &["latencies"],
+    sized: &["buckets"],
     tables: &[Table {
         name: "fuse_latency",
         doc: "How long file systems in user space (FUSE) took for requests, from when one was sent \
               until its answer was there.",
-        origin: Origin::Histogram("latencies"),
+        origin: Origin::Histogram("buckets"),
         keys: &[Column::named("operation", Cell::U32, OPERATIONS, "lookup, read, write, ...")],
         values: &[Column::histogram("latency_ns", "ns", "the time that a request took")],
     }],

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
 
 /// `PERF_COUNT_HW_CACHE_REFERENCES` and `_MISSES`.
 const REFERENCES: u64 = 2;
@@ -14,6 +14,7 @@ pub static FEATURE: Feature = Feature {
         Hook::wanted(&[Attach::Hardware("referenced", REFERENCES, 1_000_000)]),
     ],
     per_cpu: &[("counts", 1)],
+    filters: Filters::NONE,
     tables: &[Table {
         name: "llc",
         doc: "References to the last level of the processor's caches, and misses, by CPU, in steps \

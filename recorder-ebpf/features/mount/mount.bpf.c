@@ -137,7 +137,9 @@ int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 {
 	__u64 number = NUMBER_OF(regs);
 
-	if (number == __NR_mount || number == __NR_umount2 || number == __NR_move_mount)
+	if (number != __NR_mount && number != __NR_umount2 && number != __NR_move_mount)
+		return 0;
+	if (!is_compat())
 		tell(regs, number, result);
 	return 0;
 }

@@ -1,5 +1,5 @@
 use crate::feature::{
-    Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, columns_of_task, object,
+    Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, columns_of_task, object,
 };
 
 pub static FEATURE: Feature = Feature {
@@ -13,6 +13,7 @@ pub static FEATURE: Feature = Feature {
         Attach::Probe("marked_by_probe", "mark_oom_victim"),
         Attach::Typed("marked_by_pid", "mark_victim"),
     ])],
+    filters: Filters::NONE,
     tables: &[Table {
         name: "oom_kill",
         doc: "Processes that the kernel killed because memory ran out, on the machine or in a \

@@ -33,7 +33,7 @@ pub static FEATURE: Feature = Feature {
             Column::counter(
                 "accessed_pages",
                 "count",
-                "pages that reads looked up, at most 31 at once; before 6.12, those that were \
+                "pages that reads looked up, not those of mapped files; before 6.12, those that were \
                  marked as accessed",
             ),
             Column::counter(

@@ -15,7 +15,18 @@ struct folio___before {
 	unsigned int _folio_nr_pages;
 };
 
+struct inode {
+	unsigned long long i_size;
+};
+
+struct address_space {
+	struct inode *host;
+};
+
 #pragma clang attribute pop
+
+/* Put in by the loader. */
+volatile const __u64 page_bytes = 4096;
 
 /* The kernel's own value is put in. */
 enum pageflags {
@@ -39,12 +50,26 @@ struct {
 /* What one look-up finds at most, where each page is a folio. */
 #define FOLIOS_AT_ONCE 31
 
+struct reading {
+	__u64 mapping;
+	__u64 first;
+	__u64 last;
+};
+
+/* What threads read that takes more than one look-up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct reading);
+} readings SEC(".maps");
+
 static __always_inline void add(__u64 offset, __u64 more)
 {
 	__u32 at = bpf_get_smp_processor_id();
 	void *here = bpf_map_lookup_elem(&pages, &at);
 
-	if (here)
+	if (here && is_wanted())
 		count(here + offset, more);
 }
 
@@ -65,12 +90,38 @@ static __always_inline __u64 pages_of(struct folio *folio)
 	return 1;
 }
 
-SEC("tp_btf/mm_filemap_get_pages")
-int BPF_PROG(looked_up, void *mapping, unsigned long first, unsigned long last)
+/*
+ * A read that needs several look-ups asks each time for all that it still
+ * wants. How much one of them found nobody says, but that the next one begins
+ * further on.
+ */
+static __always_inline bool goes_on(struct address_space *mapping, __u64 first, __u64 last)
 {
-	__u64 more = last - first + 1;
+	struct reading now = { .mapping = (__u64)mapping, .first = first, .last = last };
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct reading *before = bpf_map_lookup_elem(&readings, &tid);
 
-	ADD(accessed, more < FOLIOS_AT_ONCE ? more : FOLIOS_AT_ONCE);
+	if (before && before->mapping == now.mapping && before->last == last &&
+	    before->first < first) {
+		before->first = first;
+		return true;
+	}
+	bpf_map_update_elem(&readings, &tid, &now, BPF_ANY);
+	return false;
+}
+
+SEC("tp_btf/mm_filemap_get_pages")
+int BPF_PROG(looked_up, struct address_space *mapping, unsigned long first, unsigned long last)
+{
+	__u64 end = (mapping->host->i_size + page_bytes - 1) / page_bytes, more;
+
+	/* A buffer may be larger than what is left of the file. */
+	if (first >= end)
+		return 0;
+	more = (last < end ? last + 1 : end) - first;
+	if (last - first >= FOLIOS_AT_ONCE && goes_on(mapping, first, last))
+		return 0;
+	ADD(accessed, more);
 	return 0;
 }
 

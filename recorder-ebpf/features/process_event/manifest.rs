@@ -18,7 +18,8 @@ pub static FEATURE: Feature = Feature {
     tables: &[Table {
         name: "process_event",
         doc: "Processes that were forked, that executed a program, that ended, and what those \
-              that ended had used. However short a process lived, it is here.",
+              that ended had used. However short a process lived, it is here; exits \
+              have a budget of their own, beside that of forks and execs.",
         origin: Origin::Events("events"),
         keys: &[Column::named("event", Cell::U32, KINDS, "fork, exec or exit")],
         values: columns_of_task![

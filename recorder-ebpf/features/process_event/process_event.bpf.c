@@ -135,6 +135,8 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	name_current(&event->task);
 	event->task.pid = child->pid;
 	event->task.tid = child->pid;
+	/* It may have been made in another one. */
+	event->task.cgroup = ((struct task_struct___ids *)child)->cgroups->dfl_cgrp->kn->id;
 	event->parent = parent->tgid;
 	send_event(event);
 	return 0;
@@ -192,6 +194,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	struct task_struct *leader = task->group_leader;
 	__u32 pid = task->tgid;
 	__u64 start_ns = leader->start_boottime, *told;
+	char command[COMMAND_BYTES] __attribute__((aligned(4)));
 	struct event *event;
 
 	/* Other threads go on. */
@@ -202,13 +205,19 @@ int BPF_PROG(exited, struct task_struct *task)
 		return 0;
 	if (signal->nr_threads > 1)
 		bpf_map_update_elem(&ended, &pid, &start_ns, BPF_ANY);
-	if (!is_wanted())
+	if (!is_wanted_process())
 		return 0;
-	event = begin_event(BYTES_OF_EXIT);
+	copy_command(command, leader);
+	if (only_command[0] && !is_only_command(command))
+		return 0;
+	event = begin_event_of(PRECIOUS, BYTES_OF_EXIT);
 	if (!event)
 		return 0;
 	event->kind = EXIT;
 	name_current(&event->task);
+	/* Which thread is the last one is chance. */
+	event->task.tid = pid;
+	__builtin_memcpy(event->task.command, command, COMMAND_BYTES);
 	event->parent = task->real_parent->tgid;
 	event->code = (task->exit_code >> 8) & 0xff;
 	event->signal = task->exit_code & 0x7f;

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, WithoutStorage, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, WithoutStorage, object};
 
 const REASONS: &[&str] =
     &["preempted", "yielded", "sleeping", "blocked", "blocked_io", "stopped", "ended", "other"];
@@ -17,6 +17,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("started", "sched_wakeup_new")]),
     ],
     per_cpu: &[("waits", 512), ("switches", REASONS.len() as u32)],
+    filters: Filters::NONE,
     tables: &[
         Table {
             name: "run_queue_latency",

@@ -9,12 +9,12 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("ended", "mm_shrink_slab_end")]),
         Hook::needed(&[Attach::Typed("started", "mm_shrink_slab_start")]),
     ],
-    sized: &["latencies"],
+    sized: &["buckets"],
     tables: &[Table {
         name: "shrink_latency",
         doc: "How long caches of the kernel took to give memory back when it was short, each time \
               that one was asked.",
-        origin: Origin::Histogram("latencies"),
+        origin: Origin::Histogram("buckets"),
         keys: &[Column::decoded(
             "shrinker",
             Cell::U64,

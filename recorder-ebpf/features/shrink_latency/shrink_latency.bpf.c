@@ -15,11 +15,11 @@ struct key {
 	__u32 bucket;
 };
 
-KEYED_HISTOGRAM(latencies, struct key, 2048);
+KEYED_HISTOGRAM(buckets, struct key, 2048);
 
 /* A task shrinks one cache at a time. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -31,6 +31,8 @@ int BPF_PROG(started, struct shrinker *shrinker)
 	__u32 pid = bpf_get_current_pid_tgid();
 	__u64 now_ns = bpf_ktime_get_ns();
 
+	if (!is_wanted())
+		return 0;
 	if (bpf_map_update_elem(&since, &pid, &now_ns, BPF_ANY))
 		LOSE(map_full);
 	return 0;
@@ -51,6 +53,6 @@ int BPF_PROG(ended, struct shrinker *shrinker)
 		return 0;
 	key.function = (__u64)shrinker->scan_objects;
 	key.bucket = bucket_of(took_ns);
-	add_keyed(&latencies, &key);
+	add_keyed(&buckets, &key);
 	return 0;
 }

@@ -25,10 +25,10 @@ pub static FEATURE: Feature = Feature {
         keys: &[],
         values: columns_of_task![
             Column::decoded("device", Cell::U32, names::device, "name of the block device"),
-            Column::named(
+            Column::decoded(
                 "operation",
                 Cell::U32,
-                names::BLOCK_OPERATIONS,
+                names::block_operation,
                 "read, write, flush, discard, ...",
             ),
             Column::id("sector", Cell::U64, "where it began, in units of 512 bytes"),

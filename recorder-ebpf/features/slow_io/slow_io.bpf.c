@@ -63,9 +63,12 @@ static __always_inline void issue(struct request *of)
 	__u64 request = number_of(of);
 	struct issue *issue = place_of(request);
 
-	if (!issue || !is_wanted())
+	if (!issue)
 		return;
+	/* Also of one that is not wanted: the next request may be the same memory. */
 	issue->request = 0;
+	if (!is_wanted())
+		return;
 	barrier();
 	issue->at_ns = bpf_ktime_get_ns();
 	name_current(&issue->task);

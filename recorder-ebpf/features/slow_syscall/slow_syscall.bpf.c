@@ -89,7 +89,7 @@ static __always_inline bool is_read_of_events(struct pt_regs___kernel *regs, __u
 static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs,
 					   long result)
 {
-	__u64 number = NUMBER_OF(regs);
+	__u64 number = number_of(regs);
 	struct event *event;
 
 	if (took_ns < (min_latency_ns ? min_latency_ns : DEFAULT_MIN_LATENCY_NS))

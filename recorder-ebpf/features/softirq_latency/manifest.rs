@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
 
 const VECTORS: &[&str] = &[
     "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu",
@@ -17,6 +17,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("left", "softirq_exit")]),
     ],
     per_cpu: &[("waits", 512 * VECTORS.len() as u32), ("runs", 512 * VECTORS.len() as u32)],
+    filters: Filters::NONE,
     tables: &[
         Table {
             name: "softirq_latency",

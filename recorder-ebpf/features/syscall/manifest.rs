@@ -12,7 +12,8 @@ pub static FEATURE: Feature = Feature {
     per_cpu: &[("calls", SYSCALLS)],
     tables: &[Table {
         name: "syscall",
-        doc: "System calls, of all processes or of those that the configuration names. \
+        doc: "System calls, of all processes or of those that the configuration names, as \
+              they return: exit never does. Those of programs of 32 bits are one row. \
               Costs some 60 ns a call.",
         origin: Origin::DenseCounters("calls", SYSCALLS),
         keys: &[Column::decoded("syscall", Cell::U32, names::syscall, "its name")],

@@ -15,12 +15,12 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("entered", "sys_enter")]),
         Hook::needed(&[Attach::Typed("returned", "sys_exit")]),
     ],
-    sized: &["latencies"],
+    sized: &["buckets"],
     tables: &[Table {
         name: "syscall_latency",
         doc: "How long system calls took, from when they were called until they returned; those \
               that wait by design, wait. Off unless it is asked for: some 230 ns in every call.",
-        origin: Origin::Histogram("latencies"),
+        origin: Origin::Histogram("buckets"),
         keys: &[Column::decoded("syscall", Cell::U32, names::syscall, "its name")],
         values: &[Column::histogram("latency_ns", "ns", "the time that a call took")],
     }],

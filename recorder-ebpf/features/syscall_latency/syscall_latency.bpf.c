@@ -9,16 +9,17 @@ struct key {
 	__u32 bucket;
 };
 
-KEYED_HISTOGRAM(latencies, struct key, 8192);
+KEYED_HISTOGRAM(buckets, struct key, 8192);
 
 static __always_inline void returned_after(__u64 took_ns, struct pt_regs___kernel *regs)
 {
-	struct key key = { .number = NUMBER_OF(regs) };
+	struct key key = {};
 
 	if (!took_ns || took_ns < min_latency_ns)
 		return;
+	key.number = number_of(regs);
 	key.bucket = bucket_of(took_ns);
-	add_keyed(&latencies, &key);
+	add_keyed(&buckets, &key);
 }
 
 SEC("tp_btf/sys_enter")

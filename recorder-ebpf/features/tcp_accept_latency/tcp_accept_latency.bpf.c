@@ -74,7 +74,7 @@ int BPF_PROG(returned, struct pt_regs___kernel *regs, long result)
 #endif
 	)
 		return 0;
-	if (is_error(result))
+	if (is_error(result) || is_compat())
 		return 0;
 	file = (void *)file_of(result);
 	socket = file ? BPF_CORE_READ(file, private_data) : NULL;

@@ -14,7 +14,7 @@ enum result {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, __u64);
@@ -34,8 +34,8 @@ int BPF_PROG(changed, struct sock *socket, int from, int to)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
 	if (to == TCP_SYN_SENT) {
-		if (is_wanted())
-			bpf_map_update_elem(&began, &key, &now_ns, BPF_ANY);
+		if (is_wanted() && bpf_map_update_elem(&began, &key, &now_ns, BPF_ANY))
+			LOSE(map_full);
 		return 0;
 	}
 	at = bpf_map_lookup_elem(&began, &key);

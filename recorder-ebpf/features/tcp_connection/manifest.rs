@@ -35,7 +35,10 @@ pub static FEATURE: Feature = Feature {
             doc: "TCP connections and listeners of all network namespaces, as they are. The process \
                   is the one that connected or listened, and of a connection that was accepted the \
                   first that read from it. Those that only wait for their time to be over \
-                  (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out.",
+                  (TIME_WAIT) and those that are not established yet (SYN_RECV) are left out. Costs \
+                  some 0.25 us a socket and sample and 130 ns a read; before 5.11 0.7 us, and 7 ns for \
+                  each place in the kernel's table of connections, and only those of the \
+                  recorder's network namespace are seen.",
             origin: Origin::Iterator("each"),
             keys: &[
                 Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),

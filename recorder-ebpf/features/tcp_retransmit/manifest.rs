@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
 use crate::names;
 
 const VERSIONS: &[&str] = &["4", "6"];
@@ -11,11 +11,11 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("segment", "tcp_retransmit_skb")]),
         Hook::wanted(&[Attach::Typed("syn_ack", "tcp_retransmit_synack")]),
     ],
+    filters: Filters::SOCKET,
     tables: &[Table {
         name: "tcp_retransmit",
         doc: "TCP segments that were sent again, by the state of their connection: a SYN in \
-              syn_sent, a SYN-ACK in syn_recv, data in established. Of filters that of control \
-              groups holds. Costs nothing but when one is.",
+              syn_sent, a SYN-ACK in syn_recv, data in established. Costs nothing but when one is.",
         origin: Origin::Counters("retransmits"),
         keys: &[
             Column::named("ip_version", Cell::U8, VERSIONS, "of the socket: 4 or 6"),

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
 use crate::names;
 
 pub static FEATURE: Feature = Feature {
@@ -8,6 +8,7 @@ pub static FEATURE: Feature = Feature {
     object: object!("timer"),
     hooks: &[Hook::needed(&[Attach::Typed("started", "timer_start")])],
     sized: &["starts"],
+    filters: Filters::NONE,
     tables: &[Table {
         name: "timer",
         doc: "Timers of the kernel that were started, by the function that they call; timers of \

@@ -23,6 +23,9 @@ pub struct Entries {
     /// Where to go on, twice.
     tokens: [Vec<u8>; 2],
     sums: Vec<u8>,
+    /// Elements that there may be, and that there were.
+    max: u32,
+    count: u32,
 }
 
 impl Entries {
@@ -54,6 +57,8 @@ impl Entries {
             values: Vec::new(),
             tokens: [token.clone(), token],
             sums: Vec::new(),
+            max: info.max_entries(),
+            count: 0,
         };
         entries.sums.resize(entries.stride(), 0);
         entries.make_room(at_once);
@@ -71,9 +76,23 @@ impl Entries {
         if self.copies > 1 { self.value_bytes.next_multiple_of(8) } else { self.value_bytes }
     }
 
+    /// Whether more than three quarters of the elements that there may be were there.
+    pub fn is_crowded(&self) -> bool {
+        self.count / 3 > self.max / 4
+    }
+
+    /// Takes the element out whose key these are the parts of; its padding is zero. One that cannot
+    /// be taken out stays.
+    pub fn remove(&self, parts: &[&[u8]]) {
+        let mut key = parts.concat();
+        key.resize(self.key_bytes, 0);
+        let _ = sys::delete(self.map.fd().as_fd(), &key);
+    }
+
     /// Hands out the key and the sums of every element.
     pub fn each(&mut self, mut element: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
         let mut is_first = true;
+        self.count = 0;
         loop {
             let [from, next] = &mut self.tokens;
             let found = sys::look_up_many(
@@ -95,6 +114,7 @@ impl Entries {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => continue,
                 Err(error) => return Err(error),
             };
+            self.count = self.count.saturating_add(u32::try_from(found.count).unwrap_or(u32::MAX));
             let whole = self.stride() * self.copies;
             let keys = self.keys.chunks_exact(self.key_bytes);
             let values = self.values.chunks_exact(whole);

@@ -27,7 +27,10 @@ impl Events {
     /// Hands out the time and the structure of every event, oldest first. CPUs take the time
     /// before they take their place in the ring, so neighbours may have to be swapped; one that
     /// comes behind events which were handed out already gets the time of the last of them.
-    pub fn each(&mut self, mut event: impl FnMut(u64, &[u8])) {
+    ///
+    /// Says whether there is more than was taken out at once.
+    pub fn each(&mut self, mut event: impl FnMut(u64, &[u8])) -> bool {
+        let mut has_more = false;
         self.bytes.clear();
         self.order.clear();
         while let Some(item) = self.ring.next() {
@@ -36,6 +39,7 @@ impl Events {
             self.order.push((u64::from_le_bytes(*time), self.bytes.len(), row.len()));
             self.bytes.extend_from_slice(row);
             if self.bytes.len() >= AT_ONCE_BYTES {
+                has_more = true;
                 break;
             }
         }
@@ -44,5 +48,6 @@ impl Events {
             self.last_ns = self.last_ns.max(*time_ns);
             event(self.last_ns, &self.bytes[*at..*at + *length]);
         }
+        has_more
     }
 }

@@ -37,6 +37,7 @@ pub struct Row<'a> {
 pub struct Reader {
     /// Where its columns are within a row.
     pub layout: Arc<Layout>,
+    has_more: bool,
     kind: Kind,
 }
 
@@ -96,7 +97,7 @@ impl Reader {
                 Kind::Events(Events::new(take_map(object, name)?, layout.key_bytes)?)
             }
         };
-        Ok(Reader { layout: Arc::new(layout), kind })
+        Ok(Reader { layout: Arc::new(layout), has_more: false, kind })
     }
 
     /// Hands out every row of a table of counters or of an iterator, or every event since this was
@@ -118,9 +119,27 @@ impl Reader {
                 row(Row { time_ns: 0, keys, values: &[] });
             }),
             Kind::Events(events) => {
-                events.each(|time_ns, keys| row(Row { time_ns, keys, values: &[] }));
+                let each = |time_ns, keys: &[u8]| row(Row { time_ns, keys, values: &[] });
+                self.has_more = events.each(each);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether there were more events than are handed out at once.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Whether there is little room left for new keys of a table of histograms.
+    pub fn is_crowded(&self) -> bool {
+        matches!(&self.kind, Kind::Entries(entries) if entries.is_crowded())
+    }
+
+    /// Takes a bucket of such a table out. One that cannot be taken out stays.
+    pub fn remove_bucket(&mut self, keys: &[u8], bucket: u32) {
+        if let Kind::Entries(entries) = &mut self.kind {
+            entries.remove(&[keys, &bucket.to_le_bytes()]);
         }
     }
 

@@ -37,12 +37,36 @@ pub struct Feature {
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
     pub per_cpu: &'static [(&'static str, u32)],
+    /// The filters that its programs heed.
+    pub filters: Filters,
     /// Maps whose size the configuration may set (the key `entries`).
     pub sized: &'static [&'static str],
     /// Variables of the object that are to be the addresses of variables of the kernel.
     pub symbols: &'static [(&'static str, &'static str)],
     /// The tables, in the order in which people want to see them.
     pub tables: &'static [Table],
+}
+
+/// What may be left out in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filters {
+    /// All but a process, or programs of a name.
+    pub task: bool,
+    /// All but a control group.
+    pub cgroup: bool,
+    /// All but a network interface.
+    pub interface: bool,
+}
+
+impl Filters {
+    /// Of what tasks do.
+    pub const TASK: Filters = Filters { task: true, cgroup: true, interface: false };
+    /// Of sockets, which know the control group that they were made in.
+    pub const SOCKET: Filters = Filters { task: false, cgroup: true, interface: false };
+    /// Of packets.
+    pub const INTERFACE: Filters = Filters { task: false, cgroup: false, interface: true };
+    /// Of what nobody in particular does.
+    pub const NONE: Filters = Filters { task: false, cgroup: false, interface: false };
 }
 
 /// What a feature is where the kernel keeps nothing with tasks or sockets for programs.
@@ -72,6 +96,7 @@ pub const COMMON: Feature = Feature {
     without_storage: None,
     hooks: &[],
     per_cpu: &[],
+    filters: Filters::TASK,
     sized: &[],
     symbols: &[],
     tables: &[],

@@ -10,16 +10,17 @@ mod settings;
 pub use cost::{RunningProgram, Statistics};
 pub use error::FeatureError;
 pub use kernel::KernelTypes;
-pub use settings::{Filter, Settings};
+pub use settings::{Filter, LEVEL_UNKNOWN, Settings};
 
 use crate::drain::{Losses, Lost, Reader};
 use crate::feature::{Feature, Origin, Table};
-use crate::names;
+use crate::names::{self, Names};
 use crate::packets::Packets;
 use attach::Held;
 pub(crate) use attach::{find, program_fd};
 use aya::maps::MapData;
 use aya::{Ebpf, EbpfLoader};
+use std::sync::LazyLock;
 
 /// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
 /// process, whatever ends it.
@@ -115,11 +116,26 @@ impl Running {
         self.losses.take()
     }
 
-    /// Looks for network interfaces that have come or gone. Does nothing for a feature that does
-    /// not hang on them.
-    pub fn follow_interfaces(&mut self) {
-        if let Some((packets, object)) = &mut self.packets {
-            packets.follow(object);
+    /// Whether its programs hang on network interfaces, which come and go.
+    pub fn follows_interfaces(&self) -> bool {
+        self.packets.is_some()
+    }
+
+    /// Lets go of what was counted on interfaces that are gone, once that was read.
+    pub fn forget_gone_interfaces(&mut self) {
+        if let Some((packets, _)) = &mut self.packets {
+            packets.forget_gone();
+        }
+    }
+
+    /// Looks for network interfaces that have come or gone or have another name now, and puts what
+    /// they are called into `names`; those that are gone keep their names there. Does nothing for a
+    /// feature that does not hang on them.
+    pub fn follow_interfaces(&mut self, names: &mut Names) {
+        if let Some((packets, object)) = &mut self.packets
+            && packets.follow(object)
+        {
+            names.set_interfaces(packets.there());
         }
     }
 }
@@ -150,12 +166,16 @@ fn create(
     Ok(loaded.ok_or_else(none)??)
 }
 
+/// Bytes of a page, as programs take it.
+static PAGE_BYTES: LazyLock<u64> = LazyLock::new(|| rustix::param::page_size() as u64);
+
 /// Settings of every feature, and the sizes of the maps of this one.
 fn set(loader: &mut EbpfLoader<'static>, feature: &'static Feature, settings: &'static Settings) {
     let filter = &settings.filter;
     loader
         .allow_unsupported_maps()
         .override_global("cpus", &settings.cpus, false)
+        .override_global("page_bytes", &*PAGE_BYTES, false)
         .override_global("events_per_s", &settings.events_per_s, false)
         .override_global("min_latency_ns", &settings.min_latency_ns, false)
         .override_global("only_pid", &filter.pid, false)
@@ -178,13 +198,13 @@ fn set(loader: &mut EbpfLoader<'static>, feature: &'static Feature, settings: &'
     }
 }
 
-/// Bytes of a ring that holds what the budget lets through until it is emptied, which is done four
-/// times a second. They are mapped twice, and all of them count as memory of the recorder.
+/// Bytes of a ring that holds what the budget lets through in a second: that may come at once. They
+/// are mapped twice, and those that are used count as memory of the recorder.
 fn ring_bytes(table: &Table, events_per_s: u64) -> u32 {
     const LEAST: u64 = 16 << 10;
     const MOST: u64 = 16 << 20;
     let row_bytes = table.layout().key_bytes as u64 + 8;
-    let bytes = (events_per_s / 4).saturating_mul(row_bytes).clamp(LEAST, MOST);
+    let bytes = events_per_s.saturating_mul(row_bytes).clamp(LEAST, MOST);
     u32::try_from(bytes.next_power_of_two()).unwrap_or(1 << 24)
 }
 

@@ -17,6 +17,9 @@ pub struct Settings {
     pub filter: Filter,
 }
 
+/// Who is in a namespace of control groups does not see how deep they are.
+pub const LEVEL_UNKNOWN: u32 = u32::MAX;
+
 /// What is looked at, and nothing else: each that is not 0 must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -24,7 +27,7 @@ pub struct Filter {
     pub pid: u32,
     /// Number of the control group of version 2; those below it belong to it.
     pub cgroup: u64,
-    /// How far that is below the root.
+    /// How far that is below the root, or [`LEVEL_UNKNOWN`].
     pub cgroup_level: u32,
     /// Name of the program, the rest zero.
     pub command: [u8; 16],

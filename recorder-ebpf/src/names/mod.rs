@@ -7,6 +7,7 @@ mod address;
 mod arguments;
 mod device;
 mod drop_reason;
+mod enumeration;
 mod flags;
 mod function;
 mod interface;
@@ -15,7 +16,7 @@ mod tcp;
 
 pub use address::{address, endpoint};
 pub use arguments::arguments;
-pub use device::{BLOCK_OPERATIONS, block_error, device};
+pub use device::{block_error, block_operation, device};
 pub use drop_reason::drop_reason;
 pub use flags::{mount_flags, open_flags};
 pub(crate) use function::addresses_of;
@@ -32,6 +33,7 @@ pub struct Names {
     interfaces: HashMap<u32, Option<String>>,
     devices: HashMap<u32, Option<String>>,
     drop_reasons: Option<HashMap<u32, String>>,
+    block_operations: Option<HashMap<u32, String>>,
     functions: function::Functions,
 }
 
@@ -39,6 +41,12 @@ impl Names {
     /// A sample is complete: lets go of what was read to find the names in it.
     pub fn settle(&mut self) {
         self.functions.settle();
+    }
+
+    /// Takes what interfaces are called now.
+    pub(crate) fn set_interfaces(&mut self, there: &[(u32, String)]) {
+        let named = there.iter().map(|(index, name)| (*index, Some(name.clone())));
+        self.interfaces.extend(named);
     }
 
     /// Forgets what may have got another name since.

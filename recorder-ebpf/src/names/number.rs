@@ -41,9 +41,16 @@ const SIGNALS: [&str; 32] = [
     "SIGSYS",
 ];
 
-/// The name of a system call: `openat`. One that is newer than these headers stays a number.
+/// What the programs count calls of 32 bits as (`bpf/syscalls.h`).
+const SYSCALL_OF_32_BITS: u64 = 511;
+
+/// The name of a system call: `openat`. One that is newer than these headers stays a number, and
+/// those of programs of 32 bits, which have other numbers, are `32bit`.
 pub fn syscall(_: &mut Names, number: &[u8], text: &mut Vec<u8>) {
-    put_named(SYSCALLS, word(number), text);
+    match word(number) {
+        SYSCALL_OF_32_BITS => text.extend_from_slice(b"32bit"),
+        number => put_named(SYSCALLS, number, text),
+    }
 }
 
 /// The name of an error, given as the negative number that the kernel returns: `ENOENT`. What is

@@ -32,6 +32,8 @@ pub struct Packets {
     /// Whether the interfaces are to be listed again, whatever the news are.
     is_stale: bool,
     counters: Counters,
+    /// Those that there were when they were listed last.
+    there: Vec<(u32, String)>,
     hung: BTreeMap<u32, Hung>,
     /// Interfaces that did not take them, and how often.
     refused: BTreeMap<u32, u32>,
@@ -82,6 +84,7 @@ impl Packets {
             news: News::new().map_err(told)?,
             is_stale: false,
             counters: Counters::of(object)?,
+            there: Vec::new(),
             hung: BTreeMap::new(),
             refused: BTreeMap::new(),
             gone: BTreeSet::new(),
@@ -93,22 +96,35 @@ impl Packets {
         }
     }
 
-    /// Looks for interfaces that have come or gone: one system call where none has.
-    pub fn follow(&mut self, object: &mut Ebpf) {
+    /// The interfaces that there are, by number and name.
+    pub fn there(&self) -> &[(u32, String)] {
+        &self.there
+    }
+
+    /// Takes out what was counted on interfaces that are gone, once that was read.
+    pub fn forget_gone(&mut self) {
         if !self.gone.is_empty() {
             self.counters.remove(&self.gone);
             self.gone.clear();
         }
-        if self.news.is_new() || self.is_stale {
+    }
+
+    /// Looks for interfaces that have come or gone: one system call where none has. Says whether there
+    /// were any news.
+    pub fn follow(&mut self, object: &mut Ebpf) -> bool {
+        let is_new = self.news.is_new() || self.is_stale;
+        if is_new {
             self.is_stale =
                 self.look(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
         }
+        is_new
     }
 
     /// Hangs the programs on interfaces that have come, and forgets those that are gone. Hands out
     /// why one did not take them.
     fn look(&mut self, object: &mut Ebpf) -> std::io::Result<Option<ProgramError>> {
-        let mut there = netlink::interfaces()?;
+        self.there = netlink::interfaces()?;
+        let mut there = self.there.clone();
         if self.only != 0 {
             there.retain(|(index, _)| *index == self.only);
         }

@@ -75,6 +75,28 @@ fn every_feature_runs_here_or_says_what_is_missing() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// The loader keeps a size by the name of the map, for all features.
+#[test]
+fn no_map_gets_the_size_of_another_features_map_of_the_same_name() {
+    let sized = FEATURES.iter().flat_map(|feature| feature.per_cpu).map(|(map, _)| *map);
+    let sized: BTreeSet<&str> = sized.collect();
+    for feature in FEATURES {
+        for table in feature.tables {
+            let (Origin::Counters(map) | Origin::Histogram(map) | Origin::Events(map)) =
+                table.origin
+            else {
+                continue;
+            };
+            let is_its_own = feature.per_cpu.iter().any(|(own, _)| *own == map);
+            assert!(
+                is_its_own || !sized.contains(map),
+                "{}: '{map}' would get another size",
+                feature.name
+            );
+        }
+    }
+}
+
 #[test]
 fn names_of_features_tables_and_columns_are_their_own() {
     let mut tables = BTreeSet::new();

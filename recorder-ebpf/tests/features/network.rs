@@ -4,6 +4,7 @@ use crate::network_namespace::{Namespace, ip, two};
 use crate::network_rows::{Row, print_cost, rows, start, start_on, start_with, take_times};
 use aya::programs::{SchedClassifier, TcAttachType};
 use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
+use nodemon_recorder_ebpf::names::Names;
 use std::net::UdpSocket;
 use std::process::Command;
 
@@ -107,7 +108,7 @@ fn an_interface_that_appears_is_followed_and_one_that_is_gone_is_forgotten() {
         ip("link set late up");
         far.ip("addr add 10.78.0.2/24 dev late-peer");
         far.ip("link set late-peer up");
-        running.follow_interfaces();
+        running.follow_interfaces(&mut Names::default());
         // The first ones wait until the neighbour is found.
         let is_seen = (0..200).any(|_| {
             send_datagrams("10.78.0.1", "10.78.0.2", 1, 10);
@@ -118,14 +119,16 @@ fn an_interface_that_appears_is_followed_and_one_that_is_gone_is_forgotten() {
 
         // Counts of the last second are there until they were read once more.
         ip("link del late");
-        running.follow_interfaces();
+        running.follow_interfaces(&mut Names::default());
         let is_gone = |row: &Row| !["lo", "near"].contains(&row["interface"].text());
         assert!(traffic(&mut running, is_gone).0 > 0);
-        running.follow_interfaces();
+        running.forget_gone_interfaces();
         assert_eq!(traffic(&mut running, is_gone), (0, 0));
 
         let begun = std::time::Instant::now();
-        (0..1000).for_each(|_| running.follow_interfaces());
+        for _ in 0..1000 {
+            running.follow_interfaces(&mut Names::default());
+        }
         println!("to look for interfaces: {:?}", begun.elapsed() / 1000);
     });
 }

@@ -240,6 +240,55 @@ fn what_a_process_ran_between_two_ticks_is_in_its_last_row() {
     assert!(ratios[10] > 0.6 && ratios[19] < 1.05, "{ratios:.2?}");
 }
 
+#[test]
+fn a_process_ends_under_its_own_name_whatever_its_last_thread_is_called() {
+    let _alone = alone();
+    let Some(mut running) = start("process_event") else { return };
+    // Python calls its threads as they are named from 3.14 on only, so they name themselves.
+    let script = "exec python3 -c '
+import threading, os
+def work():
+    open(\"/proc/thread-self/comm\", \"w\").write(\"worker\")
+    threading.Event().wait()
+for i in range(20): threading.Thread(target=work, daemon=True).start()
+import time; time.sleep(0.2); os._exit(9)'";
+    let mut child = shell(script).spawn().unwrap();
+    if child.wait().unwrap().code() != Some(9) {
+        return println!("skipped: there is no python3");
+    }
+    let of_child =
+        |row: &Row| text(row, "event") == "exit" && number(row, "pid") == child.id().into();
+    let found = events(&mut running, "process_event", of_child);
+    assert!(text(&found[0], "command").starts_with("python3"), "{found:?}");
+    assert_eq!(number(&found[0], "tid"), u64::from(child.id()));
+}
+
+#[test]
+fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
+    let settings = Settings { min_latency_ns: 1, ..settings_of("nm-reads", 100_000) };
+    let Some(mut running) = start_with("slow_io", &settings) else { return };
+    let loops = match Loops::new() {
+        Ok(loops) => loops,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let device = loops.name();
+    let reads = |copy: &str| {
+        format!("{copy} if=/dev/{device} of=/dev/null bs=4096 count=200 iflag=direct; ")
+    };
+    let folder = std::env::temp_dir().join(format!("nodemon-copies-{}", std::process::id()));
+    let at = folder.display();
+    let script = format!(
+        "mkdir {at} && cp $(command -v dd) {at}/nm-reads && {}{}rm -r {at}",
+        reads(&format!("{at}/nm-reads")),
+        reads("dd")
+    );
+    assert!(shell(&script).stderr(Stdio::null()).status().unwrap().success());
+    let found = events(&mut running, "slow_io", |row| text(row, "device") == device);
+    assert_eq!(found.len(), 200, "those of nm-reads and no others");
+    let is_possible = |row: &Row| number(row, "device_ns") <= number(row, "took_ns") + 1_000_000;
+    assert!(found.iter().all(|row| text(row, "command") == "nm-reads" && is_possible(row)));
+}
+
 /// Rows of forks and of exits of processes called `command`, while `script` runs.
 fn lives(running: &mut Running, script: &str) -> (u64, u64) {
     let (mut forks, mut exits) = (0, 0);

@@ -1,6 +1,7 @@
 //! What is counted is what was done.
 
-use crate::network_rows::{Row, rows, start};
+use crate::network_rows::{Row, rows, start, start_with};
+use crate::system_rig::{settings_of, shell};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -37,12 +38,52 @@ fn pages_that_are_written_and_read_are_counted() {
         file.read_exact(&mut buffer).unwrap();
     }
     let [now_accessed, ..] = pages(&mut running);
-    std::fs::remove_file(&path).unwrap();
     let more = now_accessed - accessed;
     if running.missing().is_empty() {
         // Others read too.
         assert!((PAGES..20 * PAGES).contains(&more), "{more}");
     }
+    // At once, as dd bs=1M does, and with a buffer that is larger than the file.
+    let mut buffer = vec![0; 8 << 20];
+    for size_bytes in [1 << 20, 8 << 20] {
+        let [accessed, ..] = pages(&mut running);
+        let mut file = File::open(&path).unwrap();
+        while file.read(&mut buffer[..size_bytes]).unwrap() > 0 {}
+        let [now_accessed, ..] = pages(&mut running);
+        let more = now_accessed - accessed;
+        println!("{more} pages of {PAGES} looked up by reads of {size_bytes} bytes");
+        if tracepoint_of_reads() {
+            assert!((PAGES..PAGES + PAGES / 2).contains(&more), "{more}");
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// From 6.12 on.
+fn tracepoint_of_reads() -> bool {
+    let events = "events/filemap/mm_filemap_get_pages";
+    ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
+        .iter()
+        .any(|root| std::path::Path::new(root).join(events).exists())
+}
+
+/// Calls of this name, so far.
+fn calls(running: &mut nodemon_recorder_ebpf::load::Running, name: &str) -> u64 {
+    let found = rows(running, "syscall", "syscall");
+    let row = found.iter().find(|row| row["syscall"].text() == name);
+    row.map_or(0, |row| row["calls"].number())
+}
+
+#[test]
+fn a_call_that_returns_in_two_processes_is_one_call() {
+    let settings = settings_of("nm-forks", 1000);
+    let Some(mut running) = start_with("syscall", &settings) else { return };
+    let script =
+        "printf nm-forks > /proc/self/comm; i=0; while [ $i -lt 100 ]; do (:); i=$((i+1)); done";
+    assert!(shell(script).status().unwrap().success());
+    let made: u64 =
+        ["clone", "clone3", "fork", "vfork"].iter().map(|name| calls(&mut running, name)).sum();
+    assert_eq!(made, 100, "processes were made");
 }
 
 #[test]

@@ -30,6 +30,8 @@ const EBPF: &str = "
 # For example: events_per_s = 1000
 # How much its maps hold, where that grows with what happens. For example: entries = 8192
 # What took less is left out. For example: min_latency = \"1ms\"
+# A source that cannot tell whose doing it is what it sees stays off where one of the following is set for
+# it; `nodemon-recorder tables` says which can.
 # One process and no other, programs of one name, a control group (version 2) with those below it,
 # one network interface. For example: pid = 4711, command = \"postgres\",
 # cgroup = \"/system.slice\", interface = \"eth0\"

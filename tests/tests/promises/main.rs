@@ -9,6 +9,7 @@ mod disk;
 mod docs;
 mod export;
 mod happenings;
+mod interfaces;
 mod kill;
 mod licences;
 mod ring;

@@ -14,7 +14,12 @@ struct Series {
     before: Vec<u64>,
     /// What came since.
     since: Histogram,
+    /// Samples to which nothing came.
+    idle: u32,
 }
+
+/// Samples without anything, after which a key may make room for others.
+const IDLE_SAMPLES: u32 = 60;
 
 impl Histograms {
     /// Those of a table. One without keys has a row whether anything came or not.
@@ -46,11 +51,26 @@ impl Histograms {
     /// Hands out every histogram to which something came, and begins anew.
     pub fn each(&mut self, mut one: impl FnMut(&[u8], &Histogram)) {
         for (keys, series) in &mut self.series {
+            series.idle = series.idle.saturating_add(1);
             if !series.since.is_empty() || keys.is_empty() {
                 one(keys, &series.since);
                 series.since.clear();
+                series.idle = 0;
             }
         }
+    }
+
+    /// Forgets the keys to which nothing has come for long, and hands out their buckets, which are to
+    /// be taken out of the map: counts that are there later begin at 0.
+    pub fn forget_idle(&mut self, mut bucket: impl FnMut(&[u8], u32)) {
+        self.series.retain(|keys, series| {
+            let is_idle = series.idle >= IDLE_SAMPLES;
+            if is_idle {
+                let hit = series.before.iter().enumerate().filter(|(_, count)| **count > 0);
+                hit.for_each(|(number, _)| bucket(keys, number as u32));
+            }
+            !is_idle
+        });
     }
 }
 
@@ -72,6 +92,18 @@ mod tests {
         assert_eq!(sample(&[(1, 8, 3), (2, 100, 1)]), [(1, 3), (2, 1)]);
         assert_eq!(sample(&[(1, 8, 4), (1, 9, 2), (2, 100, 1)]), [(1, 3)]);
         assert_eq!(sample(&[(1, 8, 4), (1, 9, 2), (2, 100, 1)]), []);
+
+        for _ in 0..60 {
+            assert_eq!(sample(&[(1, 8, 4), (1, 9, 2), (2, 100, 1)]), []);
+        }
+        assert_eq!(sample(&[(1, 8, 4), (1, 9, 3), (2, 100, 1)]), [(1, 1)]);
+        let mut gone = Vec::new();
+        histograms.forget_idle(|keys, bucket| gone.push((keys[0], bucket)));
+        assert_eq!(gone, [(2, 100)], "only what is idle is forgotten");
+        let mut rows = Vec::new();
+        histograms.take(&[2], 100, 1);
+        histograms.each(|keys, histogram| rows.push((keys[0], histogram.count())));
+        assert_eq!(rows, [(2, 1)], "what comes back begins anew");
 
         let mut rows = 0;
         Histograms::new(false).each(|_, histogram| rows += 1 + histogram.count());

@@ -23,10 +23,11 @@ use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Table};
 use nodemon_recorder_ebpf::load::{FeatureError, Running};
 use nodemon_recorder_ebpf::names::Names;
 use pace::{Due, Pace};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
+/// Rings are emptied, and new interfaces looked for, this often: what was in one when the recorder is killed is gone, and with the
 /// time until the next commit that must stay below a second.
 const EVENTS_EVERY: Duration = Duration::from_millis(250);
 /// Names of devices and interfaces are asked for anew after so many calls.
@@ -58,8 +59,9 @@ struct Ebpf {
     histograms: Vec<Histograms>,
     names: Names,
     text: Vec<u8>,
+    seen: HashSet<u64>,
     every: Duration,
-    /// Of one that has samples and events: when the samples are due.
+    /// Of one that is called more often than it is sampled: when the samples are due.
     pace: Option<Pace>,
     calls: u32,
     /// When losses were asked for last.
@@ -69,10 +71,12 @@ struct Ebpf {
 
 impl Ebpf {
     fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
-        let settings = settings::of(&context.asked)?;
+        let settings = settings::of(feature, &context.asked)?;
         let running = Running::start(feature, &settings).map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
-        let has_events = feature.tables.iter().any(Table::is_of_events);
+        // Packets of an interface that has come are counted from then on that it was noticed.
+        let is_pressing =
+            feature.tables.iter().any(Table::is_of_events) || running.follows_interfaces();
         Ok(Ebpf {
             feature,
             tables: schema::tables(feature, interval.as_nanos() as u64),
@@ -83,8 +87,9 @@ impl Ebpf {
                 .collect(),
             names: Names::default(),
             text: Vec::new(),
-            every: if has_events { EVENTS_EVERY.min(interval) } else { interval },
-            pace: (has_events && !feature.is_of_events()).then(|| Pace::new(interval)),
+            seen: HashSet::new(),
+            every: if is_pressing { EVENTS_EVERY.min(interval) } else { interval },
+            pace: (is_pressing && !feature.is_of_events()).then(|| Pace::new(interval)),
             calls: 0,
             asked_ns: boottime_ns(),
             _registered: context.programs.register(feature.name, running.programs()),
@@ -119,13 +124,14 @@ impl Ebpf {
 
 impl Source for Ebpf {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        self.running.follow_interfaces();
+        self.running.follow_interfaces(&mut self.names);
         self.calls += 1;
         if self.calls.is_multiple_of(NAMES_LAST) {
             self.names.forget();
         }
         let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::look);
         let since_ns = self.asked_ns;
+        let mut has_more = false;
         let tables = self.feature.tables.iter().zip(self.running.readers());
         for (at, ((table, reader), histograms)) in tables.zip(&mut self.histograms).enumerate() {
             if !table.is_of_events() {
@@ -145,6 +151,7 @@ impl Source for Ebpf {
                 text: &mut self.text,
                 builder: sink.table(at),
                 rows: 0,
+                seen: &mut self.seen,
             };
             let read = if table.is_of_histograms() {
                 let key_bytes = put.layout.key_bytes;
@@ -154,9 +161,14 @@ impl Source for Ebpf {
                 put.begin_sample(clock.time_ns());
                 histograms.each(|keys, histogram| put.histogram(keys, histogram));
                 put.end_sample();
+                if reader.is_crowded() {
+                    histograms.forget_idle(|keys, bucket| reader.remove_bucket(keys, bucket));
+                }
                 read
             } else if table.is_of_events() {
-                reader.rows(|row| put.event(&row))
+                let read = reader.rows(|row| put.event(&row));
+                has_more |= reader.has_more();
+                read
             } else {
                 put.begin_sample(clock.time_ns());
                 let read = reader.rows(|row| put.row(&row));
@@ -164,6 +176,12 @@ impl Source for Ebpf {
                 read
             };
             read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;
+        }
+        if due.is_now {
+            self.running.forget_gone_interfaces();
+        }
+        if has_more {
+            sink.set_more();
         }
         self.names.settle();
         self.tell_losses(sink);

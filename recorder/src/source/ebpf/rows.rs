@@ -5,6 +5,8 @@ use nodemon_formats::record::RecordBuilder;
 use nodemon_recorder_ebpf::drain::Row;
 use nodemon_recorder_ebpf::feature::{Column, Layout, Place, Show, Table};
 use nodemon_recorder_ebpf::names::Names;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -22,11 +24,14 @@ pub struct Put<'a> {
     pub builder: &'a mut RecordBuilder,
     /// Rows of the sample so far.
     pub rows: usize,
+    /// What the keys of those rows are, hashed.
+    pub seen: &'a mut HashSet<u64>,
 }
 
 impl Put<'_> {
     /// Begins a sample of all rows.
     pub fn begin_sample(&mut self, time_ns: u64) {
+        self.seen.clear();
         self.builder.begin_sample(time_ns);
     }
 
@@ -73,20 +78,43 @@ impl Put<'_> {
 
     fn instance(&mut self, bytes: &[u8]) {
         self.rows += 1;
-        let Put { table, layout, names, text, builder, .. } = self;
-        if table.keys.is_empty() {
+        if self.table.keys.is_empty() {
             // A table of one row has it open since the sample was begun.
             return;
         }
+        let is_another = !self.is_first_of_its_names(bytes);
+        let Put { table, layout, names, text, builder, .. } = self;
         builder.instance(|key| {
             for (column, place) in table.keys.iter().zip(&layout.keys) {
                 let bytes = place.of(bytes);
                 match shown(column, bytes, names, text) {
+                    Some(text) if is_another && matches!(column.show, Show::Decoded(_)) => {
+                        let number = column.cell.number(bytes);
+                        key.bytes(format!("{}#{number}", String::from_utf8_lossy(text)).as_bytes());
+                    }
                     Some(text) => key.bytes(text),
                     None => key.u64(column.cell.number(bytes)),
                 }
             }
         });
+    }
+
+    /// Whether no row of the sample has had the same keys. Two things may have one name: functions of
+    /// two modules, or interfaces that have just changed theirs. A record has each instance once.
+    fn is_first_of_its_names(&mut self, bytes: &[u8]) -> bool {
+        let is_decoded = |column: &Column| matches!(column.show, Show::Decoded(_));
+        if !self.table.keys.iter().any(is_decoded) {
+            return true;
+        }
+        let mut hasher = DefaultHasher::new();
+        for (column, place) in self.table.keys.iter().zip(&self.layout.keys) {
+            let bytes = place.of(bytes);
+            match shown(column, bytes, self.names, self.text) {
+                Some(text) => text.hash(&mut hasher),
+                None => column.cell.number(bytes).hash(&mut hasher),
+            }
+        }
+        self.seen.insert(hasher.finish())
     }
 
     fn values(&mut self, bytes: &[u8]) {

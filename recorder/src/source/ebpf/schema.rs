@@ -1,7 +1,7 @@
 //! The tables of a feature as schemas.
 
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};
-use nodemon_recorder_ebpf::feature::{Column as Described, Feature, Meaning, Show, Table};
+use nodemon_recorder_ebpf::feature::{Column as Described, Feature, Filters, Meaning, Show, Table};
 
 /// The tables of `feature`, those of samples every `interval_ns`.
 pub fn tables(feature: &Feature, interval_ns: u64) -> Vec<Schema> {
@@ -10,9 +10,10 @@ pub fn tables(feature: &Feature, interval_ns: u64) -> Vec<Schema> {
 
 fn schema(feature: &Feature, table: &Table, interval_ns: u64) -> Schema {
     let source = format!("eBPF: {}", feature.reads);
+    let doc = format!("{}{}", table.doc, limits(feature.filters));
     let mut schema = match table.is_of_events() {
-        true => Schema::event(table.name, &source, table.doc),
-        false => Schema::sample(table.name, &source, table.doc),
+        true => Schema::event(table.name, &source, &doc),
+        false => Schema::sample(table.name, &source, &doc),
     };
     if !table.is_of_events() {
         schema.interval_ns = interval_ns;
@@ -23,6 +24,16 @@ fn schema(feature: &Feature, table: &Table, interval_ns: u64) -> Schema {
         false => table.values.iter().map(|column| described(column, value_type(column))).collect(),
     };
     schema
+}
+
+/// To what a feature can be limited, as a sentence.
+fn limits(filters: Filters) -> &'static str {
+    match filters {
+        Filters { task: true, .. } => " Can be limited to a process, a program or a control group.",
+        Filters { cgroup: true, .. } => " Can be limited to a control group.",
+        Filters { interface: true, .. } => " Can be limited to an interface.",
+        _ => "",
+    }
 }
 
 fn described(column: &Described, kind: ColumnType) -> Column {

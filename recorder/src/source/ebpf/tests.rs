@@ -24,6 +24,25 @@ fn every_feature_is_a_source_whose_tables_are_described() {
 }
 
 #[test]
+fn a_filter_that_a_feature_does_not_heed_is_refused_and_not_ignored() {
+    let scope = Scope { command: Some("sh".to_owned()), ..Scope::default() };
+    for (name, is_heeded) in [("process_event", true), ("scheduler", false), ("tcp_rtt", false)] {
+        let descriptor = descriptors().find(|source| source.name == name).unwrap();
+        let asked = Asked { scope: scope.clone(), ..Asked::every(Duration::from_secs(1)) };
+        let context = Context { asked, ..Context::default() };
+        let mut sink = Sink::new(&(descriptor.tables)());
+        match Supervisor::new(descriptor, context).open(&mut sink) {
+            Opening::Unavailable(why) if !is_heeded => {
+                assert!(why.to_string().contains("`command`"), "{why}");
+            }
+            Opening::Unavailable(why) => println!("skipped: {why}"),
+            Opening::Ready(_) => assert!(is_heeded, "{name} took a filter that it does not heed"),
+            Opening::Failed(failure) => panic!("{}", failure.error),
+        }
+    }
+}
+
+#[test]
 fn a_program_that_runs_is_seen_and_its_exit_is_told_with_its_status() {
     let descriptor = descriptors().find(|source| source.name == "process_event").unwrap();
     let scope = Scope { command: Some("sh".to_owned()), ..Scope::default() };
@@ -38,7 +57,7 @@ fn a_program_that_runs_is_seen_and_its_exit_is_told_with_its_status() {
     }
     let mut programs = 0;
     context.programs.each(|_, _, _, _| programs += 1);
-    assert_eq!(programs, 3, "its programs are known");
+    assert_eq!(programs, 4, "its programs are known");
     let status = Command::new("sh").args(["-c", BURN_AND_END_WITH_7]).status().unwrap();
     assert_eq!(status.code(), Some(7));
     supervisor.sample(&mut sink).unwrap();
