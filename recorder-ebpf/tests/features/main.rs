@@ -11,6 +11,7 @@ mod system;
 mod system_cost;
 mod system_counters;
 mod system_histograms;
+mod system_lives;
 mod system_rig;
 
 use nodemon_recorder_ebpf::drain::Reader;

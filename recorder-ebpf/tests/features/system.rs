@@ -1,13 +1,13 @@
 //! What happens to the system is in the rows of its features.
 
 use crate::network_rows::{Row, rows, start, start_with};
-use crate::system_rig::{Group, Loops, alone, settings_of, shell, wait_with_usage};
+use crate::system_rig::{Group, Loops, settings_of, shell};
 use nodemon_recorder_ebpf::load::{Running, Settings};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The rows of events that come until one is there, or for a while, that `is_it` holds for.
-fn events(running: &mut Running, feature: &str, is_it: impl Fn(&Row) -> bool) -> Vec<Row> {
+pub fn events(running: &mut Running, feature: &str, is_it: impl Fn(&Row) -> bool) -> Vec<Row> {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
         let mut found = rows(running, feature, feature);
@@ -19,11 +19,11 @@ fn events(running: &mut Running, feature: &str, is_it: impl Fn(&Row) -> bool) ->
     }
 }
 
-fn number(row: &Row, column: &str) -> u64 {
+pub fn number(row: &Row, column: &str) -> u64 {
     row[column].number()
 }
 
-fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+pub fn text<'a>(row: &'a Row, column: &str) -> &'a str {
     row[column].text()
 }
 
@@ -135,6 +135,27 @@ fn a_file_that_is_opened_is_told_and_so_is_one_that_cannot_be() {
 }
 
 #[test]
+fn a_control_group_that_lives_for_a_moment_has_its_name() {
+    let Some(mut running) = start("cgroup_event") else { return };
+    let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(std::path::Path::new);
+    let root = roots.iter().find(|root| root.join("cgroup.controllers").exists());
+    let Some(root) = root else { return println!("skipped: no control groups of version 2") };
+    let name = format!("nodemon-moment-{}", std::process::id());
+    let group = root.join(&name);
+    if let Err(why) = std::fs::create_dir(&group) {
+        return println!("skipped: no control group can be made: {why}");
+    }
+    let number = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&group).unwrap());
+    std::fs::remove_dir(&group).unwrap();
+    let found = events(&mut running, "cgroup_event", |row| text(row, "path").ends_with(&name));
+    let told: Vec<_> =
+        found.iter().map(|row| (text(row, "event"), self::number(row, "id"))).collect();
+    assert_eq!(told, [("made", number), ("removed", number)], "{found:?}");
+    assert_eq!(text(&found[0], "path"), format!("/{name}"));
+    assert_eq!(self::number(&found[0], "level"), 1);
+}
+
+#[test]
 fn slow_calls_are_told_but_for_those_that_are_made_to_wait() {
     let settings = Settings { min_latency_ns: 20_000_000, ..settings_of("nm-slow", 100_000) };
     let Some(mut running) = start_with("slow_syscall", &settings) else { return };
@@ -175,95 +196,6 @@ fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
 }
 
 #[test]
-fn what_a_process_used_is_what_its_parent_is_told() {
-    let _alone = alone();
-    let Some(mut running) = start("process_event") else { return };
-    let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7";
-    let begun = Instant::now();
-    let child = shell(script).spawn().unwrap();
-    let pid = child.id();
-    let usage = wait_with_usage(child);
-    let lived = begun.elapsed();
-    let of_child = |row: &Row| number(row, "pid") == pid.into() && text(row, "event") == "exit";
-    let found = events(&mut running, "process_event", of_child);
-    assert_eq!(found.len(), 1, "{found:?}");
-    let row = &found[0];
-    assert_eq!((number(row, "status"), text(row, "signal")), (7, ""));
-    let (cpu, told) = (number(row, "cpu_ns") as f64, usage.cpu.as_nanos() as f64);
-    assert!((cpu / told - 1.0).abs() < 0.1, "{cpu} ns, and {told} to the parent");
-    assert!(number(row, "lived_ns") <= lived.as_nanos() as u64 + 10_000_000, "{row:?} {lived:?}");
-    assert_eq!(number(row, "ppid"), u64::from(std::process::id()));
-    let resident = number(row, "max_rss_bytes") * 4096;
-    assert!(resident <= usage.max_resident_bytes, "{resident} {usage:?}");
-}
-
-#[test]
-fn a_process_that_spins_until_it_is_killed_is_told_with_the_time_and_the_signal() {
-    let _alone = alone();
-    let Some(mut running) = start("process_event") else { return };
-    let mut child = shell("while :; do :; done").spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let of_child =
-        |row: &Row| text(row, "event") == "exit" && number(row, "pid") == child.id().into();
-    let found = events(&mut running, "process_event", of_child);
-    let row = &found[0];
-    assert_eq!(text(row, "signal"), "SIGKILL");
-    let (lived, cpu) = (number(row, "lived_ns"), number(row, "cpu_ns"));
-    assert!(lived >= 40_000_000 && cpu > 5_000_000 && cpu <= lived + lived / 5, "{lived} {cpu}");
-}
-
-#[test]
-fn what_a_process_ran_between_two_ticks_is_in_its_last_row() {
-    let _alone = alone();
-    let Some(mut running) = start("process_event") else { return };
-    // None of them runs for as long as a tick takes, nor waits for anything: /proc would show 0.
-    let children: Vec<_> = (0..20)
-        .map(|_| {
-            let child = std::process::Command::new("/bin/true").spawn().unwrap();
-            (child.id(), wait_with_usage(child))
-        })
-        .collect();
-    let of_them = |row: &Row| text(row, "event") == "exit" && text(row, "command") == "true";
-    let found = events(&mut running, "process_event", of_them);
-    let mut ratios: Vec<f64> = children
-        .iter()
-        .map(|(pid, usage)| {
-            let row = found.iter().find(|row| number(row, "pid") == u64::from(*pid)).expect("row");
-            number(row, "cpu_ns") as f64 / usage.cpu.as_nanos() as f64
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!("of what their parent is told: {ratios:.2?}");
-    // What a process does after the row, to its very end, is in what its parent is told only.
-    assert!(ratios[10] > 0.6 && ratios[19] < 1.05, "{ratios:.2?}");
-}
-
-#[test]
-fn a_process_ends_under_its_own_name_whatever_its_last_thread_is_called() {
-    let _alone = alone();
-    let Some(mut running) = start("process_event") else { return };
-    // Python calls its threads as they are named from 3.14 on only, so they name themselves.
-    let script = "exec python3 -c '
-import threading, os
-def work():
-    open(\"/proc/thread-self/comm\", \"w\").write(\"worker\")
-    threading.Event().wait()
-for i in range(20): threading.Thread(target=work, daemon=True).start()
-import time; time.sleep(0.2); os._exit(9)'";
-    let mut child = shell(script).spawn().unwrap();
-    if child.wait().unwrap().code() != Some(9) {
-        return println!("skipped: there is no python3");
-    }
-    let of_child =
-        |row: &Row| text(row, "event") == "exit" && number(row, "pid") == child.id().into();
-    let found = events(&mut running, "process_event", of_child);
-    assert!(text(&found[0], "command").starts_with("python3"), "{found:?}");
-    assert_eq!(number(&found[0], "tid"), u64::from(child.id()));
-}
-
-#[test]
 fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
     let settings = Settings { min_latency_ns: 1, ..settings_of("nm-reads", 100_000) };
     let Some(mut running) = start_with("slow_io", &settings) else { return };
@@ -287,46 +219,4 @@ fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
     assert_eq!(found.len(), 200, "those of nm-reads and no others");
     let is_possible = |row: &Row| number(row, "device_ns") <= number(row, "took_ns") + 1_000_000;
     assert!(found.iter().all(|row| text(row, "command") == "nm-reads" && is_possible(row)));
-}
-
-/// Rows of forks and of exits of processes called `command`, while `script` runs.
-fn lives(running: &mut Running, script: &str) -> (u64, u64) {
-    let (mut forks, mut exits) = (0, 0);
-    let mut child = shell(script).spawn().unwrap();
-    loop {
-        let is_over = child.try_wait().unwrap().is_some();
-        for row in rows(running, "process_event", "process_event") {
-            match text(&row, "event") {
-                "fork" => forks += 1,
-                "exit" => exits += 1,
-                other => panic!("{other}: {row:?}"),
-            }
-        }
-        if is_over {
-            return (forks, exits);
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-const LIVES: u64 = 10_000;
-
-#[test]
-fn each_of_ten_thousand_short_lives_is_told_or_counted_as_lost() {
-    let _alone = alone();
-    let script = format!(
-        "printf nm-lives > /proc/self/comm; i=0; \
-         while [ $i -lt {LIVES} ]; do (:); i=$((i+1)); done"
-    );
-    // One more than the lives has an end: the shell's own.
-    for (events_per_s, is_enough) in [(1_000_000, true), (100, false)] {
-        let settings = settings_of("nm-lives", events_per_s);
-        let Some(mut running) = start_with("process_event", &settings) else { return };
-        let (forks, exits) = lives(&mut running, &script);
-        let lost = running.take_losses();
-        println!("{events_per_s}: {forks} forks, {exits} exits, {lost:?}");
-        assert_eq!(forks + exits + lost.suppressed + lost.ring_full, 2 * LIVES + 1);
-        assert_eq!(lost.suppressed == 0, is_enough);
-        assert!(!is_enough || exits + lost.ring_full > LIVES);
-    }
 }

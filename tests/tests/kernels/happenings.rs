@@ -90,6 +90,13 @@ impl Seen {
             mounts.iter().filter(is_it).count() == 1
         };
         assert!(is_it("mount") && is_it("unmount"), "{mounts:?}");
+        if !self.said("oom").is_empty() {
+            let groups = self.rows("cgroup_event", &["-w", "path=/small"]);
+            assert!(
+                groups.iter().any(|row| row["event"] == "made"),
+                "a group was made: {groups:?}"
+            );
+        }
         self.assert_network();
         if !self.said("oom").contains("oom_kill 0") && !self.said("oom").is_empty() {
             let kills = self.rows("oom_kill", &[]);
