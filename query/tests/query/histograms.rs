@@ -127,6 +127,28 @@ fn rows_as_they_are_are_short_for_people_and_whole_for_programs() {
 }
 
 #[test]
+fn fast_and_slow_ones_are_both_readable_in_one_table() {
+    let (_home, dir) = record_with(|record, second| {
+        let mut histogram = Histogram::new();
+        histogram.add(if second == 0 { 3_000_000_000 } else { 5_000 });
+        record.histogram(&histogram);
+        true
+    });
+    let asked = ["range", "-t", "block_latency", "--step", "10s", "-w", "device=sda"];
+    let table = answer(&dir, &[&asked[..], &["--agg", "count,max"]].concat());
+    let found: Vec<&str> = table.lines().filter(|line| line.contains("sda")).collect();
+    let all = |end: &str| found[1..].iter().all(|line| line.ends_with(end));
+    assert!(found[0].ends_with("  3.22s") && all(" 5.12us"), "each has its own unit:\n{table}");
+    let width = found[0].len();
+    assert!(found.iter().all(|line| line.len() == width), "columns line up:\n{table}");
+    let csv = answer(&dir, &[&asked[..], &["--agg", "max", "-f", "csv"]].concat());
+    for line in csv.lines().filter(|line| line.contains("sda")) {
+        let told = line.split(',').nth(2).unwrap();
+        assert!(told.parse::<u64>().is_ok(), "programs have numbers: {line}");
+    }
+}
+
+#[test]
 fn the_columns_of_a_table_say_that_they_are_histograms() {
     let (_home, dir) = recorded();
     let told = answer(&dir, &["tables", "block_latency"]);

@@ -1,6 +1,6 @@
 //! One value of a table.
 
-use super::scale::Scale;
+use super::scale::{Scale, Units, alone_in};
 use crate::rows::{Batch, as_f64};
 use nodemon_formats::ColumnType;
 use std::fmt::Write;
@@ -12,6 +12,8 @@ pub enum Show {
     Integer,
     /// Divided, with decimals.
     Scaled(Scale),
+    /// Each with a unit of its own; nothing is nothing in any unit.
+    OwnUnit(Units),
     /// As text, flush left.
     Text,
     /// Two digits a byte, flush left.
@@ -45,6 +47,10 @@ pub fn write_cell(
         Show::Scaled(scale) => {
             write!(out, "{:.*}", scale.decimals, as_f64(kind, word) / scale.divisor)
         }
+        Show::OwnUnit(units) => match as_f64(kind, word) {
+            0.0 => write!(out, "0"),
+            value => write!(out, "{}", alone_in(units, value)),
+        },
         Show::Truth => write!(out, "{}", if word == 0 { "no" } else { "yes" }),
         Show::Text => {
             let text = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));

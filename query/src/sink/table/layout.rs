@@ -1,7 +1,7 @@
 //! Which columns fit, how wide they are, and how their values are shown.
 
 use super::cell::{Show, write_cell};
-use super::scale::scale;
+use super::scale::{own_units, scale};
 use crate::rows::{Batch, Field, Header, Role};
 use crate::sink::Look;
 use nodemon_formats::{ColumnType, TableKind};
@@ -38,6 +38,9 @@ const WIDEST_KEY: usize = 80;
 
 /// Numbers that come later may be larger than those that were seen.
 const LEAST_NUMBER: usize = 5;
+
+/// The same where each has its unit: three digits, a point, and `us` or `MiB`.
+const LEAST_WITH_UNIT: usize = 7;
 
 /// Between two columns.
 pub const GUTTER: usize = 2;
@@ -105,8 +108,12 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
             width = width.max(if is_text { length.min(widest) } else { length });
         }
     }
-    if field.role == Role::Value && matches!(show, Show::Scaled(_) | Show::Integer) {
-        width = width.max(LEAST_NUMBER);
+    if field.role == Role::Value {
+        width = width.max(match show {
+            Show::Scaled(_) | Show::Integer => LEAST_NUMBER,
+            Show::OwnUnit(_) => LEAST_WITH_UNIT,
+            _ => 0,
+        });
     }
     Laid { index, label, unit, width, show }
 }
@@ -134,19 +141,24 @@ fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &
     if look.exact && field.kind != ColumnType::F64 {
         return (Show::Integer, known_unit(&field.unit));
     }
-    let largest = batches
-        .iter()
-        .flat_map(|batch| {
-            let column = &batch.columns[index];
-            let present = (0..batch.len()).filter(|row| column.is_present(*row));
-            present.map(|row| crate::rows::as_f64(field.kind, column.words[row]).abs())
-        })
-        .filter(|value| value.is_finite())
-        .fold(0.0, f64::max);
-    match scale(field.kind, &field.unit, largest) {
-        Some(scale) => (Show::Scaled(scale), scale.unit),
-        None => (Show::Integer, ""),
+    let (smallest, largest) = magnitudes(field.kind, index, batches);
+    let Some(scale) = scale(field.kind, &field.unit, largest) else { return (Show::Integer, "") };
+    match own_units(field.kind, &field.unit, scale, smallest) {
+        Some(units) => (Show::OwnUnit(units), ""),
+        None => (Show::Scaled(scale), scale.unit),
     }
+}
+
+/// The smallest and the largest magnitude of what is in a column and not zero; infinity and zero
+/// where there is no such thing.
+fn magnitudes(kind: ColumnType, index: usize, batches: &[Batch]) -> (f64, f64) {
+    let all = batches.iter().flat_map(|batch| {
+        let column = &batch.columns[index];
+        let present = (0..batch.len()).filter(|row| column.is_present(*row));
+        present.map(|row| crate::rows::as_f64(kind, column.words[row]).abs())
+    });
+    let some = all.filter(|value| value.is_finite() && *value > 0.0);
+    some.fold((f64::INFINITY, 0.0), |(least, most), value| (least.min(value), most.max(value)))
 }
 
 /// The unit of exact numbers, spelt as the schema does.

@@ -1,5 +1,6 @@
 //! Numbers for people: one unit and one number of decimals for a whole column, so that numbers
-//! line up and can be compared by their length.
+//! line up and can be compared by their length; where they differ by so much that the small ones
+//! would be told as nothing, each in a unit of its own.
 
 use nodemon_formats::ColumnType;
 use nodemon_formats::schema::unit;
@@ -17,6 +18,12 @@ pub struct Scale {
 
 /// From this magnitude on, divided by this, it is shown in this unit.
 type Unit = (f64, f64, &'static str);
+
+/// The units in which numbers of one kind may be shown, the smallest first.
+pub type Units = &'static [Unit];
+
+/// A number of which fewer digits are left than this has become unreadable.
+const LEAST_DIGITS: i32 = 2;
 
 /// How to show a column of type `kind` in `unit` whose largest magnitude is `largest`; `None` for
 /// integers that are shown digit by digit.
@@ -36,19 +43,40 @@ pub fn scale(kind: ColumnType, unit: &str, largest: f64) -> Option<Scale> {
     Some(fixed(divisor, decimals, name))
 }
 
+/// The units to choose from for each number of a column that is shown as `scale` says, where its
+/// `smallest` magnitude would be left with too few digits; `None` where that is readable, or where
+/// no smaller unit would make it so.
+pub fn own_units(kind: ColumnType, unit: &str, scale: Scale, smallest: f64) -> Option<Units> {
+    if of_share(unit).is_some() {
+        return None;
+    }
+    let units = units(kind, unit)?;
+    let has_smaller = units.first().is_some_and(|(_, divisor, _)| *divisor < scale.divisor);
+    let in_last_digits = smallest / scale.divisor * 10f64.powi(scale.decimals as i32);
+    (has_smaller && in_last_digits.round() < 10f64.powi(LEAST_DIGITS - 1)).then_some(units)
+}
+
 /// A number that stands alone, to three digits and with its unit: `5.12ms`, `40.9ms`, `512B`.
 pub fn alone(unit: &str, value: f64) -> String {
-    let scale = of_share(unit).unwrap_or_else(|| {
-        let units = units(ColumnType::F64, unit).unwrap_or(&PLAIN);
-        let fits = units.iter().rev().find(|(_, divisor, _)| value >= *divisor);
-        let (_, divisor, name) = *fits.or(units.first()).unwrap_or(&PLAIN[0]);
-        let decimals = match value / divisor {
-            shown if shown < 10.0 => 2,
-            shown if shown < 100.0 => 1,
-            _ => 0,
-        };
-        fixed(divisor, decimals, name)
-    });
+    match of_share(unit) {
+        Some(scale) => spelt(scale, value),
+        None => alone_in(units(ColumnType::F64, unit).unwrap_or(&PLAIN), value),
+    }
+}
+
+/// The same, in the one of `units` that suits it.
+pub fn alone_in(units: Units, value: f64) -> String {
+    let fits = units.iter().rev().find(|(_, divisor, _)| value.abs() >= *divisor);
+    let (_, divisor, name) = *fits.or(units.first()).unwrap_or(&PLAIN[0]);
+    let decimals = match value.abs() / divisor {
+        shown if shown < 10.0 => 2,
+        shown if shown < 100.0 => 1,
+        _ => 0,
+    };
+    spelt(fixed(divisor, decimals, name), value)
+}
+
+fn spelt(scale: Scale, value: f64) -> String {
     let text = format!("{:.*}", scale.decimals, value / scale.divisor);
     let digits = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.'),
@@ -67,8 +95,8 @@ fn of_share(unit: &str) -> Option<Scale> {
     })
 }
 
-/// The units in which a column of type `kind` in `unit` may be shown, the smallest first.
-fn units(kind: ColumnType, unit: &str) -> Option<&'static [Unit]> {
+/// The units in which a column of type `kind` in `unit` may be shown.
+fn units(kind: ColumnType, unit: &str) -> Option<Units> {
     Some(match unit {
         unit::NS => &TIMES,
         unit::BYTES => &BYTES,
@@ -121,7 +149,7 @@ fn fixed(divisor: f64, decimals: usize, unit: &'static str) -> Scale {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::scale;
+    use super::{alone_in, own_units, scale};
     use nodemon_formats::ColumnType::{F64, U64};
 
     fn shown(kind: nodemon_formats::ColumnType, unit: &str, value: f64) -> String {
@@ -155,5 +183,29 @@ mod tests {
         ] {
             assert_eq!(shown(kind, unit, value), text, "{value} {unit}");
         }
+    }
+
+    #[test]
+    fn where_the_smallest_of_a_column_would_lose_its_digits_each_number_has_its_own_unit() {
+        for (kind, unit, smallest, largest, told) in [
+            (F64, "ns", 59_400.0, 3.0e9, Some("59.4us")),
+            (U64, "ns", 7.0, 3.0e9, Some("7ns")),
+            (F64, "ns", 990_000.0, 3.0e9, Some("990us")),
+            (F64, "ns", 12_000_000.0, 3.0e9, None),
+            (U64, "ns", 1.0, 9_999.0, None),
+            (U64, "bytes", 4096.0, 5.0e9, Some("4KiB")),
+            (F64, "bytes/s", 100.0, 5.0e9, Some("100B/s")),
+            (F64, "count/s", 3.0, 25e6, Some("3/s")),
+            (F64, "ns/s", 1_000.0, 5e8, None),
+            (F64, "uJ", 1_000.0, 5e8, None),
+            (F64, "ratio", 0.0001, 0.9, None),
+            (U64, "count", 1.0, 1e12, None),
+        ] {
+            let units =
+                scale(kind, unit, largest).and_then(|scale| own_units(kind, unit, scale, smallest));
+            let shown = units.map(|units| alone_in(units, smallest));
+            assert_eq!(shown.as_deref(), told, "{smallest} beside {largest} {unit}");
+        }
+        assert_eq!(alone_in(&super::TIMES, -2_500_000.0), "-2.5ms", "what is below zero, too");
     }
 }
