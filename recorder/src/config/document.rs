@@ -26,9 +26,10 @@ const ITERATED: &str = "\
 /// The keys that every source of eBPF programs has.
 const EBPF: &str = "
 # What follows are programs in the kernel. Each of these sources has these keys, too:
-# The most events that it may send in a second; the rest is counted, and is a gap.
-# For example: events_per_s = 1000
-# How much its maps hold, where that grows with what happens. For example: entries = 8192
+# The most events that it may send in a second, from 1 to 10000000; the rest is counted, and is a
+# gap. For example: events_per_s = 1000
+# How much its maps hold, where that grows with what happens, from 1 to 1048576: the kernel takes
+# the memory for it at the start. For example: entries = 8192
 # What took less is left out. For example: min_latency = \"1ms\"
 # A source that cannot tell whose doing it is what it sees stays off where one of the following is set for
 # it; `nodemon-recorder tables` says which can.

@@ -26,6 +26,14 @@ pub struct Scope {
 pub const KEYS: [&str; 7] =
     ["events_per_s", "entries", "min_latency", "pid", "command", "cgroup", "interface"];
 
+/// The most elements of a map: the kernel takes the memory for all of them at once, for each some
+/// 64 bytes and 8 for every CPU, and hears no signal meanwhile.
+pub const MOST_ENTRIES: u32 = 1 << 20;
+/// The largest budget of events: no ring is emptied faster.
+pub const MOST_EVENTS_PER_S: u32 = 10_000_000;
+/// The kernel numbers no process higher (`PID_MAX_LIMIT`).
+const MOST_PID: u32 = 1 << 22;
+
 impl Scope {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
@@ -51,18 +59,21 @@ impl Scope {
     /// # Errors
     /// A sentence that says what would be right.
     pub fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
-        let number = |what: &str| {
-            let number: u32 = text.parse().map_err(|_| format!("`{text}` is no {what}"))?;
-            if number == 0 { Err(format!("{key} must be at least 1")) } else { Ok(number) }
+        let number = |what: &str, most: u32| {
+            let number: u64 = text.parse().map_err(|_| format!("`{text}` is no {what}"))?;
+            let fits = u32::try_from(number).ok().filter(|number| (1..=most).contains(number));
+            fits.ok_or_else(|| format!("{key} must lie between 1 and {most}, {number} does not"))
         };
         match key {
-            "events_per_s" => self.events_per_s = Some(number("number of events")?),
-            "entries" => self.entries = Some(number("number of entries")?),
+            "events_per_s" => {
+                self.events_per_s = Some(number("number of events", MOST_EVENTS_PER_S)?);
+            }
+            "entries" => self.entries = Some(number("number of entries", MOST_ENTRIES)?),
             "min_latency" => {
                 let latency = crate::config::parse_duration(text);
                 self.min_latency = Some(latency.map_err(|error| error.to_string())?);
             }
-            "pid" => self.pid = Some(number("number of a process")?),
+            "pid" => self.pid = Some(number("number of a process", MOST_PID)?),
             "command" if text.len() >= COMMAND_BYTES => {
                 return Err(format!(
                     "`{text}` is longer than the {} bytes that the kernel keeps of a name",
@@ -98,7 +109,13 @@ mod tests {
         }
         for (key, text, told) in [
             ("pid", "init", "number of a process"),
-            ("events_per_s", "0", "at least 1"),
+            ("events_per_s", "0", "between 1 and 10000000, 0 does not"),
+            ("events_per_s", "10000001", "between 1 and 10000000, 10000001 does not"),
+            ("entries", "0", "between 1 and 1048576, 0 does not"),
+            ("entries", "100000000", "between 1 and 1048576, 100000000 does not"),
+            ("entries", "4294967297", "between 1 and 1048576, 4294967297 does not"),
+            ("entries", "many", "number of entries"),
+            ("pid", "4194305", "between 1 and 4194304"),
             ("command", "a-name-that-is-too-long", "15 bytes"),
             ("cgroup", "system.slice", "/system.slice"),
             ("min_latency", "soon", "soon"),
