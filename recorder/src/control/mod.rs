@@ -108,17 +108,24 @@ async fn record(
     });
     let began = Instant::now();
     let mut recorder = Recorder { config, lanes, writer, overhead, began, off: Vec::new() };
-    recorder.start(opened_ns).await?;
+    // To open all sources takes seconds; whoever wants it to end does not wait for the rest of them.
+    let mut is_ended = tokio::select! {
+        started = recorder.start(opened_ns) => started.map(|()| false)?,
+        () = signals.end() => true,
+    };
 
     let deadline = duration.map(|duration| tokio::time::Instant::now() + duration);
     let broken = loop {
+        if is_ended {
+            break None;
+        }
         let told = tokio::select! {
             told = signals.next() => told,
             () = sleep_until(deadline) => Told::End,
             broken = alerts.recv() => break broken,
         };
         match told {
-            Told::End => break None,
+            Told::End => is_ended = true,
             Told::Reload => recorder.reload(&origin).await,
         }
     };

@@ -41,8 +41,11 @@ impl Signals {
         }
     }
 
-    /// The next one that says to end.
+    /// The next one that says to end. Those that say something else wait meanwhile.
     pub async fn end(&mut self) {
-        while self.next().await != Told::End {}
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -47,12 +47,16 @@ impl Running {
 
     /// The same without a size of the ring.
     pub fn start_with(dir: &Path, arguments: &[&str]) -> Running {
-        let first = ["run", "--dir", dir.to_str().unwrap()];
-        let all: Vec<&str> = first.iter().chain(arguments).copied().collect();
-        let child = program(&all).stderr(Stdio::piped()).spawn().unwrap();
-        let mut running = Running { child };
+        let mut running = Running::spawn(dir, arguments);
         running.wait_until("the first rows can be read", || span(dir).is_some());
         running
+    }
+
+    /// The same without waiting for anything.
+    pub fn spawn(dir: &Path, arguments: &[&str]) -> Running {
+        let first = ["run", "--dir", dir.to_str().unwrap()];
+        let all: Vec<&str> = first.iter().chain(arguments).copied().collect();
+        Running { child: program(&all).stderr(Stdio::piped()).spawn().unwrap() }
     }
 
     pub fn pid(&self) -> u32 {
