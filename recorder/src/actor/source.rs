@@ -313,7 +313,13 @@ impl Handler<Open> for SourceActor {
         let start_ns = boottime_ns();
         let opening = self.supervisor.open(&mut self.sink);
         match &opening {
-            Opening::Unavailable(_) => return answer(self, opening),
+            Opening::Unavailable(why) => {
+                // Nobody hears the answer any more who would say it.
+                if self.has_failed {
+                    tracing::warn!("source {} is off: {why}", self.name());
+                }
+                return answer(self, opening);
+            }
             Opening::Failed(failure) => {
                 self.fail(failure, ctx);
                 return answer(self, opening);

@@ -34,7 +34,7 @@ const EBPF: &str = "
 # A source that cannot tell whose doing it is what it sees stays off where one of the following is set for
 # it; `nodemon-recorder tables` says which can.
 # One process and no other, programs of one name, a control group (version 2) with those below it,
-# one network interface. For example: pid = 4711, command = \"postgres\",
+# one network interface; what is not there yet is waited for. For example: pid = 4711, command = \"postgres\",
 # cgroup = \"/system.slice\", interface = \"eth0\"
 ";
 

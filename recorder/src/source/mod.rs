@@ -4,6 +4,7 @@
 //! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
 //! that runs it all follow from the descriptor.
 
+mod aim;
 mod cgroup;
 mod cpus;
 mod descriptors;
@@ -30,6 +31,7 @@ mod sysfs;
 mod trial;
 mod vmstat;
 
+pub use aim::Aim;
 pub use cpus::Feed;
 pub use ebpf::Programs;
 pub use scope::{KEYS as SCOPE_KEYS, Scope};
@@ -317,6 +319,26 @@ pub enum SourceError {
         /// Why that is so, and what would bring it.
         why: String,
     },
+    /// What the configuration asks for is not there yet. The source fails and is opened anew until
+    /// it is.
+    #[error(
+        "there is no {what}, which its key `{key}` asks for, so it records nothing until there is \
+         ({known})"
+    )]
+    Awaited {
+        /// What is missing, with its name.
+        what: String,
+        /// The key of the configuration.
+        key: &'static str,
+        /// What would tell a name that is right.
+        known: &'static str,
+    },
+    /// What the configuration asks for is another one than it was, under the same name.
+    #[error("the {what} has been made anew, and the programs in the kernel look at the old one")]
+    MadeAnew {
+        /// What, with its name.
+        what: String,
+    },
     /// What samples in the kernel does so no more.
     #[error("{what} is there, but nothing comes from it any more")]
     Silent {
@@ -355,7 +377,7 @@ impl SourceError {
 
 /// Every source, in the order in which people want to see them.
 pub static SOURCES: LazyLock<Vec<&'static Descriptor>> =
-    LazyLock::new(|| OWN.iter().copied().chain(ebpf::descriptors()).collect());
+    LazyLock::new(|| OWN.iter().copied().chain(ebpf::descriptors().map(aim::watched)).collect());
 
 /// Those that are written here. The others are the features of the crate of eBPF programs.
 static OWN: &[&Descriptor] = &[
