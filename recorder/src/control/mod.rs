@@ -74,6 +74,16 @@ struct Recorder {
     off: Vec<&'static str>,
 }
 
+/// What starting a source came to.
+enum Started {
+    /// It runs.
+    Runs,
+    /// This machine does not have it, and why.
+    Off(String),
+    /// It failed, which it has said itself, and is tried again.
+    Failed,
+}
+
 async fn record(
     recording: RecordingWriter,
     config: Config,
@@ -153,15 +163,17 @@ impl Recorder {
         // The features of eBPF need what the kernel says of its types: read once for all of them.
         let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature == Nature::Ebpf;
         let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
+        let mut failed = 0;
         for plan in self.config.sources.clone() {
-            self.start_source(&plan, opened_ns).await?;
+            let started = self.start_source(&plan, opened_ns).await?;
+            failed += usize::from(matches!(started, Started::Failed));
         }
         drop(types);
         self.lanes.privileges_end(&self.config.directory).await;
         if let Err(error) = crate::privilege::drop_what_opening_took(&self.config.directory) {
             tracing::warn!("cannot drop the capabilities that are not needed any more: {error}");
         }
-        let running = self.config.sources.len() - self.off.len();
+        let running = self.config.sources.len() - self.off.len() - failed;
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
         tracing::info!("recording {running} sources into {directory}, in at most {ring}");
@@ -173,37 +185,41 @@ impl Recorder {
     }
 
     /// Starts a source that is to be there from `since_ns` on.
-    async fn start_source(&mut self, plan: &PlannedSource, since_ns: u64) -> Result<(), RunError> {
+    async fn start_source(
+        &mut self,
+        plan: &PlannedSource,
+        since_ns: u64,
+    ) -> Result<Started, RunError> {
         let name = plan.descriptor.name;
         self.off.retain(|off| *off != name);
-        match self.lanes.start(plan, since_ns).await? {
-            Opening::Ready(Ready { limits, feeding }) => {
-                let every = exact_duration(plan.asked.interval);
-                match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
-                    Some(table) if plan.descriptor.nature == Nature::Fed => {
-                        let every = Duration::from_nanos(table.interval_ns);
-                        let (from, every) = (&table.source, exact_duration(every));
-                        tracing::info!("source {name} samples every {every}, from {from}");
-                    }
-                    _ => tracing::debug!("source {name} runs every {every}"),
-                }
-                let is_root = rustix::process::geteuid().is_root();
-                for limit in limits {
-                    if is_root {
-                        tracing::debug!("source {name} lacks something: {limit}");
-                    } else {
-                        tracing::info!("source {name} lacks something as this user: {limit}");
-                    }
-                }
-            }
+        let Ready { limits, feeding } = match self.lanes.start(plan, since_ns).await? {
+            Opening::Ready(ready) => ready,
             Opening::Unavailable(why) => {
                 tracing::debug!("source {name} is off: {why}");
                 self.off.push(name);
+                return Ok(Started::Off(why));
             }
             // The source says so itself, as it does each time that it fails.
-            Opening::Failed(_) => {}
+            Opening::Failed(_) => return Ok(Started::Failed),
+        };
+        let every = exact_duration(plan.asked.interval);
+        match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
+            Some(table) if plan.descriptor.nature == Nature::Fed => {
+                let every = Duration::from_nanos(table.interval_ns);
+                let (from, every) = (&table.source, exact_duration(every));
+                tracing::info!("source {name} samples every {every}, from {from}");
+            }
+            _ => tracing::debug!("source {name} runs every {every}"),
         }
-        Ok(())
+        let is_root = rustix::process::geteuid().is_root();
+        for limit in limits {
+            if is_root {
+                tracing::debug!("source {name} lacks something: {limit}");
+            } else {
+                tracing::info!("source {name} lacks something as this user: {limit}");
+            }
+        }
+        Ok(Started::Runs)
     }
 
     /// Ends in order: sources first, then the writer, so that nothing that was sampled is lost.

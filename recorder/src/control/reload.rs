@@ -1,6 +1,6 @@
 //! Reading the configuration again.
 
-use super::Recorder;
+use super::{Recorder, Started};
 use crate::actor::SetRingSize;
 use crate::config::{
     Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
@@ -61,20 +61,36 @@ impl Recorder {
         for old in &ended {
             self.lanes.end(old).await;
         }
+        let was_off = self.off.clone();
+        let (mut on, mut without) = (Vec::new(), Vec::new());
         for plan in &begun {
-            if let Err(error) = self.start_source(plan, boottime_ns()).await {
-                tracing::error!("source {}: {error}", plan.descriptor.name);
+            let name = plan.descriptor.name;
+            match self.start_source(plan, boottime_ns()).await {
+                Ok(Started::Runs) => on.push(name),
+                // As it was before, which has been said.
+                Ok(Started::Off(_)) if was_off.contains(&name) => {}
+                Ok(Started::Off(why)) => {
+                    tracing::warn!("source {name} is off: {why}");
+                    without.push(name);
+                }
+                Ok(Started::Failed) => without.push(name),
+                Err(error) => {
+                    tracing::error!("source {name}: {error}");
+                    without.push(name);
+                }
             }
         }
         let name = |plan: &PlannedSource| plan.descriptor.name;
         let stays = |old: &PlannedSource| new.sources.iter().any(|plan| name(plan) == name(old));
         let off = ended.iter().filter(|old| !stays(old)).map(name);
-        let on = begun.iter().map(name).filter(|name| !self.off.contains(name));
-        tracing::info!(
-            "configuration read again; switched off: {}; begun anew: {}",
-            list(off),
-            list(on)
-        );
+        let (off, on) = (list(off), list(on.into_iter()));
+        let told = format!("configuration read again; switched off: {off}; begun anew: {on}");
+        if without.is_empty() {
+            tracing::info!("{told}");
+        } else {
+            let without = list(without.into_iter());
+            tracing::warn!("{told}; wanted, but without data: {without}");
+        }
         if resized {
             self.config.ring_size_bytes = new.ring_size_bytes;
         }

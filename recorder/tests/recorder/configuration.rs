@@ -1,9 +1,11 @@
 //! The configuration: read, refused, read again.
 
 use super::support::{Running, output, said, times, wall_ns};
-use nodemon_formats::reader::Recording;
-use rustix::process::Signal;
+use nodemon_formats::GapCause;
+use nodemon_formats::reader::{Recording, WallGap};
+use rustix::process::{Signal, geteuid};
 use std::path::Path;
+use std::process::Command;
 
 fn refused(dir: &Path, text: &str) -> String {
     let file = dir.join("nodemon.toml");
@@ -111,4 +113,74 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
     assert_eq!(recording.table("kernel").unwrap().unwrap().schema.interval_ns, 20_000_000);
     let kernel = times(&dir, "kernel");
     assert!(kernel.iter().filter(|time| **time < changed).count() >= 2, "what was before is kept");
+}
+
+/// A network interface, one end of a pair; both go when this is dropped.
+struct Interface(String);
+
+impl Interface {
+    fn add(name: &str) -> Option<Interface> {
+        let ip = |arguments: &[&str]| Command::new("ip").args(arguments).status();
+        let added = ip(&["link", "add", name, "type", "veth"]).is_ok_and(|ran| ran.success());
+        added.then(|| Interface(name.to_owned()))
+    }
+}
+
+impl Drop for Interface {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "del", &self.0]).status();
+    }
+}
+
+#[test]
+fn an_interface_that_comes_later_is_waited_for_and_the_time_until_then_is_a_gap_with_the_reason() {
+    let name = format!("nm{}", std::process::id());
+    let source = format!("net_traffic=200ms,interface={name}");
+    let Some(probe) = Interface::add(&name) else { return println!("skipped: no interfaces") };
+    drop(probe);
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let check = output(&["check", "--dir", dir.to_str().unwrap(), "--source", &source]);
+    let told = String::from_utf8(check.stdout).unwrap();
+    let reason = format!("there is no network interface `{name}`, which its key `interface` asks");
+    assert!(told.contains(&reason), "check does not say it: {told}");
+
+    let mut running =
+        Running::start(&dir, &["-q", "--only", "net_traffic,stat", "--source", &source]);
+    let _interface = Interface::add(&name).unwrap();
+    running.wait_until("the interface is recorded", || !times(&dir, "net_traffic").is_empty());
+    let (_, _, said) = running.end(Signal::TERM);
+    assert!(said.contains(&format!("WARN source net_traffic failed: {reason}")), "{said}");
+    let recording = Recording::open(&dir).unwrap();
+    let gaps = recording.gaps(Some("net_traffic"), i64::MIN, i64::MAX).unwrap();
+    let told =
+        |gap: &WallGap| gap.gap.cause == GapCause::SourceFailed && gap.gap.detail.contains(&reason);
+    assert!(gaps.iter().any(told), "no gap says why: {gaps:?}");
+    let first = times(&dir, "net_traffic")[0];
+    assert!(gaps.iter().any(|gap| gap.to <= first && first - gap.to < 500_000_000), "{gaps:?}");
+}
+
+#[test]
+fn sighup_names_a_source_that_falls_off_by_the_new_configuration_and_it_is_a_gap() {
+    if !geteuid().is_root() {
+        return println!("skipped: programs in the kernel take root");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("nodemon.toml");
+    let dir = scratch.path().join("recording");
+    let only = "only = [\"stat\", \"process_event\"]\n";
+    std::fs::write(&file, only).unwrap();
+    let mut running = Running::start(&dir, &["--config", file.to_str().unwrap()]);
+    let wanted = "[source.process_event]\ncgroup = \"/no/such\"\n";
+    std::fs::write(&file, format!("{only}{wanted}")).unwrap();
+    running.signal(Signal::HUP);
+    let failed = || {
+        let gaps = Recording::open(&dir).unwrap().gaps(Some("process_event"), i64::MIN, i64::MAX);
+        let gaps = gaps.unwrap_or_default();
+        gaps.iter().any(|gap| gap.gap.detail.contains("no control group /no/such"))
+    };
+    running.wait_until("the gap with its reason", failed);
+    let (_, _, said) = running.end(Signal::TERM);
+    let told = "begun anew: nothing; wanted, but without data: process_event";
+    assert!(said.contains(told) && said.contains("no control group /no/such"), "{said}");
 }
