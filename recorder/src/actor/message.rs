@@ -40,6 +40,14 @@ pub struct Contents {
     pub last_ns: u64,
 }
 
+impl Contents {
+    /// From the sample before to the one behind, which come every `interval_ns`, `CLOCK_BOOTTIME`
+    /// ns.
+    pub fn between_others(&self, interval_ns: u64) -> (u64, u64) {
+        (self.first_ns.saturating_sub(interval_ns), self.last_ns + interval_ns)
+    }
+}
+
 /// One table of a running source.
 pub struct Feed {
     /// The name of the table.

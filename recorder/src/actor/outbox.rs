@@ -133,11 +133,12 @@ impl Outbox {
     fn lost(&self, feed: &Feed, contents: Contents, detail: &str) -> Gap {
         feed.overhead.dropped.add(contents.samples);
         self.overhead.writer.dropped_records.add(1);
+        let (from_ns, to_ns) = contents.between_others(feed.interval_ns);
         Gap {
             table: feed.table.clone(),
             cause: GapCause::QueueFull,
-            from_ns: contents.first_ns.saturating_sub(feed.interval_ns),
-            to_ns: contents.last_ns + feed.interval_ns,
+            from_ns,
+            to_ns,
             lost: contents.samples,
             detail: detail.to_owned(),
         }

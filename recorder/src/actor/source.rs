@@ -195,9 +195,7 @@ impl SourceActor {
                 self.lose(table, &gap);
                 continue;
             }
-            if gap.cause == GapCause::Late {
-                self.overhead.late_ticks.add(gap.lost);
-            }
+            self.count(&gap);
             self.account.lost_in_kernel(&gap);
         }
         let took_ns = boottime_ns().saturating_sub(start_ns);
@@ -213,10 +211,19 @@ impl SourceActor {
     /// one gap.
     fn lose(&self, table: usize, gap: &KernelGap) {
         if let Some(Some(feed)) = self.feeds.get(table) {
+            self.count(gap);
             let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
             let (table, detail) = (feed.table.clone(), detail.to_owned());
             let gap = Gap { table, cause, from_ns, to_ns, lost, detail };
             self.around.outbox.gap(gap, 2 * self.every.as_nanos() as u64);
+        }
+    }
+
+    /// Counts what was lost in the kernel.
+    fn count(&self, gap: &KernelGap) {
+        match gap.cause {
+            GapCause::Late => self.overhead.late_ticks.add(gap.lost),
+            _ => self.overhead.lost_in_kernel.add(gap.lost),
         }
     }
 

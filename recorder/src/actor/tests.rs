@@ -292,6 +292,27 @@ fn a_writer_that_stands_still_costs_samples_that_are_counted_and_nobody_waits_fo
 }
 
 #[test]
+fn what_the_writer_refuses_is_counted_as_lost_and_its_gaps_lie_side_by_side() {
+    Trial::run(1 << 20, |trial| async move {
+        trial.start_source(&MOODY, INTERVAL).await;
+        trial.wait_for_samples(&MOODY, 30).await;
+        set_mood(trial.dir.path(), "twice");
+        trial.wait_for_samples(&MOODY, 120).await;
+        set_mood(trial.dir.path(), "good");
+        trial.wait_for_samples(&MOODY, 60).await;
+        let (counts, overhead) = (trial.counts(&MOODY), trial.overhead.clone());
+        let ended = trial.end().await;
+        let lost = overhead.missing().lost;
+        assert!(lost >= 120, "the total leaves out what was refused: {lost} lost");
+        assert_eq!(ended.stored("moody") + lost, counts.samples.get(), "stored and lost are all");
+        assert_eq!(ended.lost("moody", GapCause::SourceFailed), lost, "in gaps");
+        let gaps = ended.gaps("moody", GapCause::SourceFailed);
+        let apart = gaps.windows(2).all(|two| two[0].to <= two[1].from);
+        assert!(gaps.len() > 1 && apart, "time that is told twice: {gaps:?}");
+    });
+}
+
+#[test]
 fn a_source_that_is_ended_sends_what_it_has_and_can_be_started_anew_at_another_cadence() {
     Trial::run(1 << 20, |trial| async move {
         trial.start_source(&STEADY, INTERVAL).await;

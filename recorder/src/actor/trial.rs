@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A source that reads the file `mood` below the procfs of its context each time: it fails, panics,
-/// dawdles, hangs, stalls (in the kernel, before it has read anything), or counts.
+/// dawdles, hangs, stalls (in the kernel, before it has read anything), has one of its instances
+/// twice, or counts.
 pub static MOODY: Descriptor = Descriptor {
     name: "moody",
     reads: "mood",
@@ -111,7 +112,7 @@ impl Source for Moody {
             "hang" => std::thread::sleep(Duration::from_secs(3)),
             _ => {}
         }
-        table.instance(|key| key.u64(1));
+        table.instance(|key| key.u64(if mood == "twice" { 0 } else { 1 }));
         table.u64(self.taken);
         table.end_sample();
         self.taken += 1;

@@ -17,6 +17,7 @@ use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{Commit, RecordingWriter, WriteError, WriterStats};
 use nodemon_formats::{Gap, GapCause};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Writer {
     totals: WriterStats,
     /// Samples of records that were malformed.
     refused_samples: u64,
+    /// Where the gap of the last of them ends, by table, `CLOCK_BOOTTIME` ns.
+    refused_until: BTreeMap<String, u64>,
 }
 
 /// How the disk did in the last commit.
@@ -71,6 +74,7 @@ impl Writer {
             disk: Disk::Works,
             totals: WriterStats::default(),
             refused_samples: 0,
+            refused_until: BTreeMap::new(),
         }
     }
 
@@ -85,11 +89,15 @@ impl Writer {
             if let Err(error) = recording.push(&sent.buffer) {
                 tracing::error!("a record of table {} was refused: {error}", sent.feed.table);
                 self.refused_samples += contents.samples;
+                let table = &sent.feed.table;
+                let (from_ns, to_ns) = contents.between_others(sent.feed.interval_ns);
+                // Of two in a row the second begins where the first ends.
+                let told_ns = self.refused_until.insert(table.clone(), to_ns).unwrap_or(0);
                 recording.gap(Gap {
-                    table: sent.feed.table.clone(),
+                    table: table.clone(),
                     cause: GapCause::SourceFailed,
-                    from_ns: contents.first_ns.saturating_sub(sent.feed.interval_ns),
-                    to_ns: contents.last_ns + sent.feed.interval_ns,
+                    from_ns: from_ns.max(told_ns).min(to_ns),
+                    to_ns,
                     lost: contents.samples,
                     detail: error.to_string(),
                 });

@@ -7,7 +7,7 @@ mod signals;
 use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Ready, Writer};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
-use crate::overhead::Overhead;
+use crate::overhead::{Missing, Overhead};
 use crate::source::{Context, Nature};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
@@ -229,13 +229,9 @@ impl Recorder {
         }
         let Closed { last, totals } =
             self.writer.send(Close).await.map_err(|_| RunError::NoAnswer)?;
-        let (mut lost, mut missed) = (totals.samples_lost, 0);
-        self.overhead.each_source(|source| {
-            lost += source.dropped.get();
-            missed += source.late_ticks.get();
-        });
+        let Missing { lost, ticks } = self.overhead.missing();
         tracing::info!(
-            "recorded {} samples in {}, {} written; {lost} lost, {missed} ticks missed",
+            "recorded {} samples in {}, {} written; {lost} lost, {ticks} ticks missed",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
             rough_size(totals.bytes),

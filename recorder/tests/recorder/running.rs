@@ -1,6 +1,7 @@
 //! Starting, ending, and being alone.
 
 use super::support::{Running, output, said, span, status_field, threads, times, wall_ns};
+use nodemon_formats::reader::Recording;
 use rustix::process::{Signal, geteuid};
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
@@ -88,6 +89,30 @@ fn a_signal_while_sources_are_being_opened_ends_it_within_a_second() {
     let (status, took, said) = running.end(Signal::TERM);
     assert!(status.success(), "{status}: {said}");
     assert!(took < Duration::from_secs(1), "it took {took:?}: {said}");
+}
+
+#[test]
+fn what_was_lost_in_the_kernel_is_in_the_total_that_is_told_at_the_end() {
+    if !geteuid().is_root() {
+        return println!("skipped: programs in the kernel take root");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("r");
+    let source = "process_event=events_per_s=1";
+    let mut running = Running::start(&dir, &["--only", "process_event,stat", "--source", source]);
+    let lost = || -> u64 {
+        let gaps = Recording::open(&dir).unwrap().gaps(Some("process_event"), i64::MIN, i64::MAX);
+        gaps.unwrap().iter().map(|gap| gap.gap.lost).sum()
+    };
+    running.wait_until("events beyond the budget", || {
+        for _ in 0..20 {
+            std::process::Command::new("true").status().unwrap();
+        }
+        lost() > 0
+    });
+    let (_, _, said) = running.end(Signal::TERM);
+    let told = format!(" written; {} lost, ", lost());
+    assert!(said.contains(&told), "the recording has{told}the recorder said: {said}");
 }
 
 #[test]
