@@ -46,6 +46,8 @@ pub enum QueryError {
         name: String,
         /// The table with the most similar name.
         nearest: Option<String>,
+        /// Why it has no row, where there was one to come.
+        gap: Option<String>,
     },
     /// There is no such column.
     #[error("the table {table} has no column {name:?}")]
@@ -89,6 +91,9 @@ impl QueryError {
                 "exchange them, or give --to as a length after --from: --to +10s".into()
             }
             QueryError::Read(error) => return next_step_of_read(error),
+            QueryError::UnknownTable { gap: Some(gap), .. } => {
+                format!("it was to be recorded, and is a gap: {gap}")
+            }
             QueryError::UnknownTable { nearest, .. } => {
                 suggestion(nearest.as_deref(), "`nodemon-query tables` lists the tables")
             }

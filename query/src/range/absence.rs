@@ -38,7 +38,11 @@ pub fn explain(
             true => format!("{seen} samples of {name} were looked at"),
             false => format!("there is {} = {}", filters.join(", "), other.join(", ")),
         };
-        let what = format!("no row of {name} in {asked} passes -w {}", filters.join(", "));
+        let what = match filters.is_empty() {
+            // A table without keys has a row in each of its samples.
+            true => format!("{name} has no rows in {asked}, since there was nothing to tell"),
+            false => format!("no row of {name} in {asked} passes -w {}", filters.join(", ")),
+        };
         return Ok(QueryError::NoData { what, there });
     }
     let mut there = match context.recording.table(name)? {

@@ -23,9 +23,9 @@ use std::sync::Arc;
 pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut outcome = context.warn_of_problems();
     let format = format::of(args)?;
+    let schemas = tables(context, args, format)?;
     let span = context.anchors.span(&args.span)?;
     context.note_anchor(&span);
-    let schemas = tables(context, args, format)?;
     let mut output = match &args.output {
         Some(path) => Output::file(path)?,
         None => Output::stdout(),
@@ -139,12 +139,20 @@ impl Context {
     /// The newest schema of a table.
     ///
     /// # Errors
-    /// When there is no such table; with the nearest name.
+    /// When there is no such table; with the nearest name, or why it has no row.
     pub fn table(&self, name: &str) -> Result<Arc<Schema>, QueryError> {
-        self.recording.schema(name).ok_or_else(|| {
-            let schemas = self.recording.schemas();
-            let known = schemas.iter().map(|schema| schema.name.as_str());
-            QueryError::UnknownTable { name: name.to_owned(), nearest: nearest(name, known) }
+        if let Some(schema) = self.recording.schema(name) {
+            return Ok(schema);
+        }
+        let schemas = self.recording.schemas();
+        let known = schemas.iter().map(|schema| schema.name.as_str());
+        let gaps = self.recording.gaps(Some(name), i64::MIN, i64::MAX)?;
+        let mut own = gaps.into_iter().map(|gap| gap.gap).filter(|gap| gap.table == name);
+        let why = own.find(|gap| !gap.detail.is_empty());
+        Err(QueryError::UnknownTable {
+            name: name.to_owned(),
+            nearest: nearest(name, known),
+            gap: why.map(|gap| format!("{}: {}", gap.cause.phrase(), gap.detail)),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! What goes wrong is told: what, which file, why, and what to do; and the exit code says so too.
 
 use super::support::*;
+use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::writer::{RecordingWriter, WriterOptions};
+use nodemon_formats::{Gap, GapCause};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -236,4 +239,43 @@ fn a_question_that_makes_no_sense_is_told_from_one_that_failed() {
     ] {
         expect(&ask(&recorded.dir, args), 2, words);
     }
+}
+
+#[test]
+fn a_table_that_never_came_to_a_row_is_told_with_the_reason_that_its_gap_has() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("recording");
+    let mut writer = RecordingWriter::open(&dir, WriterOptions::new(16 << 20)).unwrap();
+    writer.gap(Gap {
+        table: "net_traffic".into(),
+        cause: GapCause::SourceFailed,
+        from_ns: first_boot_time(),
+        to_ns: first_boot_time() + SECOND_NS,
+        lost: 1,
+        detail: "there is no such interface".into(),
+    });
+    writer.commit().unwrap();
+    writer.close().unwrap();
+    let said = ask(&dir, &["range", "-t", "net_traffic"]);
+    expect(&said, 1, &["no table \"net_traffic\"", "source failed: there is no such interface"]);
+    expect(&ask(&dir, &["range"]), 3, &["the recording holds no row at all"]);
+}
+
+#[test]
+fn samples_of_nothing_are_told_from_rows_that_no_filter_lets_through() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("recording");
+    let mut writer = RecordingWriter::open(&dir, WriterOptions::new(16 << 20)).unwrap();
+    let table = writer.add_table(disk());
+    let mut record = RecordBuilder::new(&disk());
+    record.begin_sample(first_boot_time());
+    record.end_sample();
+    let mut archive = rkyv::util::AlignedVec::new();
+    record.finish(table, &mut archive).unwrap();
+    writer.push(&archive).unwrap();
+    writer.close().unwrap();
+    let said = ask(&dir, &["range", "-t", "disk", "--raw"]);
+    expect(&said, 3, &["disk has no rows in", "nothing to tell", "1 samples of disk"]);
+    let said = ask(&dir, &["range", "-t", "disk", "--raw", "-w", "device=sda"]);
+    expect(&said, 3, &["passes -w device"]);
 }
