@@ -55,7 +55,10 @@ fn a_recording_that_may_not_be_read_says_whose_it_is_to_ask() {
         let home = recorded.dir.parent().unwrap();
         std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o755)).unwrap();
         let program = home.join("nodemon-query");
-        std::fs::copy(command.get_program(), &program).unwrap();
+        // Copied by another process: a child of another test would hold a file open for writing
+        // that was made here, and what is open for writing cannot be run.
+        let copied = Command::new("cp").arg(command.get_program()).arg(&program).status().unwrap();
+        assert!(copied.success(), "cp: {copied}");
         command = Command::new(program);
         command.arg("--dir").arg(&recorded.dir).arg("info").uid(65534).gid(65534);
     } else {
