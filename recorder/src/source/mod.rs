@@ -10,6 +10,7 @@ mod cpus;
 mod descriptors;
 mod diskstats;
 mod ebpf;
+mod error;
 mod filesystem;
 mod infiniband;
 mod interrupts;
@@ -24,6 +25,7 @@ mod process;
 mod recorder;
 mod scope;
 mod sensor;
+mod sink;
 mod sockstat;
 mod stat;
 mod sysfs;
@@ -34,13 +36,13 @@ mod vmstat;
 pub use aim::Aim;
 pub use cpus::Feed;
 pub use ebpf::Programs;
+pub use error::SourceError;
 pub use scope::{KEYS as SCOPE_KEYS, Scope};
+pub use sink::{KernelGap, SampleClock, Sink};
 
 use crate::overhead::Overhead;
-use nodemon_formats::clock::boottime_ns;
-use nodemon_formats::record::RecordBuilder;
-use nodemon_formats::{GapCause, Schema};
-use std::path::{Path, PathBuf};
+use nodemon_formats::Schema;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -177,201 +179,6 @@ pub trait Source: Send {
     /// sample.
     fn feeding(&self) -> Option<Feeding> {
         None
-    }
-}
-
-/// Intervals from here on are sampled with times in whole microseconds.
-const COARSE_INTERVAL_NS: u64 = 100_000_000;
-
-/// Where a source puts its samples: one builder for each of its tables.
-pub struct Sink {
-    builders: Vec<RecordBuilder>,
-    clock: SampleClock,
-    gaps: Vec<KernelGap>,
-    more: bool,
-}
-
-/// Tells the times of samples.
-#[derive(Clone, Copy, Debug)]
-pub struct SampleClock {
-    /// Times are multiples of this, ns.
-    step_ns: u64,
-}
-
-/// What a source lost in the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelGap {
-    /// The table that lost it; `None` for all tables, which have one sample each at a time.
-    pub table: Option<usize>,
-    /// Why.
-    pub cause: GapCause,
-    /// The last sample before it, `CLOCK_BOOTTIME` ns.
-    pub from_ns: u64,
-    /// The first sample after it.
-    pub to_ns: u64,
-    /// Samples that are missing.
-    pub lost: u64,
-    /// What there is to say beside the cause.
-    pub detail: &'static str,
-}
-
-impl SampleClock {
-    /// The time of a sample whose data was read just now: `CLOCK_BOOTTIME` ns, to be taken right
-    /// after each read. At intervals of 100 ms and more it is rounded down to a microsecond, which
-    /// is still finer than the read is long and takes less room on disk.
-    pub fn time_ns(self) -> u64 {
-        let now_ns = boottime_ns();
-        now_ns - now_ns % self.step_ns
-    }
-}
-
-impl Sink {
-    /// Builders for the tables of a source, in the order of [`Descriptor::tables`].
-    pub fn new(tables: &[Schema]) -> Sink {
-        let interval_ns = tables.first().map_or(0, |table| table.interval_ns);
-        let step_ns = if interval_ns >= COARSE_INTERVAL_NS { 1_000 } else { 1 };
-        Sink {
-            builders: tables.iter().map(RecordBuilder::new).collect(),
-            clock: SampleClock { step_ns },
-            gaps: Vec::new(),
-            more: false,
-        }
-    }
-
-    /// What tells times.
-    pub fn clock(&self) -> SampleClock {
-        self.clock
-    }
-
-    /// See [`SampleClock::time_ns`].
-    pub fn time_ns(&self) -> u64 {
-        self.clock.time_ns()
-    }
-
-    /// Says that `lost` samples of the kernel are missing between two others.
-    pub fn gap(
-        &mut self,
-        cause: GapCause,
-        from_ns: u64,
-        to_ns: u64,
-        lost: u64,
-        detail: &'static str,
-    ) {
-        self.gaps.push(KernelGap { table: None, cause, from_ns, to_ns, lost, detail });
-    }
-
-    /// Says that one table lost so many rows between two times, beside those that it has.
-    pub fn lose(
-        &mut self,
-        table: usize,
-        cause: GapCause,
-        (from_ns, to_ns): (u64, u64),
-        lost: u64,
-        detail: &'static str,
-    ) {
-        self.gaps.push(KernelGap { table: Some(table), cause, from_ns, to_ns, lost, detail });
-    }
-
-    /// The gaps that were told since they were last taken.
-    pub fn take_gaps(&mut self) -> Vec<KernelGap> {
-        std::mem::take(&mut self.gaps)
-    }
-
-    /// Says that there is more to drain, once this was sent.
-    pub fn set_more(&mut self) {
-        self.more = true;
-    }
-
-    /// Whether there was more to drain.
-    pub fn take_more(&mut self) -> bool {
-        std::mem::take(&mut self.more)
-    }
-
-    /// The builder of a table.
-    ///
-    /// # Panics
-    /// When the source has no such table, which its first sample in a test shows.
-    pub fn table(&mut self, index: usize) -> &mut RecordBuilder {
-        &mut self.builders[index]
-    }
-
-    /// Takes back every sample that was begun and not ended.
-    pub fn abandon_unfinished(&mut self) {
-        for builder in self.builders.iter_mut().filter(|builder| builder.is_open()) {
-            builder.abandon_sample();
-        }
-    }
-
-    /// All builders, in the order of the tables.
-    pub fn tables(&mut self) -> &mut [RecordBuilder] {
-        &mut self.builders
-    }
-}
-
-/// Why a source cannot deliver.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// This kernel or machine does not have it. Not a failure: the source stays off.
-    #[error("{what} is not there: {why}")]
-    Unavailable {
-        /// The file or facility.
-        what: String,
-        /// Why that is so, and what would bring it.
-        why: String,
-    },
-    /// What the configuration asks for is not there yet. The source fails and is opened anew until
-    /// it is.
-    #[error(
-        "there is no {what}, which its key `{key}` asks for, so it records nothing until there is \
-         ({known})"
-    )]
-    Awaited {
-        /// What is missing, with its name.
-        what: String,
-        /// The key of the configuration.
-        key: &'static str,
-        /// What would tell a name that is right.
-        known: &'static str,
-    },
-    /// What the configuration asks for is another one than it was, under the same name.
-    #[error("the {what} has been made anew, and the programs in the kernel look at the old one")]
-    MadeAnew {
-        /// What, with its name.
-        what: String,
-    },
-    /// What samples in the kernel does so no more.
-    #[error("{what} is there, but nothing comes from it any more")]
-    Silent {
-        /// The producer.
-        what: &'static str,
-    },
-    /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel answered.
-        source: std::io::Error,
-    },
-    /// A file holds something that cannot be understood.
-    #[error("cannot make sense of {}: {what}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The place, in words.
-        what: String,
-    },
-}
-
-impl SourceError {
-    /// A failed read of `path`.
-    pub fn read(path: &Path, source: impl Into<std::io::Error>) -> SourceError {
-        SourceError::Read { path: path.to_owned(), source: source.into() }
-    }
-
-    /// Something in `path` that cannot be understood.
-    pub fn parse(path: &Path, what: impl Into<String>) -> SourceError {
-        SourceError::Parse { path: path.to_owned(), what: what.into() }
     }
 }
 
