@@ -12,6 +12,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("made", "cgroup_mkdir")]),
         Hook::wanted(&[Attach::Typed("removed", "cgroup_rmdir")]),
     ],
+    events_per_s: 100,
     tables: &[Table {
         name: "cgroup_event",
         doc: "Control groups of version 2 that were made and removed, however short they lived: \

@@ -14,6 +14,7 @@ pub static FEATURE: Feature = Feature {
         Attach::Typed("marked_by_pid", "mark_victim"),
     ])],
     filters: Filters::NONE,
+    events_per_s: 100,
     tables: &[Table {
         name: "oom_kill",
         doc: "Processes that the kernel killed because memory ran out, on the machine or in a \

@@ -2,30 +2,44 @@
 
 use super::entries::Entries;
 use crate::load::FeatureError;
-use aya::maps::{MapData, PerCpuHashMap, PerCpuValues, loaded_maps};
+use aya::maps::{HashMap, MapData, PerCpuHashMap, PerCpuValues, loaded_maps};
 use std::io;
 use std::os::fd::AsFd;
 
-/// A hash map with a value on every CPU.
+type Key = [u8; 16];
+
+/// A hash map.
 pub struct TrialMap {
-    map: PerCpuHashMap<MapData, [u8; 16], u64>,
+    map: Map,
     entries: Entries,
 }
 
+enum Map {
+    Shared(HashMap<MapData, Key, u64>),
+    PerCpu(PerCpuHashMap<MapData, Key, u64>),
+}
+
 impl TrialMap {
-    /// A map with so many elements.
+    /// A map with so many elements, each with a value on every CPU or with one for all.
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn filled(elements: u32) -> Result<TrialMap, FeatureError> {
+    pub fn filled(elements: u32, is_per_cpu: bool) -> Result<TrialMap, FeatureError> {
         let told = |error: io::Error| FeatureError::Load(error.to_string());
-        let mut map = PerCpuHashMap::create(elements, 0)?;
+        let mut map = match is_per_cpu {
+            true => Map::PerCpu(PerCpuHashMap::create(elements, 0)?),
+            false => Map::Shared(HashMap::create(elements, 0)?),
+        };
         let cpus = aya::util::nr_cpus().map_err(|(_, error)| told(error))?;
         for element in 0..elements {
             let mut key = [0; 16];
             key[..4].copy_from_slice(&element.to_le_bytes());
-            let values = PerCpuValues::try_from(vec![1; cpus]).map_err(told)?;
-            map.insert(key, values, 0)?;
+            match &mut map {
+                Map::Shared(map) => map.insert(key, 1, 0)?,
+                Map::PerCpu(map) => {
+                    map.insert(key, PerCpuValues::try_from(vec![1; cpus]).map_err(told)?, 0)?;
+                }
+            }
         }
         // The loader keeps its descriptor to itself, and the kernel gives another one.
         let mut newest = None;
@@ -52,6 +66,10 @@ impl TrialMap {
 
     /// Reads all elements one by one, for comparison; says how many.
     pub fn read_one_by_one(&self) -> u64 {
-        self.map.iter().filter(Result::is_ok).count() as u64
+        let count = match &self.map {
+            Map::Shared(map) => map.iter().filter(Result::is_ok).count(),
+            Map::PerCpu(map) => map.iter().filter(Result::is_ok).count(),
+        };
+        count as u64
     }
 }

@@ -37,6 +37,9 @@ pub struct Feature {
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
     pub per_cpu: &'static [(&'static str, u32)],
+    /// Events that may be sent in a second unless the configuration says otherwise. The ring has room
+    /// for so many, and counts as memory of the recorder twice.
+    pub events_per_s: u64,
     /// The filters that its programs heed.
     pub filters: Filters,
     /// Maps whose size the configuration may set (the key `entries`).
@@ -96,6 +99,7 @@ pub const COMMON: Feature = Feature {
     without_storage: None,
     hooks: &[],
     per_cpu: &[],
+    events_per_s: 1000,
     filters: Filters::TASK,
     sized: &[],
     symbols: &[],

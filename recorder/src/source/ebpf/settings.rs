@@ -22,9 +22,7 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
     let Scope { events_per_s, entries, min_latency, pid, command, cgroup: _, interface: _ } =
         &asked.scope;
     settings.entries = *entries;
-    if let Some(events) = events_per_s {
-        settings.events_per_s = (*events).into();
-    }
+    settings.events_per_s = events_per_s.map_or(feature.events_per_s, u64::from);
     if let Some(latency) = min_latency {
         settings.min_latency_ns = latency.as_nanos() as u64;
     }
