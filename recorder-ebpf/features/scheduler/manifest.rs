@@ -9,7 +9,8 @@ pub static FEATURE: Feature = Feature {
     object: object!("scheduler"),
     without_storage: Some(WithoutStorage {
         object: object!("scheduler.without_storage"),
-        lacks: None,
+        lacks: "times of tasks beyond 16384 at once: this kernel keeps nothing with tasks for programs \
+             (5.11 does)",
     }),
     hooks: &[
         Hook::needed(&[Attach::Typed("switched", "sched_switch")]),

@@ -78,7 +78,7 @@ pub struct WithoutStorage {
     /// The object that `build.rs` made of the same C.
     pub object: &'static [u8],
     /// What it cannot do, as the end of a sentence.
-    pub lacks: Option<&'static str>,
+    pub lacks: &'static str,
 }
 
 /// The object that `build.rs` made of the C of a feature.

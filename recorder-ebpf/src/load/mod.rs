@@ -52,7 +52,7 @@ impl Running {
         // Where the other one does not run either it is not for want of storage.
         let mut running =
             Running::start_object(feature, other.object, settings, &kernel).map_err(|_| why)?;
-        running.missing.extend(other.lacks.map(str::to_owned));
+        running.missing.push(other.lacks.to_owned());
         Ok(running)
     }
 
