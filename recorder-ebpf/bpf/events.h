@@ -48,7 +48,10 @@ static __always_inline bool is_within_budget(__u64 now_ns, enum class class)
 		budget->taken = 0;
 	}
 	if (budget->taken >= events_per_s) {
-		LOSE(suppressed);
+		if (class == PRECIOUS)
+			LOSE(suppressed_precious);
+		else
+			LOSE(suppressed);
 		return false;
 	}
 	__sync_fetch_and_add(&budget->taken, 1);

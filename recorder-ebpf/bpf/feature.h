@@ -145,6 +145,7 @@ struct losses {
 	__u64 suppressed; /* events beyond the budget */
 	__u64 ring_full; /* events for which the ring had no room */
 	__u64 map_full; /* what found no place in a map */
+	__u64 suppressed_precious; /* events beyond the budget of those that may not be crowded out */
 };
 
 struct {

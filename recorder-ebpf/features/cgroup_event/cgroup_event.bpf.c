@@ -25,7 +25,7 @@ struct cgroup {
 
 /* The hierarchy of version 2. */
 #define UNIFIED 0
-#define PATH_BYTES 256
+#define PATH_BYTES 512
 
 /* The names are in the manifest. */
 enum kind {
@@ -48,7 +48,7 @@ static __always_inline void tell(enum kind kind, struct cgroup *group, const cha
 
 	if (group->root->hierarchy_id != UNIFIED || !is_wanted())
 		return;
-	event = begin_event(sizeof(*event));
+	event = begin_event_of(kind == MADE ? PRECIOUS : ORDINARY, sizeof(*event));
 	if (!event)
 		return;
 	event->kind = kind;

@@ -12,6 +12,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("made", "cgroup_mkdir")]),
         Hook::wanted(&[Attach::Typed("removed", "cgroup_rmdir")]),
     ],
+    precious: "those that were made",
     events_per_s: 100,
     tables: &[Table {
         name: "cgroup_event",
@@ -23,7 +24,7 @@ pub static FEATURE: Feature = Feature {
         values: columns_of_task![
             Column::id("id", Cell::U64, "the control group, as cgroup_id in other tables"),
             Column::gauge("level", Cell::U32, "", "how far it is below the root"),
-            Column::text("path", 256, "its path below the root, cut at 255 bytes"),
+            Column::text("path", 512, "its path below the root, cut at 511 bytes"),
         ],
     }],
     ..COMMON

@@ -106,7 +106,9 @@ static __always_inline bool goes_on(struct address_space *mapping, __u64 first, 
 		before->first = first;
 		return true;
 	}
-	bpf_map_update_elem(&readings, &tid, &now, BPF_ANY);
+	/* One look-up finds all of it. */
+	if (last - first >= FOLIOS_AT_ONCE)
+		bpf_map_update_elem(&readings, &tid, &now, BPF_ANY);
 	return false;
 }
 
@@ -119,7 +121,7 @@ int BPF_PROG(looked_up, struct address_space *mapping, unsigned long first, unsi
 	if (first >= end)
 		return 0;
 	more = (last < end ? last + 1 : end) - first;
-	if (last - first >= FOLIOS_AT_ONCE && goes_on(mapping, first, last))
+	if (goes_on(mapping, first, last))
 		return 0;
 	ADD(accessed, more);
 	return 0;

@@ -15,6 +15,7 @@ pub static FEATURE: Feature = Feature {
         Hook::wanted(&[Attach::Typed("forked", "sched_process_fork")]),
         Hook::wanted(&[Attach::Typed("queued", "sched_wakeup_new")]),
     ],
+    precious: "exits",
     tables: &[Table {
         name: "process_event",
         doc: "Processes that were forked, that executed a program, that ended, and what those \
@@ -27,7 +28,7 @@ pub static FEATURE: Feature = Feature {
             Column::id("status", Cell::U32, "with which it ended"),
             Column::decoded("signal", Cell::U32, names::signal, "that ended it"),
             Column::gauge("lived_ns", Cell::U64, "ns", "time from its start to its end"),
-            Column::gauge("cpu_ns", Cell::U64, "ns", "CPU time of all its threads, exact"),
+            Column::gauge("cpu_ns", Cell::U64, "ns", "CPU time of all its threads, but for what the kernel does when the last one has ended"),
             Column::gauge("user_ns", Cell::U64, "ns", "of it in user code, by ticks"),
             Column::gauge("system_ns", Cell::U64, "ns", "of it in the kernel, by ticks"),
             Column::pages("max_rss_bytes", "most memory that was resident at once"),

@@ -26,6 +26,7 @@ pub static FEATURE: Feature = Feature {
         Hook::wanted(&[Attach::Typed("read_from", "tcp_rcv_space_adjust")]),
         // Last, so that none comes in between.
         Hook::wanted(&[Attach::Once("is_open", "task_file")]),
+        Hook::wanted(&[Attach::Once("is_there", "tcp"), Attach::With("changed")]),
     ],
     tables: &[
         Table {

@@ -388,6 +388,28 @@ int each(struct bpf_iter__tcp *at)
 
 #else
 
+/*
+ * What is open and in no table of files: connections that nobody has accepted
+ * yet, those that were closed and still have something to send, those in a
+ * message from one process to another.
+ */
+SEC("iter/tcp")
+int is_there(struct bpf_iter__tcp *at)
+{
+	struct sock_common *common = at->sk_common;
+	struct tcp_sock *tcp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+	struct owner *owner;
+
+	if (!tcp || owner_of((void *)tcp))
+		return 0;
+	owner = owner_of_or_new((void *)tcp);
+	if (!owner)
+		return 0;
+	owner->direction = UNKNOWN;
+	owner->pid = owner->tid = ~0U;
+	return 0;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int each(struct bpf_iter__bpf_sk_storage_map *at)
 {

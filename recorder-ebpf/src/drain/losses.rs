@@ -5,13 +5,15 @@ use crate::mapped::MappedWords;
 use aya::Ebpf;
 
 /// `struct losses`.
-const WORDS: usize = 3;
+const WORDS: usize = 4;
 
 /// What was lost since it was asked before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// Events beyond the budget.
     pub suppressed: u64,
+    /// Events beyond the budget of those that others may not crowd out.
+    pub suppressed_precious: u64,
     /// Events for which the ring had no room.
     pub ring_full: u64,
     /// What found no place in a map.
@@ -50,7 +52,7 @@ impl Losses {
             *more = now.saturating_sub(self.before[at]);
             self.before[at] = now;
         }
-        let [suppressed, ring_full, map_full] = more;
-        Lost { suppressed, ring_full, map_full }
+        let [suppressed, ring_full, map_full, suppressed_precious] = more;
+        Lost { suppressed, suppressed_precious, ring_full, map_full }
     }
 }

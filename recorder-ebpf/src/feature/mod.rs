@@ -37,6 +37,9 @@ pub struct Feature {
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
     pub per_cpu: &'static [(&'static str, u32)],
+    /// What those events are that have a budget of their own, so that others do not crowd them out;
+    /// empty where there are none.
+    pub precious: &'static str,
     /// Events that may be sent in a second unless the configuration says otherwise. The ring has room
     /// for so many, and counts as memory of the recorder twice.
     pub events_per_s: u64,
@@ -99,6 +102,7 @@ pub const COMMON: Feature = Feature {
     without_storage: None,
     hooks: &[],
     per_cpu: &[],
+    precious: "",
     events_per_s: 1000,
     filters: Filters::TASK,
     sized: &[],

@@ -122,9 +122,11 @@ impl Running {
     }
 
     /// Lets go of what was counted on interfaces that are gone, once that was read.
-    pub fn forget_gone_interfaces(&mut self) {
-        if let Some((packets, _)) = &mut self.packets {
-            packets.forget_gone();
+    pub fn forget_gone_interfaces(&mut self, names: &mut Names) {
+        if let Some((packets, _)) = &mut self.packets
+            && packets.forget_gone()
+        {
+            names.keep_interfaces(packets.there());
         }
     }
 

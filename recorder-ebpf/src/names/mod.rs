@@ -31,6 +31,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Names {
     interfaces: HashMap<u32, Option<String>>,
+    /// Whether somebody says what interfaces are called when that changes.
+    is_told_of_interfaces: bool,
     devices: HashMap<u32, Option<String>>,
     drop_reasons: Option<HashMap<u32, String>>,
     block_operations: Option<HashMap<u32, String>>,
@@ -43,15 +45,25 @@ impl Names {
         self.functions.settle();
     }
 
-    /// Takes what interfaces are called now.
+    /// Takes what interfaces are called now. Those that are gone keep their names until
+    /// [`Names::keep_interfaces`].
     pub(crate) fn set_interfaces(&mut self, there: &[(u32, String)]) {
         let named = there.iter().map(|(index, name)| (*index, Some(name.clone())));
         self.interfaces.extend(named);
+        self.is_told_of_interfaces = true;
+    }
+
+    /// Lets go of the names of all other interfaces.
+    pub(crate) fn keep_interfaces(&mut self, there: &[(u32, String)]) {
+        self.interfaces.clear();
+        self.set_interfaces(there);
     }
 
     /// Forgets what may have got another name since.
     pub fn forget(&mut self) {
-        self.interfaces.clear();
+        if !self.is_told_of_interfaces {
+            self.interfaces.clear();
+        }
         self.devices.clear();
         self.functions.forget();
     }

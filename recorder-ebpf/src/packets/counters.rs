@@ -30,10 +30,10 @@ impl Counters {
         Ok(Counters(PerCpuHashMap::try_from(Map::PerCpuHashMap(MapData::from_fd(same)?))?))
     }
 
-    /// Takes the elements of `interfaces` out. What cannot be taken out stays.
-    pub fn remove(&mut self, interfaces: &BTreeSet<u32>) {
+    /// Takes the elements of all but these interfaces out. What cannot be taken out stays.
+    pub fn keep(&mut self, interfaces: &BTreeSet<u32>) {
         let is_gone = |key: &Key| {
-            key.first_chunk().is_some_and(|index| interfaces.contains(&u32::from_ne_bytes(*index)))
+            key.first_chunk().is_some_and(|index| !interfaces.contains(&u32::from_ne_bytes(*index)))
         };
         let gone: Vec<Key> = self.0.keys().filter_map(Result::ok).filter(is_gone).collect();
         for key in gone {

@@ -37,8 +37,9 @@ pub struct Packets {
     hung: BTreeMap<u32, Hung>,
     /// Interfaces that did not take them, and how often.
     refused: BTreeMap<u32, u32>,
-    /// Interfaces that are gone and whose counts are still there: they are to be read once more.
-    gone: BTreeSet<u32>,
+    /// Whether the counts of interfaces that are gone may still be there: they are to be read once
+    /// more.
+    has_gone: bool,
 }
 
 impl Packets {
@@ -87,7 +88,7 @@ impl Packets {
             there: Vec::new(),
             hung: BTreeMap::new(),
             refused: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            has_gone: false,
         };
         let why = packets.look(object).map_err(told)?;
         match why {
@@ -101,12 +102,14 @@ impl Packets {
         &self.there
     }
 
-    /// Takes out what was counted on interfaces that are gone, once that was read.
-    pub fn forget_gone(&mut self) {
-        if !self.gone.is_empty() {
-            self.counters.remove(&self.gone);
-            self.gone.clear();
+    /// Takes out what was counted on interfaces that are gone, once that was read. Says whether there
+    /// may have been any.
+    pub fn forget_gone(&mut self) -> bool {
+        if self.has_gone {
+            let there: BTreeSet<u32> = self.there.iter().map(|(index, _)| *index).collect();
+            self.counters.keep(&there);
         }
+        std::mem::take(&mut self.has_gone)
     }
 
     /// Looks for interfaces that have come or gone: one system call where none has. Says whether there
@@ -129,7 +132,9 @@ impl Packets {
             there.retain(|(index, _)| *index == self.only);
         }
         let is_there = |index: &u32| there.iter().any(|(other, _)| other == index);
-        self.gone.extend(self.hung.keys().filter(|index| !is_there(index)));
+        // Also of one that was gone before anything was hung on it under its own number: programs are
+        // hung up by name, and that may have been another one's when they were listed.
+        self.has_gone = true;
         self.hung.retain(|index, _| is_there(index));
         self.refused.retain(|index, _| is_there(index));
         let mut why = None;

@@ -122,7 +122,7 @@ fn an_interface_that_appears_is_followed_and_one_that_is_gone_is_forgotten() {
         running.follow_interfaces(&mut Names::default());
         let is_gone = |row: &Row| !["lo", "near"].contains(&row["interface"].text());
         assert!(traffic(&mut running, is_gone).0 > 0);
-        running.forget_gone_interfaces();
+        running.forget_gone_interfaces(&mut Names::default());
         assert_eq!(traffic(&mut running, is_gone), (0, 0));
 
         let begun = std::time::Instant::now();

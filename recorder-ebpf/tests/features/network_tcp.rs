@@ -118,18 +118,22 @@ fn a_listener_has_its_queue_and_is_known_though_it_listened_before() {
         let address = listener.local_addr().unwrap();
         let _before = TcpStream::connect(address).unwrap();
         let _accepted = listener.accept().unwrap();
+        // In no table of files when the feature starts.
+        let queued = TcpStream::connect(address).unwrap();
         let Some(mut running) = start(CONNECTION) else { return };
         let _waits = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
         let rows = rows(&mut running, CONNECTION, CONNECTION);
         let row = of(&rows, &address.to_string(), "0.0.0.0:0");
         assert_eq!(row["direction"].text(), "listening");
         assert_eq!(row["state"].text(), "listen");
-        assert_eq!(row["accept_queue"].number(), 2);
+        assert_eq!(row["accept_queue"].number(), 3);
         assert!(row["accept_limit"].number() >= 100);
         assert_eq!(row["pid"].number(), u64::from(std::process::id()));
         assert!(!row.contains_key("bytes_acked"));
         let accepted = rows.iter().filter(|row| row["direction"].text() == "accepted");
-        assert_eq!(accepted.count(), 3);
+        assert_eq!(accepted.count(), 4);
+        let at = queued.local_addr().unwrap().to_string();
+        assert!(!of(&rows, &address.to_string(), &at).contains_key("pid"), "nobody has it yet");
     });
 }
 

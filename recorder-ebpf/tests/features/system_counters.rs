@@ -45,7 +45,7 @@ fn pages_that_are_written_and_read_are_counted() {
     }
     // At once, as dd bs=1M does, and with a buffer that is larger than the file.
     let mut buffer = vec![0; 8 << 20];
-    for size_bytes in [1 << 20, 8 << 20] {
+    for size_bytes in [248 << 10, 1 << 20, 8 << 20] {
         let [accessed, ..] = pages(&mut running);
         let mut file = File::open(&path).unwrap();
         while file.read(&mut buffer[..size_bytes]).unwrap() > 0 {}
@@ -53,7 +53,7 @@ fn pages_that_are_written_and_read_are_counted() {
         let more = now_accessed - accessed;
         println!("{more} pages of {PAGES} looked up by reads of {size_bytes} bytes");
         if tracepoint_of_reads() {
-            assert!((PAGES..PAGES + PAGES / 2).contains(&more), "{more}");
+            assert!((PAGES..PAGES + PAGES / 5).contains(&more), "{more}");
         }
     }
     std::fs::remove_file(&path).unwrap();

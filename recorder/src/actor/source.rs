@@ -67,6 +67,8 @@ pub struct SourceActor {
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
+    /// Why it did last.
+    last_failure: String,
     pace: Pace,
 }
 
@@ -88,6 +90,7 @@ impl SourceActor {
             is_starting: false,
             flushed: 0,
             has_failed: false,
+            last_failure: String::new(),
             pace: Pace::default(),
             plan,
             around,
@@ -256,16 +259,23 @@ impl SourceActor {
     /// Stops sampling, and tries again when it is time.
     fn fail(&mut self, failure: &Failure, ctx: &mut Context<SourceActor>) {
         self.overhead.errors.add(1);
+        let is_known = self.has_failed && self.last_failure == failure.error;
         self.has_failed = true;
         if let Some(ticks) = self.ticks.take() {
             ctx.cancel_future(ticks);
         }
-        tracing::warn!(
+        let told = format!(
             "source {} failed: {}; it is opened anew in {} s",
             self.name(),
             failure.error,
             failure.retry_in.as_secs()
         );
+        if is_known && failure.is_awaited {
+            tracing::debug!("{told}");
+        } else {
+            tracing::warn!("{told}");
+        }
+        self.last_failure.clone_from(&failure.error);
         self.flush();
         self.account.failed_until(boottime_ns(), &failure.error);
         self.around.outbox.send_soon();

@@ -47,6 +47,8 @@ pub struct Failure {
     pub error: String,
     /// When to open it anew.
     pub retry_in: Duration,
+    /// Whether it only waits for what is not there yet.
+    pub is_awaited: bool,
 }
 
 impl Supervisor {
@@ -111,9 +113,15 @@ impl Supervisor {
         let source = self.source.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
         let worked_for = Duration::from_nanos(boottime_ns().saturating_sub(self.opened_ns));
-        Failure { error: fault.to_string(), retry_in: self.backoff.failed(worked_for) }
+        let is_awaited = matches!(fault, Fault::Error(SourceError::Awaited { .. }));
+        // To look costs next to nothing, and what comes is wanted from its beginning.
+        let retry_in = if is_awaited { AWAITED } else { self.backoff.failed(worked_for) };
+        Failure { error: fault.to_string(), retry_in, is_awaited }
     }
 }
+
+/// How often to look for what is not there yet.
+const AWAITED: Duration = Duration::from_secs(5);
 
 /// What can go wrong in a source.
 #[derive(Debug, thiserror::Error)]

@@ -3,14 +3,16 @@
 //! Sources of 100 ms and more share one thread and wake together. Faster ones have another, so
 //! that a slow source which takes some milliseconds does not make them late. Those that drain what
 //! the kernel samples have a third: what they take out at once takes long enough to make others
-//! late, and they are late for nothing. Programs take a while to be loaded, too.
+//! late, and they are late for nothing. Programs take a while to be loaded, too. Those that are hung
+//! on network interfaces have a fourth: that waits for whoever makes interfaces, for seconds where
+//! many come at once.
 
 use super::RunError;
 use crate::actor::{
     Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource,
 };
 use crate::config::PlannedSource;
-use crate::source::Nature;
+use crate::source::{Nature, hangs_on_interfaces};
 use actix::Addr;
 use std::ffi::CStr;
 use std::path::Path;
@@ -21,6 +23,7 @@ pub struct Lanes {
     slow: Option<Addr<Lane>>,
     fast: Option<Addr<Lane>>,
     drains: Option<Addr<Lane>>,
+    waits: Option<Addr<Lane>>,
 }
 
 /// A thread.
@@ -29,12 +32,13 @@ enum Thread {
     Slow,
     Fast,
     Drains,
+    Waits,
 }
 
 impl Lanes {
     /// No thread yet.
     pub fn new(options: LaneOptions) -> Lanes {
-        Lanes { options, slow: None, fast: None, drains: None }
+        Lanes { options, slow: None, fast: None, drains: None, waits: None }
     }
 
     /// Starts a source on the thread that it belongs to, and says how that went. See
@@ -54,7 +58,7 @@ impl Lanes {
 
     /// Sources are open: what only opening them took is dropped.
     pub async fn privileges_end(&self, directory: &Path) {
-        for lane in [&self.slow, &self.fast, &self.drains].into_iter().flatten() {
+        for lane in [&self.slow, &self.fast, &self.drains, &self.waits].into_iter().flatten() {
             // A lane that does not answer has raised the alarm itself.
             let _ = lane.send(DropPrivileges(directory.to_owned())).await;
         }
@@ -71,7 +75,7 @@ impl Lanes {
     /// Ends every source, and waits until the writer has what they sent.
     pub async fn drain(&mut self) {
         // Fast sources have the more to lose, should another hang.
-        let lanes = [self.drains.take(), self.fast.take(), self.slow.take()];
+        let lanes = [self.drains.take(), self.fast.take(), self.slow.take(), self.waits.take()];
         for lane in lanes.into_iter().flatten() {
             let _ = lane.send(Drain).await;
         }
@@ -82,6 +86,7 @@ impl Lanes {
             Thread::Slow => c"nodemon-slow",
             Thread::Fast => c"nodemon-fast",
             Thread::Drains => c"nodemon-drain",
+            Thread::Waits => c"nodemon-wait",
         };
         let options = self.options.clone();
         match self.place(plan) {
@@ -100,12 +105,14 @@ impl Lanes {
             Thread::Slow => &mut self.slow,
             Thread::Fast => &mut self.fast,
             Thread::Drains => &mut self.drains,
+            Thread::Waits => &mut self.waits,
         }
     }
 }
 
 fn thread_of(plan: &PlannedSource) -> Thread {
     match plan.descriptor.nature {
+        Nature::Ebpf if hangs_on_interfaces(plan.descriptor.name) => Thread::Waits,
         Nature::Ebpf => Thread::Drains,
         _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Thread::Slow,
         Nature::Fed => Thread::Drains,

@@ -35,7 +35,7 @@ mod vmstat;
 
 pub use aim::Aim;
 pub use cpus::Feed;
-pub use ebpf::Programs;
+pub use ebpf::{Programs, hangs_on_interfaces};
 pub use error::SourceError;
 pub use scope::{KEYS as SCOPE_KEYS, Scope};
 pub use sink::{KernelGap, SampleClock, Sink};

@@ -19,7 +19,7 @@ use super::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{GapCause, Schema};
-use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Table};
+use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Table};
 use nodemon_recorder_ebpf::load::{FeatureError, Running};
 use nodemon_recorder_ebpf::names::Names;
 use pace::{Due, Pace};
@@ -49,6 +49,13 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
             })),
         }))
     })
+}
+
+/// Whether the programs of this source are hung on network interfaces as they come.
+pub fn hangs_on_interfaces(source: &str) -> bool {
+    let features = FEATURES.iter().filter(|feature| feature.name == source);
+    let mut ways = features.flat_map(|feature| feature.hooks).flat_map(|hook| hook.ways);
+    ways.any(|way| matches!(way, Attach::Packets(..)))
 }
 
 /// A feature that runs.
@@ -106,10 +113,12 @@ impl Ebpf {
             let told = match of.is_of_events() {
                 true => [
                     (GapCause::Budget, lost.suppressed, ""),
+                    (GapCause::Budget, lost.suppressed_precious, self.feature.precious),
                     (GapCause::Overrun, lost.ring_full, "the ring of events was full"),
                 ],
                 false => [
                     (GapCause::Overrun, lost.map_full, "a map in the kernel was full"),
+                    (GapCause::Overrun, 0, ""),
                     (GapCause::Overrun, 0, ""),
                 ],
             };
@@ -178,7 +187,7 @@ impl Source for Ebpf {
             read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;
         }
         if due.is_now {
-            self.running.forget_gone_interfaces();
+            self.running.forget_gone_interfaces(&mut self.names);
         }
         if has_more {
             sink.set_more();
