@@ -21,6 +21,8 @@ const RTM_GETTFILTER: u16 = 46;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
+/// What is listed has changed meanwhile.
+const NLM_F_DUMP_INTR: u16 = 0x10;
 const RTMGRP_LINK: u32 = 1;
 const IFLA_IFNAME: u16 = 3;
 
@@ -33,6 +35,9 @@ const HEADER_BYTES: usize = 16;
 const ATTRIBUTE_BYTES: usize = 4;
 /// The kernel fills at most 32 kB at once.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// How often interfaces are listed while others make and remove some.
+const LISTINGS: usize = 5;
 
 /// Tells whether interfaces have come, gone or changed.
 pub struct News(OwnedFd);
@@ -71,6 +76,17 @@ impl News {
 /// # Errors
 /// The kernel's.
 pub fn interfaces() -> io::Result<Vec<(u32, String)>> {
+    for _ in 1..LISTINGS {
+        match list() {
+            // Others came and went while it was made, and it may lack some that were there.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            listed => return listed,
+        }
+    }
+    list()
+}
+
+fn list() -> io::Result<Vec<(u32, String)>> {
     let mut found = Vec::new();
     let link = [0_u8; 16]; // struct ifinfomsg: of any kind
     ask(RTM_GETLINK, NLM_F_DUMP, &link, |kind, body| {
@@ -146,6 +162,9 @@ fn ask(kind: u16, flags: u16, body: &[u8], mut answer: impl FnMut(u16, &[u8])) -
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         while let Some((kind, body, next)) = message(rest) {
+            if u16_at(rest, 6).is_some_and(|flags| flags & NLM_F_DUMP_INTR != 0) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             rest = next;
             match kind {
                 NLMSG_DONE => return Ok(()),
