@@ -27,7 +27,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Rings are emptied, and new interfaces looked for, this often: what was in one when the recorder is killed is gone, and with the
+/// New interfaces are looked for this often; what they carry before is not counted.
+const INTERFACES_EVERY: Duration = Duration::from_millis(500);
+/// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
 /// time until the next commit that must stay below a second.
 const EVENTS_EVERY: Duration = Duration::from_millis(250);
 /// Names of devices and interfaces are asked for anew after so many calls.
@@ -81,9 +83,12 @@ impl Ebpf {
         let settings = settings::of(feature, &context.asked)?;
         let running = Running::start(feature, &settings).map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
-        // Packets of an interface that has come are counted from then on that it was noticed.
-        let is_pressing =
-            feature.tables.iter().any(Table::is_of_events) || running.follows_interfaces();
+        let has_events = feature.tables.iter().any(Table::is_of_events);
+        let pressing = match running.follows_interfaces() {
+            _ if has_events => Some(EVENTS_EVERY),
+            true => Some(INTERFACES_EVERY),
+            false => None,
+        };
         Ok(Ebpf {
             feature,
             tables: schema::tables(feature, interval.as_nanos() as u64),
@@ -95,8 +100,8 @@ impl Ebpf {
             names: Names::default(),
             text: Vec::new(),
             seen: HashSet::new(),
-            every: if is_pressing { EVENTS_EVERY.min(interval) } else { interval },
-            pace: (is_pressing && !feature.is_of_events()).then(|| Pace::new(interval)),
+            every: pressing.map_or(interval, |every| every.min(interval)),
+            pace: (pressing.is_some() && !feature.is_of_events()).then(|| Pace::new(interval)),
             calls: 0,
             asked_ns: boottime_ns(),
             _registered: context.programs.register(feature.name, running.programs()),
