@@ -51,15 +51,22 @@ struct {
 #define FOLIOS_AT_ONCE 31
 
 struct reading {
+	__u64 tid;
 	__u64 mapping;
 	__u64 first;
 	__u64 last;
 };
 
-/* What threads read that takes more than one look-up. */
+#define READINGS 4096
+
+/*
+ * What threads read that takes more than one look-up. Threads that share a
+ * place push each other out, and the rest of a read counts twice then: every
+ * read of a page looks here, and a hash would cost it 60 ns.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, READINGS);
 	__type(key, __u32);
 	__type(value, struct reading);
 } readings SEC(".maps");
@@ -97,18 +104,23 @@ static __always_inline __u64 pages_of(struct folio *folio)
  */
 static __always_inline bool goes_on(struct address_space *mapping, __u64 first, __u64 last)
 {
-	struct reading now = { .mapping = (__u64)mapping, .first = first, .last = last };
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct reading *before = bpf_map_lookup_elem(&readings, &tid);
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), at = tid % READINGS;
+	struct reading *reading = bpf_map_lookup_elem(&readings, &at);
 
-	if (before && before->mapping == now.mapping && before->last == last &&
-	    before->first < first) {
-		before->first = first;
+	if (!reading)
+		return false;
+	if (reading->tid == tid && reading->mapping == (__u64)mapping && reading->last == last &&
+	    reading->first < first) {
+		reading->first = first;
 		return true;
 	}
 	/* One look-up finds all of it. */
-	if (last - first >= FOLIOS_AT_ONCE)
-		bpf_map_update_elem(&readings, &tid, &now, BPF_ANY);
+	if (last - first < FOLIOS_AT_ONCE)
+		return false;
+	reading->tid = tid;
+	reading->mapping = (__u64)mapping;
+	reading->first = first;
+	reading->last = last;
 	return false;
 }
 
