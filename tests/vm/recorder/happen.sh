@@ -13,14 +13,8 @@ uname -r >"$out/release"
 mount -t cgroup2 none $groups && echo +memory >$groups/cgroup.subtree_control
 nodemon-recorder check --dir "$recording" --ring-size 128MiB >"$out/check" 2>&1
 mark start
-asked=''
-for source in mount syscall syscall_latency slow_syscall softirq_latency timer syn_backlog \
-    tcp_accept_latency bind file_open tcp_event; do
-    asked="$asked --source $source"
-done
-# shellcheck disable=SC2086 # they are words
-nodemon-recorder run --dir "$recording" --ring-size 128MiB --cpu 1 -v --only ebpf $asked \
-    >"$out/recorder.log" 2>&1 &
+nodemon-recorder run --dir "$recording" --ring-size 128MiB --cpu 1 -v --only ebpf --source mount \
+    --source syscall >"$out/recorder.log" 2>&1 &
 recorder=$!
 for _ in $(seq 600); do
     grep -q ' recording [0-9]* sources' "$out/recorder.log" && break
