@@ -32,8 +32,8 @@ struct sched_entity___runtime {
 };
 
 struct task_struct___runtime {
-	unsigned int
-		on_cpu; /* a byte from 7.2 on: the loader makes loads of unsigned numbers smaller */
+	/* A byte from 7.2 on: the loader makes loads of unsigned numbers smaller. */
+	unsigned int on_cpu;
 	struct sched_entity___runtime se;
 };
 

@@ -106,22 +106,9 @@ struct closed {
 
 static __always_inline bool is_of_wanted_task(const struct owner *owner)
 {
-	int i;
-
 	if (only_pid && (!owner || owner->pid != only_pid))
 		return false;
-	if (only_command[0]) {
-		if (!owner)
-			return false;
-#pragma unroll
-		for (i = 0; i < COMMAND_BYTES; i++) {
-			if (owner->command[i] != only_command[i])
-				return false;
-			if (!owner->command[i])
-				break;
-		}
-	}
-	return true;
+	return !only_command[0] || (owner && is_only_command(owner->command));
 }
 
 static __always_inline void name_owner(struct task_id *task, const struct owner *owner,
