@@ -132,10 +132,12 @@ pub struct SourceOverhead {
     pub dropped: Tally,
     /// What was lost in the kernel so far, before it came here.
     pub lost_in_kernel: Tally,
-    /// Ticks that it missed so far because it woke too late.
+    /// Sampling deadlines that it missed so far: it woke too late, failed, or did not come back.
     pub late_ticks: Tally,
     /// Time spent sampling so far, ns.
     pub sampling_ns: Tally,
     /// How long the last sample took, ns.
     pub last_ns: Tally,
+    /// For how long it has not come back from a call that timed out, ns; 0 when it has.
+    pub stuck_ns: Tally,
 }

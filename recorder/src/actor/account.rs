@@ -1,36 +1,40 @@
 //! Which deadlines of a source have their sample or their gap: every one has, sooner or later.
 
-use super::clock::{Clock, Tick};
-use super::outbox::Outbox;
-use super::source::Surroundings;
+use super::clock::Tick;
+use super::surroundings::Surroundings;
 use crate::config::PlannedSource;
 use crate::source::KernelGap;
 use nodemon_formats::{Gap, GapCause};
-use std::rc::Rc;
 
 /// Ticks that are missed with fewer than so many samples in between, within one record, are one gap.
 const LATE_TOGETHER: u64 = 8;
+
+/// How often it is told that a source without deadlines does not come back, ns.
+const TOLD_EVERY_NS: u64 = 1_000_000_000;
 
 /// What is accounted for of one source.
 pub struct Account {
     tables: Vec<String>,
     interval_ns: u64,
-    clock: Rc<Clock>,
-    outbox: Rc<Outbox>,
+    /// What the wall clock to which deadlines are aligned is ahead of `CLOCK_BOOTTIME`, ns.
+    offset_ns: i64,
     /// Until when every deadline has its sample or its gap, `CLOCK_BOOTTIME` ns.
     until_ns: u64,
+    /// Whether time was accounted for that passed within a sample which is not over: one deadline
+    /// before `until_ns` is still that of the sample.
+    is_one_spared: bool,
 }
 
 impl Account {
     /// An account that begins at `since_ns`.
-    pub fn new(plan: &PlannedSource, around: &Surroundings, since_ns: u64) -> Account {
+    pub fn new(plan: &PlannedSource, offset_ns: i64, since_ns: u64) -> Account {
         let kept = plan.tables.iter().filter(|(_, kept)| *kept);
         Account {
             tables: kept.map(|(schema, _)| schema.name.clone()).collect(),
             interval_ns: plan.asked.interval_ns(),
-            clock: around.clock.clone(),
-            outbox: around.outbox.clone(),
+            offset_ns,
             until_ns: since_ns,
+            is_one_spared: false,
         }
     }
 
@@ -46,11 +50,11 @@ impl Account {
 
     /// The first sample of the kernel since the source was opened is of `first_ns`: to start what
     /// samples there takes a while. Returns how many samples there would have been meanwhile.
-    pub fn started(&mut self, first_ns: u64) -> u64 {
+    pub fn started(&mut self, around: &Surroundings, first_ns: u64) -> u64 {
         let lost =
             first_ns.saturating_sub(self.until_ns).checked_div(self.interval_ns).unwrap_or(0);
         if lost > 0 {
-            self.gap(GapCause::Late, first_ns, lost, "what samples was being started", 0);
+            self.gap(around, GapCause::Late, first_ns, lost, "sampler was starting", 0);
         }
         lost
     }
@@ -62,9 +66,9 @@ impl Account {
 
     /// The source was opened from `start_ns` on and has taken its first sample, whose newest row is
     /// of `row_ns`. Returns how many deadlines passed meanwhile.
-    pub fn opened(&mut self, start_ns: u64, row_ns: u64) -> u64 {
-        self.until_ns = start_ns;
-        self.sampled(None, start_ns, row_ns)
+    pub fn opened(&mut self, around: &Surroundings, start_ns: u64, row_ns: u64) -> u64 {
+        self.until_ns = self.until_ns.max(start_ns);
+        self.sampled(around, None, start_ns, row_ns)
     }
 
     /// Accounts for a sample, that of `tick` where it is not the first, which began at `start_ns`
@@ -74,7 +78,16 @@ impl Account {
     /// kernel let the source wait for what it read. All of it passes before the row, so all of it
     /// is accounted for here, before the row is sent: were it left to the next tick, a crash could
     /// take the gap and leave the row behind it.
-    pub fn sampled(&mut self, tick: Option<&Tick>, start_ns: u64, row_ns: u64) -> u64 {
+    pub fn sampled(
+        &mut self,
+        around: &Surroundings,
+        tick: Option<&Tick>,
+        start_ns: u64,
+        row_ns: u64,
+    ) -> u64 {
+        // What the watchdog accounted for while the sample was taken is not counted again.
+        let was_spared = std::mem::take(&mut self.is_one_spared);
+        let start_ns = if was_spared { start_ns.max(self.until_ns) } else { start_ns };
         let row_ns = row_ns.max(start_ns);
         let (begun, ended) = (self.number(start_ns), self.number(row_ns));
         // One deadline is that of the sample. One that passed while it was read is still served.
@@ -83,36 +96,90 @@ impl Account {
         if lost > 0 {
             let cause = match tick {
                 Some(tick) if tick.missed > 0 => tick.cause,
-                _ => self.clock.why_late(lost * self.interval_ns),
+                _ => around.clock.why_late(lost * self.interval_ns),
             };
             let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
-            self.gap(cause, row_ns, lost, "", slack * self.interval_ns);
+            self.gap(around, cause, row_ns, lost, "", slack * self.interval_ns);
         }
         self.until_ns = if ended > begun { self.deadline_ns(row_ns) - 1 } else { start_ns };
         lost
     }
 
+    /// The source does not come back: what passed until `now_ns` is told while it lasts. `spares`
+    /// is whether a sample is being taken, which one of the deadlines belongs to. Returns the gaps,
+    /// one for each table, and how many deadlines they count. None while no deadline has passed.
+    ///
+    /// Of what is drained out of the kernel nobody knows what is lost before it was drained: such
+    /// a gap counts nothing.
+    pub fn hangs(
+        &mut self,
+        now_ns: u64,
+        spares: bool,
+        is_drained: bool,
+        why: &str,
+    ) -> (Vec<Gap>, u64) {
+        let spared = u64::from(spares && !self.is_one_spared);
+        let lost = self.deadlines_until(now_ns).saturating_sub(spared);
+        let is_due = match (self.interval_ns, is_drained) {
+            (0, _) | (_, true) => now_ns >= self.until_ns.saturating_add(TOLD_EVERY_NS),
+            _ => lost > 0,
+        };
+        if !is_due {
+            return (Vec::new(), 0);
+        }
+        self.is_one_spared |= spares && !is_drained;
+        let lost = if is_drained { 0 } else { lost };
+        (self.gaps(GapCause::SourceFailed, now_ns, lost, why), lost)
+    }
+
+    /// A source that did not come back is given up at `now_ns`. See [`Account::hangs`].
+    pub fn given_up(&mut self, now_ns: u64, why: &str) -> (Vec<Gap>, u64) {
+        let spared = u64::from(std::mem::take(&mut self.is_one_spared));
+        let lost = self.deadlines_until(now_ns) + spared;
+        (self.gaps(GapCause::SourceFailed, now_ns, lost, why), lost)
+    }
+
     /// Samples of the kernel are missing.
-    pub fn lost_in_kernel(&mut self, gap: &KernelGap) {
+    pub fn lost_in_kernel(&mut self, around: &Surroundings, gap: &KernelGap) {
         let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
         self.until_ns = from_ns;
         let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
-        self.gap(cause, to_ns, lost, detail, slack * self.interval_ns);
+        self.gap(around, cause, to_ns, lost, detail, slack * self.interval_ns);
     }
 
-    /// Every deadline until `to_ns` was missed because of a failure.
-    pub fn failed_until(&mut self, to_ns: u64, error: &str) {
-        let lost = self.deadlines_until(to_ns);
-        self.gap(GapCause::SourceFailed, to_ns, lost, error, 0);
+    /// Every deadline until `to_ns` was missed because of a failure. Returns how many.
+    pub fn failed_until(&mut self, around: &Surroundings, to_ns: u64, error: &str) -> u64 {
+        let (gaps, lost) = self.given_up(to_ns, error);
+        gaps.into_iter().for_each(|gap| around.outbox.gap(gap, 0));
+        lost
     }
 
-    fn gap(&mut self, cause: GapCause, to_ns: u64, lost: u64, detail: &str, slack_ns: u64) {
-        for table in &self.tables {
-            let (table, detail) = (table.clone(), detail.to_owned());
-            let from_ns = self.until_ns;
-            self.outbox.gap(Gap { table, cause, from_ns, to_ns, lost, detail }, slack_ns);
+    fn gap(
+        &mut self,
+        around: &Surroundings,
+        cause: GapCause,
+        to_ns: u64,
+        lost: u64,
+        detail: &str,
+        slack_ns: u64,
+    ) {
+        for gap in self.gaps(cause, to_ns, lost, detail) {
+            around.outbox.gap(gap, slack_ns);
         }
-        self.until_ns = to_ns;
+    }
+
+    /// One gap for each table, up to `to_ns`.
+    fn gaps(&mut self, cause: GapCause, to_ns: u64, lost: u64, detail: &str) -> Vec<Gap> {
+        let from_ns = std::mem::replace(&mut self.until_ns, to_ns);
+        let gap = |table: &String| Gap {
+            table: table.clone(),
+            cause,
+            from_ns,
+            to_ns,
+            lost,
+            detail: detail.to_owned(),
+        };
+        self.tables.iter().map(gap).collect()
     }
 
     /// How many deadlines there were from what is accounted for until `to_ns`.
@@ -120,19 +187,23 @@ impl Account {
         (self.number(to_ns) - self.number(self.until_ns)).max(0).cast_unsigned()
     }
 
+    fn wall_ns(&self, time_ns: u64) -> i64 {
+        time_ns.cast_signed().wrapping_add(self.offset_ns)
+    }
+
     /// The number of the last deadline up to `time_ns`.
     fn number(&self, time_ns: u64) -> i64 {
         match self.interval_ns {
             // Events have no deadlines.
             0 => 0,
-            interval_ns => self.clock.wall_ns(time_ns).div_euclid(interval_ns.cast_signed()),
+            interval_ns => self.wall_ns(time_ns).div_euclid(interval_ns.cast_signed()),
         }
     }
 
     /// The last deadline up to `time_ns`, `CLOCK_BOOTTIME` ns.
     fn deadline_ns(&self, time_ns: u64) -> u64 {
         let interval_ns = self.interval_ns.max(1).cast_signed();
-        let into = self.clock.wall_ns(time_ns).rem_euclid(interval_ns);
+        let into = self.wall_ns(time_ns).rem_euclid(interval_ns);
         time_ns - into.cast_unsigned()
     }
 }

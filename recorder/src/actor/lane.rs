@@ -3,10 +3,11 @@
 use super::alert::Alert;
 use super::clock::Clock;
 use super::outbox::Outbox;
-use super::source::{Finish, Open, SourceActor, Surroundings};
-use super::supervisor::Opening;
+use super::source::{Finish, SourceActor};
+use super::surroundings::Surroundings;
+use super::watch::Watch;
+use super::workers::{Place, Workers};
 use super::writer::Writer;
-use crate::config::PlannedSource;
 use crate::source::Context as SourceContext;
 use actix::{
     Actor, Addr, Arbiter, Context, Handler, Message, ResponseActFuture, ResponseFuture, WrapFuture,
@@ -14,7 +15,7 @@ use actix::{
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a lane needs to begin.
 #[derive(Clone)]
@@ -25,10 +26,24 @@ pub struct LaneOptions {
     pub alert: Alert,
     /// What sources may know.
     pub context: SourceContext,
+    /// Open and close sources.
+    pub workers: Workers,
     /// `CLOCK_REALTIME - CLOCK_BOOTTIME` to which deadlines are aligned, ns.
     pub offset_ns: i64,
     /// The most that may wait for the writer, bytes.
     pub queue_size_bytes: u64,
+}
+
+impl LaneOptions {
+    /// An outbox for a thread.
+    pub fn outbox(&self) -> Arc<Outbox> {
+        Outbox::new(
+            self.writer.clone(),
+            self.alert.clone(),
+            self.context.overhead.clone(),
+            self.queue_size_bytes,
+        )
+    }
 }
 
 /// The actor that starts and ends the sources of one thread.
@@ -39,29 +54,29 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Starts a thread of its own for a lane. `name` is what `top -H` shows, at most 15 bytes.
+    /// Starts a thread of its own for a lane, whose sources send through `outbox`. `name` is what
+    /// `top -H` shows, at most 15 bytes.
     ///
     /// # Errors
     /// When the kernel gives no thread.
-    pub fn start_thread(name: &'static CStr, options: LaneOptions) -> std::io::Result<Addr<Lane>> {
+    pub fn start_thread(
+        name: &'static CStr,
+        options: LaneOptions,
+        outbox: Arc<Outbox>,
+    ) -> std::io::Result<Addr<Lane>> {
         let arbiter = Arbiter::try_new()?;
         Ok(Lane::start_in_arbiter(&arbiter.handle(), move |_| {
             // Only the display suffers without it.
             let _ = rustix::thread::set_name(name);
-            Lane::new(options)
+            let around = Surroundings {
+                clock: Clock::new(options.offset_ns),
+                outbox,
+                writer: options.writer,
+                workers: options.workers,
+                thread: rustix::thread::gettid().as_raw_nonzero().get(),
+            };
+            Lane { around, alert: options.alert, sources: BTreeMap::new() }
         }))
-    }
-
-    fn new(options: LaneOptions) -> Lane {
-        let LaneOptions { writer, alert, context, offset_ns, queue_size_bytes } = options;
-        let overhead = context.overhead.clone();
-        let around = Surroundings {
-            clock: Clock::new(offset_ns),
-            outbox: Outbox::new(writer.clone(), alert.clone(), overhead, queue_size_bytes),
-            writer,
-            context,
-        };
-        Lane { around, alert, sources: BTreeMap::new() }
     }
 }
 
@@ -78,29 +93,19 @@ impl Actor for Lane {
     }
 }
 
-/// Tells a lane to start a source.
+/// Tells a lane to run a source: a new one, or one that goes on where another thread has left off.
 #[derive(Message)]
-#[rtype(result = "Opening")]
-pub struct StartSource {
-    /// Which, and how.
-    pub plan: PlannedSource,
-    /// Since when it is to be there, `CLOCK_BOOTTIME` ns: what the kernel would have sampled for it
-    /// from then on and has not is a gap.
-    pub since_ns: u64,
-}
+#[rtype(result = "()")]
+pub struct RunSource(pub Arc<Watch>);
 
-impl Handler<StartSource> for Lane {
-    type Result = ResponseFuture<Opening>;
+impl Handler<RunSource> for Lane {
+    type Result = ();
 
-    fn handle(&mut self, message: StartSource, _: &mut Context<Lane>) -> Self::Result {
-        let StartSource { plan, since_ns } = message;
-        let name = plan.descriptor.name;
-        let source = SourceActor::new(plan, self.around.clone(), since_ns).start();
-        self.sources.insert(name, source.clone());
-        Box::pin(async move {
-            let opening = source.send(Open).await;
-            opening.unwrap_or_else(|error| Opening::Unavailable(error.to_string()))
-        })
+    fn handle(&mut self, message: RunSource, _: &mut Context<Lane>) {
+        let RunSource(watch) = message;
+        let name = watch.name;
+        let source = SourceActor::new(watch, self.around.clone()).start();
+        self.sources.insert(name, source);
     }
 }
 
@@ -121,42 +126,43 @@ impl Handler<DropPrivileges> for Lane {
     }
 }
 
-/// Tells a lane to end a source.
+/// Tells a lane to end a source. The answer is where it is let go of.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Option<Place>")]
 pub struct EndSource(pub &'static str);
 
 impl Handler<EndSource> for Lane {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseFuture<Option<Place>>;
 
     fn handle(&mut self, message: EndSource, _: &mut Context<Lane>) -> Self::Result {
         let source = self.sources.remove(message.0);
         Box::pin(async move {
-            if let Some(source) = source {
-                // One that does not answer any more has ended already.
-                let _ = source.send(Finish).await;
-            }
+            // One that does not answer any more has ended already.
+            source?.send(Finish).await.ok().flatten()
         })
     }
 }
 
-/// Tells a lane to end all its sources and to send what they had.
+/// Tells a lane to end all its sources and to send what they had. The answer is where those are let
+/// go of.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Vec<Place>")]
 pub struct Drain;
 
 impl Handler<Drain> for Lane {
-    type Result = ResponseActFuture<Lane, ()>;
+    type Result = ResponseActFuture<Lane, Vec<Place>>;
 
     fn handle(&mut self, _: Drain, _: &mut Context<Lane>) -> Self::Result {
         let sources = std::mem::take(&mut self.sources);
-        let outbox: Rc<Outbox> = self.around.outbox.clone();
+        let outbox = self.around.outbox.clone();
         Box::pin(
             async move {
+                let mut places = Vec::new();
                 for source in sources.into_values() {
-                    let _ = source.send(Finish).await;
+                    places.extend(source.send(Finish).await.ok().flatten());
                 }
                 outbox.finish().await;
+                places
             }
             .into_actor(self),
         )

@@ -20,15 +20,21 @@ mod pace;
 mod schedule;
 mod source;
 mod supervisor;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod trial;
+pub(crate) mod trial;
+mod watch;
+mod workers;
 mod writer;
 
 pub use alert::Alert;
-pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, StartSource};
+pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, RunSource};
 pub use message::{Close, Closed, SetRingSize};
+pub use outbox::Outbox;
 pub use source::GATHER_UP_TO_NS;
 pub use supervisor::{Failure, Opening, Ready, Supervisor};
+pub use watch::{Doing, InCall, Watch, culprit_of};
+pub use workers::{Place, Workers};
 pub use writer::Writer;

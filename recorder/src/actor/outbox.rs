@@ -13,20 +13,19 @@ use actix::Addr;
 use actix::prelude::SendError;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::{Gap, GapCause};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::mem;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// Collects what the sources of one thread send.
+/// Collects what the sources of one thread send. Another thread may send it for them when that one
+/// hangs, so it stands behind a lock that nobody else ever holds otherwise.
 pub struct Outbox {
     writer: Addr<Writer>,
     alert: Alert,
     overhead: Arc<Overhead>,
     queue_size_bytes: u64,
-    state: RefCell<State>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
@@ -46,8 +45,12 @@ impl Outbox {
         alert: Alert,
         overhead: Arc<Overhead>,
         queue_size_bytes: u64,
-    ) -> Rc<Outbox> {
-        Rc::new(Outbox { writer, alert, overhead, queue_size_bytes, state: RefCell::default() })
+    ) -> Arc<Outbox> {
+        Arc::new(Outbox { writer, alert, overhead, queue_size_bytes, state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Archives what `builder` holds and puts it in. Where there is no room for it, it is dropped
@@ -66,7 +69,7 @@ impl Outbox {
         match Waiting::within(&self.overhead, size_bytes, self.queue_size_bytes) {
             Some(waiting) => {
                 let sent = Sent { buffer, feed: feed.clone(), contents, waiting };
-                let mut state = self.state.borrow_mut();
+                let mut state = self.state();
                 state.batch.records.push(sent);
                 state.freshen();
             }
@@ -77,20 +80,20 @@ impl Outbox {
     /// Puts a gap in, which is made one with another that ends up to `slack_ns` before it. It goes
     /// with the next records, and needs no wake of its own.
     pub fn gap(&self, gap: Gap, slack_ns: u64) {
-        add_gap(&mut self.state.borrow_mut().batch.gaps, gap, slack_ns);
+        add_gap(&mut self.state().batch.gaps, gap, slack_ns);
     }
 
     /// Has what was put in sent even if no records come.
     pub fn send_soon(&self) {
-        self.state.borrow_mut().freshen();
+        self.state().freshen();
     }
 
     /// Sends what is put in, for ever. Its turn comes after that of the sources which were woken
     /// together, so one batch holds what all of them put in.
-    pub async fn run(self: Rc<Outbox>) {
+    pub async fn run(self: Arc<Outbox>) {
         loop {
             poll_fn(|cx| {
-                let mut state = self.state.borrow_mut();
+                let mut state = self.state();
                 if mem::take(&mut state.is_fresh) {
                     return Poll::Ready(());
                 }
@@ -104,8 +107,8 @@ impl Outbox {
 
     /// Sends what is there. When the writer's mailbox is full, records become gaps, and gaps stay
     /// for the next time.
-    fn send(&self) {
-        let batch = mem::take(&mut self.state.borrow_mut().batch);
+    pub fn send(&self) {
+        let batch = mem::take(&mut self.state().batch);
         let batch = match self.writer.try_send(batch) {
             Ok(()) => return,
             Err(SendError::Full(batch)) => batch,
@@ -118,12 +121,14 @@ impl Outbox {
         for sent in batch.records {
             add_gap(&mut gaps, self.lost(&sent.feed, sent.contents, ""), 0);
         }
-        self.state.borrow_mut().batch.gaps = gaps;
+        let mut state = self.state();
+        gaps.append(&mut state.batch.gaps);
+        state.batch.gaps = gaps;
     }
 
     /// Sends what is left, and waits until there is room for it.
     pub async fn finish(&self) {
-        let batch = mem::take(&mut self.state.borrow_mut().batch);
+        let batch = mem::take(&mut self.state().batch);
         if let Err(error) = self.writer.send(batch).await {
             tracing::error!("the last records did not reach the writer: {error}");
         }

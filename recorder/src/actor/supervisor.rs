@@ -67,7 +67,71 @@ impl Supervisor {
     /// Opens the source and takes its first sample, which shows whether it works and what it lacks.
     /// `sink`, in which nothing may be left, becomes one for its tables as they are fed.
     pub fn open(&mut self, sink: &mut Sink) -> Opening {
+        let attempt = self.attempt().perform(sink);
+        self.opened(attempt)
+    }
+
+    /// An attempt to open the source, which may be made on any thread.
+    pub fn attempt(&mut self) -> Attempt {
         self.opened_ns = boottime_ns();
+        Attempt { descriptor: self.descriptor, context: self.context.clone() }
+    }
+
+    /// Takes over what an attempt came to.
+    pub fn opened(&mut self, attempted: Attempted) -> Opening {
+        match attempted.0 {
+            Ok((source, ready)) => {
+                self.source = Some(source);
+                self.was_open = true;
+                Opening::Ready(ready)
+            }
+            Err(Fault::Error(error @ SourceError::Unavailable { .. })) if !self.was_open => {
+                Opening::Unavailable(error.to_string())
+            }
+            Err(fault) => Opening::Failed(self.failed(&fault)),
+        }
+    }
+
+    /// Takes the source out, to be dropped: letting go of what it holds may take a while.
+    pub fn release(&mut self) -> Option<Box<dyn Source>> {
+        self.source.take()
+    }
+
+    /// Takes one sample. What a failed one left half done is taken back.
+    ///
+    /// # Errors
+    /// The source failed: it is not sampled again. [`Supervisor::release`] it, and open it anew
+    /// when it is time.
+    pub fn sample(&mut self, sink: &mut Sink) -> Result<(), Failure> {
+        let Some(source) = &mut self.source else { return Ok(()) };
+        guarded(|| source.sample(sink)).map_err(|fault| {
+            sink.abandon_unfinished();
+            self.failed(&fault)
+        })
+    }
+
+    fn failed(&mut self, fault: &Fault) -> Failure {
+        let worked_for = Duration::from_nanos(boottime_ns().saturating_sub(self.opened_ns));
+        let is_awaited = matches!(fault, Fault::Error(SourceError::Awaited { .. }));
+        // To look costs next to nothing, and what comes is wanted from its beginning.
+        let retry_in = if is_awaited { AWAITED } else { self.backoff.failed(worked_for) };
+        Failure { error: fault.to_string(), retry_in, is_awaited }
+    }
+}
+
+/// An attempt to open a source. It may wait for whoever has what it opens, so it is made where
+/// nobody else waits.
+pub struct Attempt {
+    descriptor: &'static Descriptor,
+    context: Context,
+}
+
+/// What an attempt came to.
+pub struct Attempted(Result<(Box<dyn Source>, Ready), Fault>);
+
+impl Attempt {
+    /// Opens the source and takes its first sample into `sink`, see [`Supervisor::open`].
+    pub fn perform(self, sink: &mut Sink) -> Attempted {
         let opened = guarded(|| {
             let mut source = (self.descriptor.open)(&self.context)?;
             let feeding = source.feeding();
@@ -78,46 +142,16 @@ impl Supervisor {
             let limits = source.limits();
             Ok((source, Ready { limits, feeding }))
         });
-        match opened {
-            Ok((source, ready)) => {
-                self.source = Some(source);
-                self.was_open = true;
-                Opening::Ready(ready)
-            }
-            Err(fault) => {
-                sink.abandon_unfinished();
-                match fault {
-                    Fault::Error(error @ SourceError::Unavailable { .. }) if !self.was_open => {
-                        Opening::Unavailable(error.to_string())
-                    }
-                    fault => Opening::Failed(self.failed(&fault)),
-                }
-            }
-        }
-    }
-
-    /// Takes one sample. What a failed one left half done is taken back.
-    ///
-    /// # Errors
-    /// The source failed and was let go of: [`Supervisor::open`] it when it is time.
-    pub fn sample(&mut self, sink: &mut Sink) -> Result<(), Failure> {
-        let Some(source) = &mut self.source else { return Ok(()) };
-        guarded(|| source.sample(sink)).map_err(|fault| {
+        if opened.is_err() {
             sink.abandon_unfinished();
-            self.failed(&fault)
-        })
+        }
+        Attempted(opened)
     }
+}
 
-    fn failed(&mut self, fault: &Fault) -> Failure {
-        // Its destructor may panic like anything else of it.
-        let source = self.source.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-        let worked_for = Duration::from_nanos(boottime_ns().saturating_sub(self.opened_ns));
-        let is_awaited = matches!(fault, Fault::Error(SourceError::Awaited { .. }));
-        // To look costs next to nothing, and what comes is wanted from its beginning.
-        let retry_in = if is_awaited { AWAITED } else { self.backoff.failed(worked_for) };
-        Failure { error: fault.to_string(), retry_in, is_awaited }
-    }
+/// Drops a source, whatever its destructor does.
+pub fn let_go(source: Option<Box<dyn Source>>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
 }
 
 /// How often to look for what is not there yet.

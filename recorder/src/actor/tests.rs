@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
-use super::{Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, StartSource, Writer};
+use super::{
+    Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, RunSource, Watch, Workers, Writer,
+};
 use crate::config::{PlannedSource, exact_duration};
 use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::{Asked, Descriptor};
@@ -23,6 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 struct Trial {
     dir: TempDir,
     lane: Addr<Lane>,
+    options: LaneOptions,
     writer: Addr<Writer>,
     writer_thread: Arbiter,
     overhead: Arc<Overhead>,
@@ -48,19 +51,18 @@ impl Trial {
         let writer = Writer::start_in_arbiter(&writer_thread.handle(), move |_| {
             Writer::new(recording, counted)
         });
-        let lane = Lane::start_thread(
-            c"lane",
-            LaneOptions {
-                writer: writer.clone(),
-                alert: Alert::new().0,
-                context,
-                offset_ns: ClockOffset::now().offset_ns,
-                queue_size_bytes,
-            },
-        );
+        let options = LaneOptions {
+            writer: writer.clone(),
+            alert: Alert::new().0,
+            context,
+            workers: Workers::default(),
+            offset_ns: ClockOffset::now().offset_ns,
+            queue_size_bytes,
+        };
+        let lane = Lane::start_thread(c"lane", options.clone(), options.outbox());
         let began_wall_ns = wall_ns();
         let lane = lane.unwrap();
-        Trial { dir, lane, writer, writer_thread, overhead, opened_ns, began_wall_ns }
+        Trial { dir, lane, options, writer, writer_thread, overhead, opened_ns, began_wall_ns }
     }
 
     async fn start_source(&self, descriptor: &'static Descriptor, interval: Duration) -> Opening {
@@ -69,7 +71,11 @@ impl Trial {
         let tables = (descriptor.tables)().into_iter().map(table).collect();
         let asked = Asked::every(interval);
         let plan = PlannedSource { descriptor, asked, tables };
-        self.lane.send(StartSource { plan, since_ns: self.opened_ns }).await.unwrap()
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let LaneOptions { context, offset_ns, .. } = &self.options;
+        let watch = Watch::new(plan, context, *offset_ns, self.opened_ns, answer);
+        self.lane.send(RunSource(watch)).await.unwrap();
+        answered.await.unwrap()
     }
 
     fn counts(&self, descriptor: &Descriptor) -> Arc<SourceOverhead> {
@@ -199,7 +205,7 @@ fn what_the_kernel_did_not_sample_before_it_began_is_a_gap_from_the_opening_of_t
         let ended = trial.end().await;
         let gaps = ended.recording.gaps(Some("fed"), i64::MIN, i64::MAX).unwrap();
         let (starting, missed): (Vec<_>, Vec<_>) =
-            gaps.iter().partition(|gap| gap.gap.detail == "what samples was being started");
+            gaps.iter().partition(|gap| gap.gap.detail == "sampler was starting");
         let [WallGap { gap: starting, to, .. }] = starting[..] else { panic!("{gaps:?}") };
         assert_eq!(starting.from_ns, opened_ns, "nothing between the two: {starting:?}");
         assert_eq!(*to, times(&ended.recording, "fed")[0], "up to the first sample");

@@ -54,6 +54,9 @@ pub static FED: Descriptor = Descriptor {
 /// How long the kernel of [`FED`] takes to begin.
 pub const STARTS_IN: Duration = Duration::from_millis(100);
 
+/// For how long [`MOODY`] does not come back when it hangs.
+pub const HANGS_FOR: Duration = Duration::from_secs(3);
+
 /// A context whose source [`MOODY`] is in the given mood.
 pub fn context(dir: &Path, mood: &str) -> Context {
     set_mood(dir, mood);
@@ -78,6 +81,10 @@ fn open_moody(context: &Context) -> Result<Box<dyn Source>, SourceError> {
     match source.mood()?.as_str() {
         "gone" => Err(SourceError::Unavailable { what: "mood".into(), why: "it is gone".into() }),
         "panic on open" => panic!("the mood is bad"),
+        "hang on open" => {
+            std::thread::sleep(HANGS_FOR);
+            Ok(Box::new(source))
+        }
         _ => Ok(Box::new(source)),
     }
 }
@@ -109,7 +116,7 @@ impl Source for Moody {
             "fail" => return Err(SourceError::parse(&self.path, "a bad mood")),
             "panic" => panic!("the mood is {mood}"),
             "dawdle" => std::thread::sleep(Duration::from_millis(35)),
-            "hang" => std::thread::sleep(Duration::from_secs(3)),
+            "hang" => std::thread::sleep(HANGS_FOR),
             _ => {}
         }
         table.instance(|key| key.u64(if mood == "twice" { 0 } else { 1 }));

@@ -156,7 +156,7 @@ impl Writer {
             (Ok(_), Disk::Works) => {}
             (Ok(_), Disk::Refuses { since_ns }) => {
                 let seconds = start_ns.saturating_sub(*since_ns) / 1_000_000_000;
-                tracing::warn!("the disk takes data again, after {seconds} s; they are a gap");
+                tracing::warn!("writes succeed again after {seconds} s; recorded as a gap");
                 self.disk = Disk::Works;
             }
             (Err(error), disk) => {

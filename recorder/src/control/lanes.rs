@@ -6,116 +6,230 @@
 //! late, and they are late for nothing. Programs take a while to be loaded, too. Those that are hung
 //! on network interfaces have a fourth: that waits for whoever makes interfaces, for seconds where
 //! many come at once.
+//!
+//! A thread that does not come back from a source is left to that source. The others on it go on
+//! elsewhere, with all that they have: see [`Lanes::leave_to`].
 
 use super::RunError;
 use crate::actor::{
-    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Opening, StartSource,
+    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Outbox, Place, RunSource,
+    Watch,
 };
 use crate::config::PlannedSource;
 use crate::source::{Nature, hangs_on_interfaces};
 use actix::Addr;
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// The threads that sample; each is started for its first source.
-pub struct Lanes {
+/// How often to look whether what was let go of is gone.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The threads that sample, and the sources on them; clones are the same.
+#[derive(Clone)]
+pub struct Lanes(Rc<RefCell<Threads>>);
+
+struct Threads {
     options: LaneOptions,
-    slow: Option<Addr<Lane>>,
-    fast: Option<Addr<Lane>>,
-    drains: Option<Addr<Lane>>,
-    waits: Option<Addr<Lane>>,
+    threads: Vec<Thread>,
 }
 
-/// A thread.
-#[derive(Clone, Copy)]
-enum Thread {
+/// A thread that samples.
+struct Thread {
+    kind: Kind,
+    lane: Addr<Lane>,
+    outbox: Arc<Outbox>,
+    sources: Vec<Arc<Watch>>,
+    /// Whether it was left to a source that did not come back.
+    is_left: bool,
+}
+
+/// What a thread is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
     Slow,
     Fast,
     Drains,
     Waits,
 }
 
+/// A source, and where it is.
+pub struct Running {
+    /// The source.
+    pub watch: Arc<Watch>,
+    /// Whether there are others on its thread, or may come to be.
+    pub shares: bool,
+}
+
 impl Lanes {
-    /// No thread yet.
+    /// No thread yet; each is started for its first source.
     pub fn new(options: LaneOptions) -> Lanes {
-        Lanes { options, slow: None, fast: None, drains: None, waits: None }
+        Lanes(Rc::new(RefCell::new(Threads { options, threads: Vec::new() })))
     }
 
-    /// Starts a source on the thread that it belongs to, and says how that went. See
-    /// [`StartSource::since_ns`].
+    /// Runs a source on the thread that it belongs to.
     ///
     /// # Errors
-    /// When the kernel gives no thread, or the thread does not answer.
-    pub async fn start(
-        &mut self,
+    /// When the kernel gives no thread.
+    pub fn run(&self, plan: &PlannedSource, watch: Arc<Watch>) -> Result<(), RunError> {
+        self.0.borrow_mut().run(kind_of(plan), watch)
+    }
+
+    /// Every source.
+    pub fn running(&self) -> Vec<Running> {
+        let threads = self.0.borrow();
+        let of_thread = |thread: &Thread| {
+            let shares = !thread.is_left;
+            let running = |watch: &Arc<Watch>| Running { watch: watch.clone(), shares };
+            thread.sources.iter().map(running).collect::<Vec<_>>()
+        };
+        threads.threads.iter().flat_map(of_thread).collect()
+    }
+
+    /// The thread of `hung` does not come back from it, and is left to it: the others on it go on
+    /// on another thread. What they have sent and that thread has not passed on is passed on.
+    /// Returns how many there are.
+    ///
+    /// # Errors
+    /// When the kernel gives no thread.
+    pub fn leave_to(&self, hung: &Arc<Watch>) -> Result<usize, RunError> {
+        let mut threads = self.0.borrow_mut();
+        let is_it = |watch: &Arc<Watch>| Arc::ptr_eq(watch, hung);
+        let thread = threads.threads.iter_mut().find(|thread| thread.sources.iter().any(is_it));
+        let Some(thread) = thread else { return Ok(0) };
+        thread.is_left = true;
+        thread.outbox.send();
+        let kind = thread.kind;
+        let (stays, go): (Vec<_>, Vec<_>) = thread.sources.drain(..).partition(is_it);
+        thread.sources = stays;
+        let moved = go.len();
+        go.into_iter().try_for_each(|watch| threads.run(kind, watch))?;
+        Ok(moved)
+    }
+
+    /// The actor of a source has died, and perhaps its whole thread: the source is begun anew as
+    /// `watch`.
+    ///
+    /// # Errors
+    /// When the kernel gives no thread.
+    pub fn replace(
+        &self,
+        dead: &Arc<Watch>,
         plan: &PlannedSource,
-        since_ns: u64,
-    ) -> Result<Opening, RunError> {
-        let start = StartSource { plan: plan.clone(), since_ns };
-        let opening = self.lane(plan)?.send(start).await;
-        opening.map_err(|_| RunError::Broken("a sampling thread has died".to_owned()))
+        watch: Arc<Watch>,
+    ) -> Result<(), RunError> {
+        let mut threads = self.0.borrow_mut();
+        for thread in &mut threads.threads {
+            thread.sources.retain(|known| !Arc::ptr_eq(known, dead));
+        }
+        threads.run(kind_of(plan), watch)
     }
 
     /// Sources are open: what only opening them took is dropped.
     pub async fn privileges_end(&self, directory: &Path) {
-        for lane in [&self.slow, &self.fast, &self.drains, &self.waits].into_iter().flatten() {
-            // A lane that does not answer has raised the alarm itself.
-            let _ = lane.send(DropPrivileges(directory.to_owned())).await;
-        }
-    }
-
-    /// Ends a source.
-    pub async fn end(&mut self, plan: &PlannedSource) {
-        if let Some(lane) = self.place(plan) {
-            // A lane that does not answer has raised the alarm itself.
-            let _ = lane.send(EndSource(plan.descriptor.name)).await;
-        }
-    }
-
-    /// Ends every source, and waits until the writer has what they sent.
-    pub async fn drain(&mut self) {
-        // Fast sources have the more to lose, should another hang.
-        let lanes = [self.drains.take(), self.fast.take(), self.slow.take(), self.waits.take()];
-        for lane in lanes.into_iter().flatten() {
-            let _ = lane.send(Drain).await;
-        }
-    }
-
-    fn lane(&mut self, plan: &PlannedSource) -> Result<&Addr<Lane>, RunError> {
-        let name: &CStr = match thread_of(plan) {
-            Thread::Slow => c"nodemon-slow",
-            Thread::Fast => c"nodemon-fast",
-            Thread::Drains => c"nodemon-drain",
-            Thread::Waits => c"nodemon-wait",
+        let lanes: Vec<Addr<Lane>> = {
+            let threads = self.0.borrow();
+            threads.threads.iter().map(|thread| thread.lane.clone()).collect()
         };
-        let options = self.options.clone();
-        match self.place(plan) {
-            Some(lane) => Ok(lane),
-            place => {
-                let doing = "start a thread that samples";
-                let lane = Lane::start_thread(name, options);
-                let lane = lane.map_err(|source| RunError::System { doing, source })?;
-                Ok(place.insert(lane))
+        for lane in lanes {
+            // A lane that hangs hears it when it comes back.
+            lane.do_send(DropPrivileges(directory.to_owned()));
+        }
+    }
+
+    /// Ends a source, and waits for it until `deadline`. Whether it has ended.
+    pub async fn end(&self, name: &str, deadline: Instant) -> bool {
+        let found = {
+            let mut threads = self.0.borrow_mut();
+            threads.threads.iter_mut().find_map(|thread| {
+                let at = thread.sources.iter().position(|watch| watch.name == name)?;
+                Some((thread.lane.clone(), thread.sources.remove(at)))
+            })
+        };
+        let Some((lane, watch)) = found else { return true };
+        match timeout_at(deadline, lane.send(EndSource(watch.name))).await {
+            Ok(place) => are_gone(place.ok().flatten().as_slice(), deadline).await,
+            Err(_) => false,
+        }
+    }
+
+    /// Ends every source, and waits until `deadline` for what they send and let go of. Returns the
+    /// sources that have not ended, and how many are still being let go of.
+    pub async fn drain(&self, deadline: Instant) -> (Vec<Arc<Watch>>, usize) {
+        let threads = std::mem::take(&mut self.0.borrow_mut().threads);
+        // All at the same time: one that hangs takes nothing away from the others.
+        let asked: Vec<_> =
+            threads.into_iter().map(|thread| (thread.lane.send(Drain), thread)).collect();
+        let (mut left, mut places) = (Vec::new(), Vec::new());
+        for (answer, thread) in asked {
+            match timeout_at(deadline, answer).await {
+                Ok(let_go) => places.extend(let_go.unwrap_or_default()),
+                Err(_) => {
+                    thread.outbox.send();
+                    left.extend(thread.sources);
+                }
             }
         }
-    }
-
-    fn place(&mut self, plan: &PlannedSource) -> &mut Option<Addr<Lane>> {
-        match thread_of(plan) {
-            Thread::Slow => &mut self.slow,
-            Thread::Fast => &mut self.fast,
-            Thread::Drains => &mut self.drains,
-            Thread::Waits => &mut self.waits,
-        }
+        let busy = if are_gone(&places, deadline).await {
+            0
+        } else {
+            places.iter().filter(|place| !place.is_done()).count()
+        };
+        (left, busy)
     }
 }
 
-fn thread_of(plan: &PlannedSource) -> Thread {
+/// Waits until `deadline` for what is let go of in `places`. Whether all of it is gone.
+async fn are_gone(places: &[Place], deadline: Instant) -> bool {
+    while places.iter().any(|place| !place.is_done()) {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    true
+}
+
+impl Threads {
+    fn run(&mut self, kind: Kind, watch: Arc<Watch>) -> Result<(), RunError> {
+        let fits =
+            |thread: &Thread| thread.kind == kind && !thread.is_left && thread.lane.connected();
+        let at = match self.threads.iter().position(fits) {
+            Some(at) => at,
+            None => {
+                let name: &CStr = match kind {
+                    Kind::Slow => c"nodemon-slow",
+                    Kind::Fast => c"nodemon-fast",
+                    Kind::Drains => c"nodemon-drain",
+                    Kind::Waits => c"nodemon-wait",
+                };
+                let doing = "start a thread that samples";
+                let outbox = self.options.outbox();
+                let lane = Lane::start_thread(name, self.options.clone(), outbox.clone());
+                let lane = lane.map_err(|source| RunError::System { doing, source })?;
+                let sources = Vec::new();
+                self.threads.push(Thread { kind, lane, outbox, sources, is_left: false });
+                self.threads.len() - 1
+            }
+        };
+        if let Some(thread) = self.threads.get_mut(at) {
+            thread.lane.do_send(RunSource(watch.clone()));
+            thread.sources.push(watch);
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(plan: &PlannedSource) -> Kind {
     match plan.descriptor.nature {
-        Nature::Ebpf if hangs_on_interfaces(plan.descriptor.name) => Thread::Waits,
-        Nature::Ebpf => Thread::Drains,
-        _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Thread::Slow,
-        Nature::Fed => Thread::Drains,
-        Nature::Read => Thread::Fast,
+        Nature::Ebpf if hangs_on_interfaces(plan.descriptor.name) => Kind::Waits,
+        Nature::Ebpf => Kind::Drains,
+        _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Kind::Slow,
+        Nature::Fed => Kind::Drains,
+        Nature::Read => Kind::Fast,
     }
 }

@@ -3,8 +3,11 @@
 mod lanes;
 mod reload;
 mod signals;
+#[cfg(test)]
+mod tests;
+mod watchdog;
 
-use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Ready, Writer};
+use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Workers, Writer};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::overhead::{Missing, Overhead};
@@ -17,10 +20,17 @@ use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
 use signals::{Signals, Told};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+use watchdog::{Watchdog, give_up, new_watch};
 
 /// Sources have this long to send what they have when the recorder ends.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(700);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+/// The writer has this long to make the last samples durable.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A source that is not open after this is not waited for any more.
+const OPEN_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Why the recorder did not run, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +50,7 @@ pub enum RunError {
     #[error("{0}; what was recorded until then is kept")]
     Broken(String),
     /// The writer did not answer.
-    #[error("the writer did not answer when it was told to close the recording")]
+    #[error("the disk did not take the last samples in time; what was not durable is lost")]
     NoAnswer,
 }
 
@@ -67,6 +77,8 @@ pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result
 struct Recorder {
     config: Config,
     lanes: Lanes,
+    options: LaneOptions,
+    outbox: Arc<Outbox>,
     writer: Addr<Writer>,
     overhead: Arc<Overhead>,
     began: Instant,
@@ -82,6 +94,8 @@ enum Started {
     Off(String),
     /// It failed, which it has said itself, and is tried again.
     Failed,
+    /// It is still being opened, which the watchdog says.
+    Opening,
 }
 
 async fn record(
@@ -90,6 +104,8 @@ async fn record(
     origin: Origin,
     duration: Option<Duration>,
 ) -> Result<(), RunError> {
+    let began = Instant::now();
+    let deadline = duration.map(|duration| began + duration);
     let system = |doing| move |source| RunError::System { doing, source };
     // Before anything is started, so that no signal ends the process half way.
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
@@ -109,22 +125,26 @@ async fn record(
         let _ = crate::privilege::drop_what_opening_took(&directory);
         Writer::new(recording, counted)
     });
-    let lanes = Lanes::new(LaneOptions {
+    let options = LaneOptions {
         writer: writer.clone(),
         alert,
         context,
+        workers: Workers::default(),
         offset_ns: ClockOffset::now().offset_ns,
         queue_size_bytes: config.queue_size_bytes,
-    });
-    let began = Instant::now();
-    let mut recorder = Recorder { config, lanes, writer, overhead, began, off: Vec::new() };
-    // To open all sources takes seconds; whoever wants it to end does not wait for the rest of them.
+    };
+    let lanes = Lanes::new(options.clone());
+    actix::spawn(Watchdog::new(lanes.clone(), options.clone()).run());
+    let outbox = options.outbox();
+    let off = Vec::new();
+    let mut recorder = Recorder { config, lanes, options, outbox, writer, overhead, began, off };
+    // Opening may take a while; whoever wants it to end does not wait for it.
     let mut is_ended = tokio::select! {
         started = recorder.start(opened_ns) => started.map(|()| false)?,
         () = signals.end() => true,
+        () = sleep_until(deadline) => true,
     };
 
-    let deadline = duration.map(|duration| tokio::time::Instant::now() + duration);
     let broken = loop {
         if is_ended {
             break None;
@@ -164,9 +184,14 @@ impl Recorder {
         let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature == Nature::Ebpf;
         let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
         let mut failed = 0;
-        for plan in self.config.sources.clone() {
-            let started = self.start_source(&plan, opened_ns).await?;
-            failed += usize::from(matches!(started, Started::Failed));
+        let plans = self.config.sources.clone();
+        // All at once: each is opened and takes its first sample when it comes to it.
+        let asked: Result<Vec<_>, RunError> =
+            plans.iter().map(|plan| self.ask(plan, opened_ns)).collect();
+        let until = Instant::now() + OPEN_TIMEOUT;
+        for (plan, answer) in plans.iter().zip(asked?) {
+            let started = self.started(plan, answer, until).await;
+            failed += usize::from(!matches!(started, Started::Runs | Started::Off(_)));
         }
         drop(types);
         self.lanes.privileges_end(&self.config.directory).await;
@@ -184,23 +209,36 @@ impl Recorder {
         Ok(())
     }
 
-    /// Starts a source that is to be there from `since_ns` on.
-    async fn start_source(
+    /// Has a source started that is to be there from `since_ns` on.
+    fn ask(
         &mut self,
         plan: &PlannedSource,
         since_ns: u64,
-    ) -> Result<Started, RunError> {
+    ) -> Result<oneshot::Receiver<Opening>, RunError> {
+        self.off.retain(|off| *off != plan.descriptor.name);
+        let (watch, answer) = new_watch(&self.options, plan, since_ns);
+        self.lanes.run(plan, watch)?;
+        Ok(answer)
+    }
+
+    /// What starting a source came to, if that is known before `until`.
+    async fn started(
+        &mut self,
+        plan: &PlannedSource,
+        answer: oneshot::Receiver<Opening>,
+        until: Instant,
+    ) -> Started {
         let name = plan.descriptor.name;
-        self.off.retain(|off| *off != name);
-        let Ready { limits, feeding } = match self.lanes.start(plan, since_ns).await? {
+        let Ok(Ok(opening)) = timeout_at(until, answer).await else { return Started::Opening };
+        let Ready { limits, feeding } = match opening {
             Opening::Ready(ready) => ready,
             Opening::Unavailable(why) => {
                 tracing::debug!("source {name} is off: {why}");
                 self.off.push(name);
-                return Ok(Started::Off(why));
+                return Started::Off(why);
             }
             // The source says so itself, as it does each time that it fails.
-            Opening::Failed(_) => return Ok(Started::Failed),
+            Opening::Failed(_) => return Started::Failed,
         };
         let every = exact_duration(plan.asked.interval);
         match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
@@ -219,19 +257,23 @@ impl Recorder {
                 tracing::info!("source {name} lacks something as this user: {limit}");
             }
         }
-        Ok(Started::Runs)
+        Started::Runs
     }
 
     /// Ends in order: sources first, then the writer, so that nothing that was sampled is lost.
     async fn end(&mut self) -> Result<(), RunError> {
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.lanes.drain()).await.is_err() {
-            tracing::warn!("a source hangs; what it sampled last is lost");
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        let (left, busy) = self.lanes.drain(deadline).await;
+        give_up(&left, &self.outbox);
+        self.outbox.send();
+        if busy > 0 {
+            tracing::warn!("{busy} sources were still being closed; the kernel does the rest");
         }
-        let Closed { last, totals } =
-            self.writer.send(Close).await.map_err(|_| RunError::NoAnswer)?;
+        let closed = timeout(CLOSE_TIMEOUT, self.writer.send(Close)).await;
+        let Ok(Ok(Closed { last, totals })) = closed else { return Err(RunError::NoAnswer) };
         let Missing { lost, ticks } = self.overhead.missing();
         tracing::info!(
-            "recorded {} samples in {}, {} written; {lost} lost, {ticks} ticks missed",
+            "recorded {} samples in {}, {} written; {lost} lost, {ticks} sampling deadlines missed",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
             rough_size(totals.bytes),

@@ -1,12 +1,13 @@
 //! Reading the configuration again.
 
-use super::{Recorder, Started};
+use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started};
 use crate::actor::SetRingSize;
 use crate::config::{
     Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
 };
 use nodemon_formats::clock::boottime_ns;
 use std::path::PathBuf;
+use tokio::time::Instant;
 
 /// Where the configuration comes from.
 pub struct Origin {
@@ -59,13 +60,20 @@ impl Recorder {
         let ended: Vec<_> = ended.cloned().collect();
         let begun: Vec<_> = new.sources.iter().filter(|plan| !goes_on(plan)).cloned().collect();
         for old in &ended {
-            self.lanes.end(old).await;
+            let name = old.descriptor.name;
+            if !self.lanes.end(name, Instant::now() + DRAIN_TIMEOUT).await {
+                tracing::warn!("timed out waiting for source {name} to end; left to itself");
+            }
         }
         let was_off = self.off.clone();
         let (mut on, mut without) = (Vec::new(), Vec::new());
         for plan in &begun {
             let name = plan.descriptor.name;
-            match self.start_source(plan, boottime_ns()).await {
+            let started = match self.ask(plan, boottime_ns()) {
+                Ok(answer) => Ok(self.started(plan, answer, Instant::now() + OPEN_TIMEOUT).await),
+                Err(error) => Err(error),
+            };
+            match started {
                 Ok(Started::Runs) => on.push(name),
                 // As it was before, which has been said.
                 Ok(Started::Off(_)) if was_off.contains(&name) => {}
@@ -73,7 +81,7 @@ impl Recorder {
                     tracing::warn!("source {name} is off: {why}");
                     without.push(name);
                 }
-                Ok(Started::Failed) => without.push(name),
+                Ok(Started::Failed | Started::Opening) => without.push(name),
                 Err(error) => {
                     tracing::error!("source {name}: {error}");
                     without.push(name);
@@ -84,12 +92,12 @@ impl Recorder {
         let stays = |old: &PlannedSource| new.sources.iter().any(|plan| name(plan) == name(old));
         let off = ended.iter().filter(|old| !stays(old)).map(name);
         let (off, on) = (list(off), list(on.into_iter()));
-        let told = format!("configuration read again; switched off: {off}; begun anew: {on}");
+        let told = format!("configuration reloaded; stopped: {off}; restarted: {on}");
         if without.is_empty() {
             tracing::info!("{told}");
         } else {
             let without = list(without.into_iter());
-            tracing::warn!("{told}; wanted, but without data: {without}");
+            tracing::warn!("{told}; enabled but unavailable: {without}");
         }
         if resized {
             self.config.ring_size_bytes = new.ring_size_bytes;
@@ -139,5 +147,5 @@ impl Recorder {
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -137,7 +137,7 @@ impl Guest {
         // The recorder runs again once it has its directory. What it then takes to start its
         // threads and what samples is a gap of its own; emulated a second and more, where eBPF
         // programs have to be verified.
-        let starting = |gap: &&WallGap| gap.gap.detail == "what samples was being started";
+        let starting = |gap: &&WallGap| gap.gap.detail == "sampler was starting";
         let starting = all.iter().filter(starting).find(|gap| gap.from > kill);
         let starting =
             starting.unwrap_or_else(|| panic!("until the next sample nothing: {all:#?}"));

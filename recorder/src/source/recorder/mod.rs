@@ -68,9 +68,15 @@ fn sources() -> Schema {
         .counter("samples", unit::COUNT, "samples taken")
         .counter("errors", unit::COUNT, "samples and openings that failed")
         .counter("dropped_samples", unit::COUNT, "samples dropped because the queue was full")
-        .counter("late_ticks", unit::COUNT, "ticks missed because it woke too late")
+        .counter("late_ticks", unit::COUNT, "sampling deadlines missed")
         .counter("sampling_ns", unit::NS, "time spent sampling")
         .gauge("last_ns", ColumnType::U64, unit::NS, "how long the last sample took")
+        .gauge(
+            "stuck_ns",
+            ColumnType::U64,
+            unit::NS,
+            "for how long it has not come back from a call that timed out; 0 when it has",
+        )
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
@@ -119,6 +125,7 @@ impl Source for Recorder {
             table.u64(source.late_ticks.get());
             table.u64(source.sampling_ns.get());
             table.u64(source.last_ns.get());
+            table.u64(source.stuck_ns.get());
         });
         table.end_sample();
         Ok(())
