@@ -136,6 +136,10 @@ impl SourceActor {
 
     fn begin(&mut self, ctx: &mut Context<SourceActor>) {
         self.flush();
+        // What the first sample could not get.
+        for gap in self.sink.take_gaps() {
+            self.lose(gap.table.unwrap_or(0), &gap);
+        }
         // From the first sample on, so that deadlines which passed since then are counted.
         let every_ns = self.every.as_nanos() as u64;
         let ticks = self.around.clock.ticks(every_ns, self.account.until_ns());
@@ -215,8 +219,8 @@ impl SourceActor {
     fn lose(&self, table: usize, gap: &KernelGap) {
         if let Some(Some(feed)) = self.feeds.get(table) {
             self.count(gap);
-            let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
-            let (table, detail) = (feed.table.clone(), detail.to_owned());
+            let KernelGap { cause, from_ns, to_ns, lost, ref detail, .. } = *gap;
+            let (table, detail) = (feed.table.clone(), detail.to_string());
             let gap = Gap { table, cause, from_ns, to_ns, lost, detail };
             self.around.outbox.gap(gap, 2 * self.every.as_nanos() as u64);
         }
