@@ -207,6 +207,7 @@ impl How {
             only: (!self.only.is_empty()).then(|| self.only.clone()),
             without: self.without.clone(),
             sources: sources.collect(),
+            ..Settings::default()
         })
     }
 }

@@ -12,6 +12,8 @@ pub mod overhead;
 pub mod parse;
 pub mod privilege;
 pub mod procfile;
+pub mod redact;
 pub mod ring;
 pub mod source;
 pub mod tables;
+pub mod waiting;

@@ -72,12 +72,24 @@ pub fn drop_what_opening_took(directory: &Path) -> Result<(), Errno> {
     drop_but(directory, SOURCES_NEED)
 }
 
+/// Drops everything but what sources read with, for this thread, for good.
+///
+/// # Errors
+/// When the kernel refuses; then the thread has what it had.
+pub fn drop_all_but_reading() -> Result<(), Errno> {
+    keep_only(SOURCES_NEED)
+}
+
 fn drop_but(directory: &Path, needed: CapabilitySet) -> Result<(), Errno> {
     // A directory that belongs to somebody else can be written to with this alone.
     let is_own = std::fs::metadata(directory).is_ok_and(|meta| meta.uid() == geteuid().as_raw());
     let others = if is_own { CapabilitySet::empty() } else { CapabilitySet::DAC_OVERRIDE };
+    keep_only(needed | others)
+}
+
+fn keep_only(needed: CapabilitySet) -> Result<(), Errno> {
     let have = capabilities(None)?;
-    let keep = have.permitted & (needed | others);
+    let keep = have.permitted & needed;
     clear_ambient_capability_set()?;
     set_capabilities(
         None,

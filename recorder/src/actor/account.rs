@@ -141,7 +141,7 @@ impl Account {
 
     /// Samples of the kernel are missing.
     pub fn lost_in_kernel(&mut self, around: &Surroundings, gap: &KernelGap) {
-        let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
+        let KernelGap { cause, from_ns, to_ns, lost, ref detail, .. } = *gap;
         self.until_ns = from_ns;
         let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
         self.gap(around, cause, to_ns, lost, detail, slack * self.interval_ns);

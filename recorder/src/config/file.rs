@@ -37,6 +37,10 @@ pub fn parse(document: Document<'_>, catalogue: &Catalogue) -> Result<Settings, 
         queue_size_bytes: section.size("queue_size")?,
         tiers: tiers(document, &mut section)?,
         cpu: section.number("cpu")?,
+        arguments: section.parsed("arguments")?,
+        secret_names: section
+            .texts("secret_names")?
+            .map(|names| names.into_iter().map(|name| name.text.to_owned()).collect()),
         interval: section.interval("interval")?,
         only: names(document, section.texts("only")?, catalogue)?.filter(|list| !list.is_empty()),
         without: names(document, section.texts("without")?, catalogue)?.unwrap_or_default(),
@@ -132,6 +136,7 @@ mod tests {
 
     use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
+    use crate::redact::{Arguments, Shown};
     use crate::source::{Feed, SOURCES};
     use proptest::prelude::*;
     use std::path::Path;
@@ -262,6 +267,22 @@ mod tests {
         assert_eq!(wrong, "n.toml:2:8: `feed`: `luck` must be module, ebpf or proc");
         let other = read("[source.stat]\nfeed = \"proc\"").unwrap_err();
         assert!(other.contains("there is no key `feed`"), "{other}");
+    }
+
+    #[test]
+    fn what_of_command_lines_is_recorded_is_asked_of_the_sources_that_have_some() {
+        let config = resolved(read("arguments = \"none\"\nsecret_names = [\"ticket\"]").unwrap());
+        for source in &config.sources {
+            let arguments = &source.asked.arguments;
+            let is_asked = *arguments != Arguments::default();
+            let has_some = ["process", "process_event"].contains(&source.descriptor.name);
+            assert_eq!(is_asked, has_some, "{}", source.descriptor.name);
+            if has_some {
+                assert_eq!((arguments.shown, arguments.secret_names.len()), (Shown::None, 1));
+            }
+        }
+        let wrong = read("arguments = \"some\"").unwrap_err();
+        assert_eq!(wrong, "n.toml:1:13: `arguments`: `some` must be full, redacted or none");
     }
 
     #[test]

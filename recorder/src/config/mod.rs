@@ -19,6 +19,7 @@ pub use place::Places;
 pub use settings::{Settings, SourceSettings};
 pub use size::{exact_size, parse_size, rough_size};
 
+use crate::redact::Arguments;
 use crate::source::{Asked, Descriptor, Scope};
 use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
@@ -131,6 +132,7 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
         drain: layers.iter().find_map(|layer| own(layer).drain),
         feed: layers.iter().find_map(|layer| own(layer).feed),
         scope: layers.iter().fold(Scope::default(), |scope, layer| scope.or(own(layer).scope)),
+        arguments: arguments(layers, source),
     };
     let table = |table: &Schema| {
         let interval_ns = match table.kind {
@@ -140,6 +142,19 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
         (Schema { interval_ns, ..table.clone() }, kept(&table.name))
     };
     Some(PlannedSource { descriptor, asked, tables: tables.iter().map(table).collect() })
+}
+
+/// What is asked of those sources that record command lines; the others need not start anew when
+/// that changes.
+fn arguments(layers: &[Settings], source: &str) -> Arguments {
+    if !matches!(source, "process" | "process_event") {
+        return Arguments::default();
+    }
+    let names = layers.iter().find_map(|layer| layer.secret_names.clone());
+    Arguments {
+        shown: layers.iter().find_map(|layer| layer.arguments).unwrap_or_default(),
+        secret_names: names.unwrap_or_default(),
+    }
 }
 
 /// The ring for somebody who did not say: [`DEFAULT_RING_BYTES`], or a tenth of the file system

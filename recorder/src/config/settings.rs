@@ -1,5 +1,6 @@
 //! What a file or the command line says about how to record; what it leaves open stays open.
 
+use crate::redact::Shown;
 use crate::source::{Feed, Scope};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
@@ -19,6 +20,10 @@ pub struct Settings {
     pub tiers: Option<Vec<TierOptions>>,
     /// The CPU on which everything runs.
     pub cpu: Option<usize>,
+    /// What of the command lines of processes is recorded.
+    pub arguments: Option<Shown>,
+    /// Names of secrets in them, beside those that are built in.
+    pub secret_names: Option<Vec<String>>,
     /// The cadence of every source for which the layer names none.
     pub interval: Option<Duration>,
     /// The sources and tables that are recorded, and no others.

@@ -41,6 +41,7 @@ pub use scope::{KEYS as SCOPE_KEYS, Scope};
 pub use sink::{KernelGap, SampleClock, Sink};
 
 use crate::overhead::Overhead;
+use crate::redact::Arguments;
 use nodemon_formats::Schema;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -120,12 +121,15 @@ pub struct Asked {
     pub feed: Option<Feed>,
     /// What programs in the kernel are to look at.
     pub scope: Scope,
+    /// What of the command lines of processes is recorded.
+    pub arguments: Arguments,
 }
 
 impl Asked {
     /// A cadence, and nothing else.
     pub fn every(interval: Duration) -> Asked {
-        Asked { interval, drain: None, feed: None, scope: Scope::default() }
+        let arguments = Arguments::default();
+        Asked { interval, drain: None, feed: None, scope: Scope::default(), arguments }
     }
 
     /// Its cadence, ns.

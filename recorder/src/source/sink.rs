@@ -3,6 +3,7 @@
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::{GapCause, Schema};
+use std::borrow::Cow;
 
 /// Intervals from here on are sampled with times in whole microseconds.
 const COARSE_INTERVAL_NS: u64 = 100_000_000;
@@ -22,8 +23,8 @@ pub struct SampleClock {
     step_ns: u64,
 }
 
-/// What a source lost in the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a source lost, in the kernel or because something did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelGap {
     /// The table that lost it; `None` for all tables, which have one sample each at a time.
     pub table: Option<usize>,
@@ -36,7 +37,7 @@ pub struct KernelGap {
     /// Samples that are missing.
     pub lost: u64,
     /// What there is to say beside the cause.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
 }
 
 impl SampleClock {
@@ -79,8 +80,9 @@ impl Sink {
         from_ns: u64,
         to_ns: u64,
         lost: u64,
-        detail: &'static str,
+        detail: impl Into<Cow<'static, str>>,
     ) {
+        let detail = detail.into();
         self.gaps.push(KernelGap { table: None, cause, from_ns, to_ns, lost, detail });
     }
 
@@ -91,9 +93,10 @@ impl Sink {
         cause: GapCause,
         (from_ns, to_ns): (u64, u64),
         lost: u64,
-        detail: &'static str,
+        detail: impl Into<Cow<'static, str>>,
     ) {
-        self.gaps.push(KernelGap { table: Some(table), cause, from_ns, to_ns, lost, detail });
+        let (table, detail) = (Some(table), detail.into());
+        self.gaps.push(KernelGap { table, cause, from_ns, to_ns, lost, detail });
     }
 
     /// The gaps that were told since they were last taken.

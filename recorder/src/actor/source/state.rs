@@ -185,6 +185,10 @@ impl SourceState {
             self.is_starting = true;
             self.drained(start_ns, watch, around);
         } else {
+            // What the first sample could not get.
+            for gap in self.sink.take_gaps() {
+                self.lose(gap.table.unwrap_or(0), &gap, around);
+            }
             let newest_ns = self.newest_ns();
             let missed = watch.account().opened(around, start_ns, newest_ns);
             self.overhead.late_ticks.add(missed);
@@ -318,10 +322,10 @@ impl SourceState {
     /// Puts in what one table lost beside the rows that it has. One second of it after the other is
     /// one gap.
     fn lose(&self, table: usize, gap: &KernelGap, around: &Surroundings) {
-        if let Some(Some(feed)) = self.feeds.get(table) {
+        if let Some((schema, true)) = self.plan.tables.get(table) {
             self.count(gap);
-            let KernelGap { cause, from_ns, to_ns, lost, detail, .. } = *gap;
-            let (table, detail) = (feed.table.clone(), detail.to_owned());
+            let KernelGap { cause, from_ns, to_ns, lost, ref detail, .. } = *gap;
+            let (table, detail) = (schema.name.clone(), detail.to_string());
             let gap = Gap { table, cause, from_ns, to_ns, lost, detail };
             around.outbox.gap(gap, 2 * self.every.as_nanos() as u64);
         }

@@ -16,6 +16,7 @@ mod tests;
 pub use programs::{PROGRAMS, Programs, Registered};
 
 use super::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use crate::redact::Redactor;
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{GapCause, Schema};
@@ -68,6 +69,7 @@ struct Ebpf {
     histograms: Vec<Histograms>,
     names: Names,
     text: Vec<u8>,
+    redactor: Redactor,
     seen: HashSet<u64>,
     every: Duration,
     /// Of one that is called more often than it is sampled: when the samples are due.
@@ -99,6 +101,7 @@ impl Ebpf {
                 .collect(),
             names: Names::default(),
             text: Vec::new(),
+            redactor: Redactor::new(&context.asked.arguments),
             seen: HashSet::new(),
             every: pressing.map_or(interval, |every| every.min(interval)),
             pace: (pressing.is_some() && !feature.is_of_events()).then(|| Pace::new(interval)),
@@ -163,6 +166,7 @@ impl Source for Ebpf {
                 layout: reader.layout.clone(),
                 names: &mut self.names,
                 text: &mut self.text,
+                redactor: &mut self.redactor,
                 builder: sink.table(at),
                 rows: 0,
                 seen: &mut self.seen,

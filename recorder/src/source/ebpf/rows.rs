@@ -1,5 +1,6 @@
 //! Rows of the kernel into records.
 
+use crate::redact::Redactor;
 use nodemon_formats::histogram::Histogram;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_recorder_ebpf::drain::Row;
@@ -9,6 +10,9 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::sync::Arc;
+
+/// The column with the command line of a process.
+const ARGUMENTS: &str = "arguments";
 
 /// Puts rows of one table into its record.
 pub struct Put<'a> {
@@ -20,6 +24,8 @@ pub struct Put<'a> {
     pub names: &'a mut Names,
     /// A buffer for text.
     pub text: &'a mut Vec<u8>,
+    /// What of command lines is recorded.
+    pub redactor: &'a mut Redactor,
     /// The record.
     pub builder: &'a mut RecordBuilder,
     /// Rows of the sample so far.
@@ -130,6 +136,11 @@ impl Put<'_> {
         if column.cell.is_absent(bytes) {
             return self.builder.absent();
         }
+        let bytes = match column.name {
+            ARGUMENTS if !self.redactor.shows_any() => return self.builder.absent(),
+            ARGUMENTS => self.redactor.redacted(bytes),
+            _ => bytes,
+        };
         if let Some(text) = shown(column, bytes, self.names, self.text) {
             return self.builder.bytes(text);
         }

@@ -1,32 +1,20 @@
-//! Which of the mounts of `/proc/self/mountinfo` hold data of this machine and can be asked for
-//! their figures without the risk of waiting for someone else.
+//! Which of the mounts of `/proc/self/mountinfo` hold data and can be reached.
 
 use crate::parse::{Fields, lines, parse_u64, split_once};
 use std::ops::Range;
 
-/// What asking a file system, or walking through it on the way to another, can lead to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It holds data of this machine. Asking it takes figures out of the kernel's memory.
-    Local,
-    /// It holds no data worth recording (`proc`, `cgroup2`), or data that is recorded where it
-    /// really is (`overlay`). Walking through it never waits.
-    Passage,
-    /// A server or a process has to answer (`nfs`, `fuse`), or nobody knows. It may never do so.
-    Remote,
-}
-
 /// One line of mountinfo, proc_pid_mountinfo(5).
 pub struct Line<'a> {
-    id: u64,
+    /// The number of the mount, which another may have later.
+    pub id: u64,
     parent: u64,
     /// Major and minor number of the device.
-    device: (u64, u64),
-    /// Where it is mounted, with the kernel's escapes.
+    pub device: (u64, u64),
+    /// Where it is mounted, with the kernel's escapes, as all text here.
     pub point: &'a [u8],
     /// The type of the file system.
     pub kind: &'a [u8],
-    /// What is mounted: a device, for most.
+    /// What is mounted: a device, for most. It may be empty.
     pub source: &'a [u8],
 }
 
@@ -40,16 +28,17 @@ impl<'a> Line<'a> {
         fields.skip(1);
         let point = fields.word()?;
         while fields.word()? != b"-" {}
-        Some(Line { id, parent, device, point, kind: fields.word()?, source: fields.word()? })
+        // One blank between any two from here on: what is mounted may have no name.
+        let (kind, rest) = split_once(fields.rest().trim_ascii_start(), b' ')?;
+        let (source, _options) = split_once(rest, b' ')?;
+        Some(Line { id, parent, device, point, kind, source })
     }
 
-    /// What asking this file system can lead to.
-    pub fn class(&self) -> Kind {
-        // Local, but without a block device, or with one that is not theirs alone.
-        const LOCAL: [&[u8]; 6] = [b"btrfs", b"bcachefs", b"zfs", b"tmpfs", b"ubifs", b"jffs2"];
-        // On a block device, but a process or the other machines of a cluster have to answer.
-        const SHARED: [&[u8]; 3] = [b"fuseblk", b"gfs2", b"ocfs2"];
-        const PASSAGE: [&[u8]; 24] = [
+    /// Whether it holds data worth recording, that is recorded nowhere else: the kernel's own ones
+    /// hold none, the data of an overlay are those of the file system beneath, and some of FUSE
+    /// show what others hold.
+    pub fn has_data(&self) -> bool {
+        const WITHOUT: [&[u8]; 31] = [
             b"autofs",
             b"binfmt_misc",
             b"bpf",
@@ -60,9 +49,14 @@ impl<'a> Line<'a> {
             b"devpts",
             b"devtmpfs",
             b"efivarfs",
+            b"functionfs",
+            b"fuse.gvfsd-fuse",
+            b"fuse.lxcfs",
+            b"fuse.portal",
             b"fusectl",
             b"hugetlbfs",
             b"mqueue",
+            b"nfsd",
             b"nsfs",
             b"overlay",
             b"proc",
@@ -70,17 +64,14 @@ impl<'a> Line<'a> {
             b"ramfs",
             b"resctrl",
             b"rootfs",
+            b"rpc_pipefs",
             b"securityfs",
             b"selinuxfs",
+            b"smackfs",
             b"sysfs",
             b"tracefs",
         ];
-        let on_block_device = self.device.0 != 0 && !SHARED.contains(&self.kind);
-        match self.kind {
-            kind if on_block_device || LOCAL.contains(&kind) => Kind::Local,
-            kind if PASSAGE.contains(&kind) => Kind::Passage,
-            _ => Kind::Remote,
-        }
+        !WITHOUT.contains(&self.kind)
     }
 }
 
@@ -95,7 +86,7 @@ pub struct Mounts {
 struct Mount {
     id: u64,
     parent: u64,
-    class: Kind,
+    has_data: bool,
     line: Range<usize>,
 }
 
@@ -108,18 +99,17 @@ impl Mounts {
             let start = end;
             end += line.len() + 1;
             if let Some(mount) = Line::parse(line) {
-                let (id, parent, class) = (mount.id, mount.parent, mount.class());
-                self.mounts.push(Mount { id, parent, class, line: start..start + line.len() });
+                let (id, parent, has_data) = (mount.id, mount.parent, mount.has_data());
+                self.mounts.push(Mount { id, parent, has_data, line: start..start + line.len() });
             }
         }
     }
 
-    /// Calls `visit` for each local file system, once, at the first place where it is mounted and
-    /// can be reached without walking through a remote one. `text` is what was read last.
-    pub fn visit_local(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>)) {
+    /// Calls `visit` for each file system with data, once, at the first place where it is mounted
+    /// and can be reached. `text` is what was read last.
+    pub fn visit(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>)) {
         self.seen.clear();
-        let local = self.mounts.iter().filter(|mount| mount.class == Kind::Local);
-        for mount in local {
+        for mount in self.mounts.iter().filter(|mount| mount.has_data) {
             let Some(line) = mount.line(text) else { continue };
             if !self.seen.contains(&line.device) && self.is_reachable(mount, text) {
                 self.seen.push(line.device);
@@ -129,8 +119,7 @@ impl Mounts {
     }
 
     /// Whether the path of a mount leads to it, and not to another mount over it or over a part of
-    /// its path, and on the way passes through no remote file system. A remote root does not
-    /// count: where it does not answer, nothing goes on anyway.
+    /// its path.
     fn is_reachable(&self, mount: &Mount, text: &[u8]) -> bool {
         // Deeper than any real tree of mounts; what the kernel gives has no loops.
         const MAX_DEPTH: usize = 64;
@@ -146,10 +135,6 @@ impl Mounts {
             let Some(parent) = self.mounts.iter().find(|other| other.id == mount.parent) else {
                 return true;
             };
-            let is_root = parent.line(text).is_some_and(|line| line.point == b"/");
-            if parent.class == Kind::Remote && !is_root {
-                return false;
-            }
             (mount, child) = (parent, mount.id);
         }
         false
@@ -181,21 +166,21 @@ fn hides(other: &Mount, mount: &Mount, point: &[u8], text: &[u8]) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::{Kind, Line, Mounts};
+    use super::{Line, Mounts};
     use proptest::prelude::*;
 
-    fn local(text: &str) -> Vec<String> {
+    fn visited(text: &str) -> Vec<String> {
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
         let mut points = Vec::new();
-        mounts.visit_local(text.as_bytes(), |line| {
+        mounts.visit(text.as_bytes(), |line| {
             points.push(String::from_utf8_lossy(line.point).into_owned());
         });
         points
     }
 
     #[test]
-    fn only_file_systems_that_hold_data_of_this_machine_are_given_once_each() {
+    fn file_systems_that_hold_data_are_given_once_each_those_of_servers_too() {
         let text = "22 27 0:21 / /proc rw - proc proc rw\n\
                     25 27 0:23 / /dev/shm rw shared:4 master:1 - tmpfs tmpfs rw\n\
                     27 1 254:0 / / rw - ext4 /dev/vda rw\n\
@@ -205,8 +190,10 @@ mod tests {
                     31 27 0:42 / /home rw - nfs4 server:/home rw\n\
                     32 27 8:1 / /win rw - fuseblk /dev/sda1 rw\n\
                     33 27 8:2 / /efi rw - vfat /dev/sda2 rw\n\
-                    34 27 0:43 / /new rw - futurefs what rw\n";
-        assert_eq!(local(text), ["/dev/shm", "/", "/pool", "/efi"]);
+                    34 27 0:43 / /new rw - futurefs what rw\n\
+                    35 27 0:44 / /run/user/1/doc rw - fuse.portal portal rw\n";
+        let expected = ["/dev/shm", "/", "/pool", "/home", "/win", "/efi", "/new"];
+        assert_eq!(visited(text), expected);
     }
 
     #[test]
@@ -219,24 +206,38 @@ mod tests {
                     34 27 8:5 / /bb rw - ext4 /dev/sda5 rw\n\
                     35 32 8:6 / /b/c/d rw - ext4 /dev/sda6 rw\n";
         assert_eq!(
-            local(text),
+            visited(text),
             ["/", "/a", "/b", "/bb"],
             "/a is sda2 now, /b/c and below are gone"
         );
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
-        mounts.visit_local(text.as_bytes(), |line| assert_ne!(line.source, b"/dev/sda1"));
+        mounts.visit(text.as_bytes(), |line| assert_ne!(line.source, b"/dev/sda1"));
     }
 
     #[test]
-    fn a_local_mount_behind_a_remote_one_is_left_alone_unless_the_root_is_remote() {
+    fn a_mount_behind_one_of_a_server_is_asked_too_for_it_waits_alone() {
         let text = "27 1 0:30 / / rw - nfs server:/root rw\n\
-                    30 27 8:1 / /scratch rw - xfs /dev/sda1 rw\n\
                     31 27 0:31 / /home rw - nfs server:/home rw\n\
-                    32 31 8:2 / /home/local rw - xfs /dev/sda2 rw\n\
+                    32 31 8:2 / /home/local rw - xfs /dev/sda1 rw\n\
                     33 27 0:32 / /efi rw - autofs systemd-1 rw\n\
                     34 33 8:3 / /efi rw - vfat /dev/sda3 rw\n";
-        assert_eq!(local(text), ["/scratch", "/efi"]);
+        assert_eq!(visited(text), ["/", "/home", "/home/local", "/efi"]);
+    }
+
+    #[test]
+    fn what_is_mounted_may_be_empty_or_have_blanks_and_hashes() {
+        for (line, source, kind) in [
+            (&b"9 1 0:5 / /x rw - tmpfs  rw,size=1024k"[..], &b""[..], &b"tmpfs"[..]),
+            (b"9 1 0:5 / /x rw shared:1 - tmpfs  rw", b"", b"tmpfs"),
+            (b"9 1 0:5 / /x rw - tmpfs my\\040tmp rw", b"my\\040tmp", b"tmpfs"),
+            (b"9 1 0:5 / /x rw - fuse.s#3 a\\043b rw", b"a\\043b", b"fuse.s#3"),
+            (b"9 1 0:5 / /x rw - tmpfs - rw", b"-", b"tmpfs"),
+        ] {
+            let shown = String::from_utf8_lossy(line);
+            let line = Line::parse(line).expect(&shown);
+            assert_eq!((line.source, line.kind), (source, kind), "{shown}");
+        }
     }
 
     #[test]
@@ -247,7 +248,7 @@ mod tests {
             (line.point, line.kind, line.source),
             (&b"/x\\040y"[..], &b"zfs"[..], &b"tank/x"[..])
         );
-        assert_eq!(line.class(), Kind::Local);
+        assert!(line.has_data());
     }
 
     proptest! {
@@ -262,8 +263,8 @@ mod tests {
                 let point = points[point];
                 text += &format!("\n{id} {parent} {device}:1 / {point} rw - x y rw");
             }
-            let found = local(&text);
-            prop_assert!(found.len() <= 2, "one for each device but 0: {:?}", found);
+            let found = visited(&text);
+            prop_assert!(found.len() <= 3, "one for each device: {:?}", found);
         }
     }
 }

@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files that are kept at most: three each of 256 processes.
 const KEPT_FILES: usize = 768;
@@ -53,8 +54,26 @@ pub struct KeptFiles {
     pub stat: Option<File>,
     /// `status`.
     pub status: Option<File>,
-    /// `io`.
-    pub io: Option<File>,
+    /// `io`, which a helper reads.
+    pub io: Option<Arc<File>>,
+}
+
+/// An open file that a helper is to read.
+#[derive(Debug)]
+pub enum Opened {
+    /// One that stays open.
+    Kept(Arc<File>),
+    /// One for this one read.
+    Once(File),
+}
+
+impl AsRef<File> for Opened {
+    fn as_ref(&self) -> &File {
+        match self {
+            Opened::Kept(file) => file,
+            Opened::Once(file) => file,
+        }
+    }
 }
 
 /// Why a file of a process was not read.
@@ -121,15 +140,43 @@ impl Reader {
         }
     }
 
+    /// Opens `file` of a process for a helper, or hands `kept` out, as [`Reader::read_kept`] has it.
+    /// To open one waits for nobody.
+    ///
+    /// # Errors
+    /// See [`Missing`].
+    pub fn open_kept(
+        &mut self,
+        path: &mut ProcessPath,
+        file: &str,
+        kept: &mut Option<Arc<File>>,
+        keep: bool,
+    ) -> Result<Opened, Missing> {
+        if let Some(kept) = kept {
+            return Ok(Opened::Kept(kept.clone()));
+        }
+        let opened = self.opened(path, file)?;
+        if !keep || self.may_keep == 0 {
+            return Ok(Opened::Once(opened));
+        }
+        self.may_keep -= 1;
+        Ok(Opened::Kept(kept.insert(Arc::new(opened)).clone()))
+    }
+
     /// Closes what was kept of a process.
     pub fn release(&mut self, kept: &mut KeptFiles) {
         let KeptFiles { stat, status, io } = kept;
-        for file in [stat, status, io] {
+        for file in [stat, status] {
             self.may_keep += usize::from(file.take().is_some());
         }
+        self.may_keep += usize::from(io.take().is_some());
     }
 
-    fn opened(&self, path: &mut ProcessPath, file: &str) -> Result<File, Missing> {
+    /// Opens `file` of a process.
+    ///
+    /// # Errors
+    /// See [`Missing`].
+    pub fn opened(&self, path: &mut ProcessPath, file: &str) -> Result<File, Missing> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         match openat(&self.proc, path.of(file), flags, Mode::empty()) {
             Ok(fd) => Ok(File::from(fd)),

@@ -16,10 +16,11 @@
 //!
 //! # What can block
 //!
-//! `cmdline` takes the lock of the process's memory, and a process that hangs in the kernel can
-//! hold that for ever (it is why `ps` hangs on sick machines). It is read when the program
-//! changes, and never while the process waits uninterruptibly. Nothing else that is read takes it.
+//! Two files of another process can: see [`asker`]. They are read by helper threads, and a process
+//! that holds one up is a gap with its name; its row and those of all others keep coming. Nothing
+//! else that is read takes a lock that user space can hold.
 
+mod asker;
 mod cpu_clock;
 mod files;
 mod io;

@@ -39,12 +39,14 @@
 //! just then.
 
 use super::super::{Context, Feeding, Sink, Source, SourceError};
+use super::asker::{Asker, TOGETHER};
 use super::files::Reader;
 use super::pids::Pids;
 use super::scheduling::Scheduler;
 use super::table::{self, Units};
 use super::tracked::{Process, Tools};
 use super::{MAX_PROCESSES, is_our_pid_namespace};
+use crate::redact::Redactor;
 use nodemon_formats::Schema;
 use std::time::Duration;
 
@@ -73,6 +75,8 @@ impl Polled {
         let same_namespace = is_our_pid_namespace(&context.proc);
         let tools = Tools {
             reader: Reader::open(&context.proc)?,
+            asker: Asker::new(context.asked.interval),
+            redactor: Redactor::new(&context.asked.arguments),
             scheduler: Scheduler::open(&context.proc, same_namespace),
             clocks: same_namespace,
         };
@@ -111,37 +115,56 @@ impl Polled {
         }
         Ok(())
     }
+
+    /// Reads what may have changed of every process, and forgets those that are gone.
+    fn update(&mut self, time_ns: u64) -> Result<(), SourceError> {
+        let Polled { tools, tracked, unreadable, .. } = self;
+        let mut from = 0;
+        let mut failure = None;
+        while from < tracked.len() {
+            let to = tracked.len().min(from + TOGETHER);
+            for process in &mut tracked[from..to] {
+                match process.update(time_ns, tools) {
+                    Ok(is_there) => process.is_gone = !is_there,
+                    Err(error) => failure = Some(error),
+                }
+            }
+            let Tools { asker, redactor, .. } = &mut *tools;
+            asker.exchange(|question| {
+                let at = tracked.binary_search_by_key(&question.pid, |process| process.pid);
+                if let Some(process) = at.ok().and_then(|at| tracked.get_mut(at)) {
+                    process.take(question, redactor);
+                }
+            });
+            from = to;
+        }
+        tracked.retain_mut(|process| {
+            if process.is_gone {
+                process.close(tools);
+            }
+            !process.is_gone
+        });
+        *unreadable = tracked.iter().filter(|process| process.io.read_calls.is_none()).count();
+        failure.map_or(Ok(()), Err)
+    }
 }
 
 impl Source for Polled {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
         let time_ns = sink.time_ns();
+        self.tools.asker.begin(time_ns);
         self.notice(time_ns)?;
         let time_ns = sink.time_ns();
+        self.update(time_ns)?;
+        let Polled { tools, tracked, units, .. } = self;
         let table = sink.table(0);
         table.begin_sample(time_ns);
-        self.unreadable = 0;
-        let mut failure = None;
-        let Polled { tools, tracked, units, unreadable, .. } = self;
-        tracked.retain_mut(|process| match process.update(time_ns, tools) {
-            Ok(true) => {
-                *unreadable += usize::from(process.io.read_calls.is_none());
-                table::push(table, &process.row(*units));
-                true
-            }
-            Ok(false) => {
-                process.close(tools);
-                false
-            }
-            Err(error) => {
-                failure = Some(error);
-                true
-            }
-        });
-        if let Some(error) = failure {
-            return Err(error);
+        for process in tracked {
+            process.tell_hangs(&mut tools.asker);
+            table::push(table, &process.row(*units));
         }
         table.end_sample();
+        tools.asker.end(time_ns, sink);
         Ok(())
     }
 
@@ -169,6 +192,7 @@ impl Source for Polled {
             );
         }
         limits.extend(self.tools.scheduler.limit());
+        limits.extend(self.tools.asker.limits());
         if self.pids.left_out() > 0 {
             limits.push(super::left_out(self.pids.left_out()));
         }

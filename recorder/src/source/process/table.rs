@@ -70,7 +70,8 @@ fn schema(source: &str) -> Schema {
         .state(
             "cmdline",
             String,
-            "command line since the last exec, cut at 256 bytes; empty for threads of the kernel",
+            "command line since the last exec, secrets replaced by *** as the configuration says, cut \
+             at 256 bytes; empty for threads of the kernel, absent while it cannot be read",
         )
         .state(
             "state",
@@ -175,7 +176,7 @@ pub struct Row<'a> {
     pub pid: u32,
     pub start_ns: u64,
     pub command: &'a [u8],
-    pub title: &'a [u8],
+    pub title: Option<&'a Vec<u8>>,
     pub state: u8,
     pub ppid: u64,
     pub uid: Option<u64>,
@@ -209,7 +210,10 @@ pub fn push(table: &mut RecordBuilder, row: &Row<'_>) {
         key.u64(row.start_ns);
     });
     table.bytes(row.command);
-    table.bytes(row.title);
+    match row.title {
+        Some(title) => table.bytes(title),
+        None => table.absent(),
+    }
     table.bytes(&[row.state]);
     table.u64(row.ppid);
     table.opt_u64(row.uid);

@@ -1,5 +1,6 @@
 //! One process and what was read of it last.
 
+use super::asker::{Answer, Asked, Asker, Inquiry, Question};
 use super::cpu_clock;
 use super::files::{KeptFiles, Missing, ProcessPath, Reader};
 use super::io::{self, Io};
@@ -8,6 +9,7 @@ use super::stat::{self, Stat};
 use super::status::{self, Status};
 use super::table::{Row, Units};
 use super::{membership, title};
+use crate::redact::Redactor;
 use crate::source::SourceError;
 use std::path::PathBuf;
 
@@ -22,6 +24,10 @@ const CLOSE_AFTER_NS: u64 = 60_000_000_000;
 pub struct Tools {
     /// Their files.
     pub reader: Reader,
+    /// Those files that may hang.
+    pub asker: Asker,
+    /// What of their command lines is shown.
+    pub redactor: Redactor,
     /// Their scheduling.
     pub scheduler: Scheduler,
     /// Whether their pids are those of this pid namespace, so that their clocks can be read.
@@ -48,10 +54,16 @@ pub struct Process {
     pub io: Io,
     /// From taskstats or `schedstat`.
     pub scheduling: Scheduling,
+    /// Whether it was gone when it was read last.
+    pub is_gone: bool,
     path: ProcessPath,
     files: KeptFiles,
     known: bool,
     title_due: bool,
+    /// Whether the title is that of the program that it runs now.
+    title_known: bool,
+    title_asked: Inquiry,
+    io_asked: Inquiry,
     /// What the last read of `stat` said: another program than before, and other memory.
     image_changed: bool,
     memory_changed: bool,
@@ -86,10 +98,14 @@ impl Process {
             status: Status::default(),
             io: Io::default(),
             scheduling: Scheduling::default(),
+            is_gone: false,
             path: ProcessPath::new(pid),
             files: KeptFiles::default(),
             known: false,
             title_due: false,
+            title_known: false,
+            title_asked: Inquiry::None,
+            io_asked: Inquiry::None,
             image_changed: false,
             memory_changed: false,
             refreshes: 0,
@@ -125,7 +141,7 @@ impl Process {
             pid: self.pid,
             start_ns: stat.start_ticks.wrapping_mul(units.tick_ns),
             command: &self.command,
-            title: &self.title,
+            title: (self.title_known || stat.kernel_thread).then_some(&self.title),
             state: stat.state,
             ppid: stat.ppid,
             uid: status.uid,
@@ -153,6 +169,44 @@ impl Process {
         }
     }
 
+    /// Takes what came of a question, unless that was about another process.
+    pub fn take(&mut self, question: &Question, redactor: &mut Redactor) {
+        if question.start != self.stat.start_ticks {
+            return;
+        }
+        match question.asked {
+            Asked::Title => {
+                self.title_asked.end(question, &self.command);
+                match question.answer() {
+                    Answer::Text(text) => {
+                        title::write(redactor.redacted(text), &mut self.title);
+                        self.title_known = true;
+                    }
+                    Answer::Unreadable => {}
+                    Answer::NotAsked => self.title_due = true,
+                }
+            }
+            Asked::Io => {
+                self.io_asked.end(question, &self.command);
+                self.io = match question.answer() {
+                    Answer::Text(text) => io::parse(text),
+                    Answer::Unreadable | Answer::NotAsked => Io::default(),
+                };
+            }
+        }
+    }
+
+    /// Has what has not come back told of.
+    pub fn tell_hangs(&mut self, asker: &mut Asker) {
+        if self.title_asked.is_out() {
+            asker.hangs(&mut self.title_asked, Asked::Title, self.pid, &self.command);
+        }
+        if self.io_asked.is_out() {
+            asker.hangs(&mut self.io_asked, Asked::Io, self.pid, &self.command);
+            self.io = Io::default();
+        }
+    }
+
     /// Closes its files.
     pub fn close(&mut self, tools: &mut Tools) {
         tools.reader.release(&mut self.files);
@@ -169,11 +223,12 @@ impl Process {
         let new = !self.known;
         // A running one may be on a CPU that has stopped its tick, where its clock stands still.
         let running = self.stat.state == b'R';
-        let ran = new || running || cpu_ns.is_none() || cpu_ns != self.cpu_ns;
+        let waits = self.io_asked == Inquiry::Waits;
+        let ran = new || running || waits || cpu_ns.is_none() || cpu_ns != self.cpu_ns;
         let awake = self.is_awake();
         let refresh = now_ns >= self.refresh_at_ns;
         let due = Due { new, ran, refresh, keep: !new && (ran || awake) };
-        if ran || refresh || awake {
+        if ran || refresh || awake || self.title_due {
             self.read_stat(tools, due)?;
             self.cpu_ns = cpu_ns;
             self.read_rest(tools, due, now_ns)?;
@@ -229,8 +284,15 @@ impl Process {
             self.status = readable(text)?.map(status::parse).unwrap_or_default();
         }
         if due.ran {
-            let text = tools.reader.read_kept(path, "io", &mut files.io, due.keep);
-            self.io = readable(text)?.map(io::parse).unwrap_or_default();
+            if !self.io_asked.is_out() {
+                let of = (self.pid, stat.start_ticks);
+                let Tools { reader, asker, .. } = tools;
+                match asker.io(reader, path, of, &mut files.io, due.keep) {
+                    Ok(asked) => self.io_asked = asked,
+                    Err(Missing::Unreadable) => self.io = Io::default(),
+                    Err(other) => return Err(other),
+                }
+            }
             self.scheduling.update(self.pid, path, stat, &self.status, tools)?;
         }
         let ran_lately = due.ran || now_ns < self.ran_ns.saturating_add(REFRESH_NS);
@@ -243,14 +305,13 @@ impl Process {
         }
         // At the first two refreshes, for the servers that name their workers after the fork.
         self.title_due |= self.image_changed || due.refresh && self.refreshes < 2;
-        // Reading it takes the lock of the process's memory, which a process that hangs in the
-        // kernel may hold for ever: wait until it is well.
-        if self.title_due && stat.state != b'D' {
+        self.title_known &= !self.image_changed;
+        if self.title_due && !self.title_asked.is_out() {
             self.title_due = false;
-            if !stat.kernel_thread
-                && let Some(text) = readable(tools.reader.read_once(path, "cmdline"))?
-            {
-                title::write(text, &mut self.title);
+            if !stat.kernel_thread && tools.redactor.shows_any() {
+                let of = (self.pid, stat.start_ticks);
+                let asked = tools.asker.title(&tools.reader, path, of);
+                self.title_asked = asked.map_err(Missing::Failed)?;
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ mod threads;
 mod times;
 
 use super::super::{Context, Feeding, Sink, Source, SourceError};
+use super::asker::TOGETHER;
 use super::table::{self, Units};
 use super::{MAX_PROCESSES, is_our_pid_namespace};
 use crate::source::ebpf::Registered;
@@ -73,7 +74,7 @@ impl Iterated {
             _registered: context.programs.register(super::SOURCE.name, programs),
             table,
             processes: Processes::default(),
-            texts: Texts::open(&context.proc)?,
+            texts: Texts::open(context)?,
             units: Units::here(),
             sees_init: context.proc.join("1/stat").exists(),
             interval: context.asked.interval,
@@ -102,19 +103,16 @@ impl Source for Iterated {
         let read = table.rows(|row| processes.take(row)).and_then(|()| processes.end());
         read.map_err(|source| SourceError::Read { path: PathBuf::from("iter/task"), source })?;
         let time_ns = sink.time_ns();
+        texts.asker.begin(time_ns);
+        processes.read_texts(time_ns, texts)?;
         let sample = sink.table(0);
         sample.begin_sample(time_ns);
-        let mut failure = None;
         for process in &mut processes.all {
-            if let Err(error) = process.read_texts(time_ns, texts) {
-                failure = Some(error);
-            }
+            process.tell_hangs(&mut texts.asker);
             table::push(sample, &process.row(*units));
         }
-        if let Some(error) = failure {
-            return Err(error);
-        }
         sample.end_sample();
+        texts.asker.end(time_ns, sink);
         Ok(())
     }
 
@@ -127,6 +125,7 @@ impl Source for Iterated {
                     .to_owned(),
             );
         }
+        limits.extend(self.texts.asker.limits());
         if self.processes.left_out > 0 {
             limits.push(super::left_out(self.processes.left_out));
         }
@@ -193,6 +192,30 @@ impl Processes {
         let process = self.all.get_mut(self.at).filter(|process| process.pid == pid)?;
         self.at += 1;
         Some(process)
+    }
+
+    /// Reads the texts that may have changed.
+    fn read_texts(&mut self, now_ns: u64, texts: &mut Texts) -> Result<(), SourceError> {
+        let all = &mut self.all;
+        let mut from = 0;
+        let mut failure = None;
+        while from < all.len() {
+            let to = all.len().min(from + TOGETHER);
+            for process in &mut all[from..to] {
+                if let Err(error) = process.read_texts(now_ns, texts) {
+                    failure = Some(error);
+                }
+            }
+            let Texts { asker, redactor, .. } = texts;
+            asker.exchange(|question| {
+                let at = all.binary_search_by_key(&question.pid, |process| process.pid);
+                if let Some(process) = at.ok().and_then(|at| all.get_mut(at)) {
+                    process.take(question, redactor);
+                }
+            });
+            from = to;
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// Adds up what threads used.

@@ -1,10 +1,13 @@
 //! One process, as its last row has it.
 
+use super::super::asker::{Answer, Asked, Asker, Inquiry, Question};
 use super::super::io::Io;
 use super::super::table::{Row, Units};
+use super::super::title;
 use super::texts::Texts;
 use super::threads::Thread;
 use super::times::Times;
+use crate::redact::Redactor;
 use crate::source::SourceError;
 use nodemon_recorder_ebpf::process::{ABSENT, ProcessRow, Usage};
 
@@ -41,6 +44,9 @@ pub struct Process {
     times: Times,
     command_due: bool,
     title_due: bool,
+    /// Whether the title is that of the program that it runs now.
+    title_known: bool,
+    title_asked: Inquiry,
     group_due: bool,
     retitles: u32,
     retitle_at_ns: u64,
@@ -115,6 +121,8 @@ impl Process {
             times: Times { user_ns: row.told_user_ns, system_ns: row.told_system_ns },
             command_due: row.is_kernel_thread,
             title_due: !row.is_kernel_thread,
+            title_known: row.is_kernel_thread,
+            title_asked: Inquiry::None,
             group_due: true,
             retitles: 0,
             retitle_at_ns: 0,
@@ -136,7 +144,9 @@ impl Process {
             }
         }
         // Threads of the kernel are renamed by what they work on.
-        self.title_due |= !row.is_kernel_thread && (is_renamed || row.image != self.facts.image);
+        let is_another_image = !row.is_kernel_thread && row.image != self.facts.image;
+        self.title_known &= !is_another_image;
+        self.title_due |= !row.is_kernel_thread && is_renamed || is_another_image;
         self.command_due |= row.is_kernel_thread && is_renamed;
         self.group_due |= (row.group, row.group_set) != (self.facts.group, self.facts.group_set);
         self.facts = Facts::of(row);
@@ -177,9 +187,7 @@ impl Process {
         self.times.follow(self.told.cpu_ns(), self.told.user_ns(), self.told.system_ns());
     }
 
-    /// Reads the texts that may have changed. The command line is not read while it waits
-    /// uninterruptibly: a process that hangs in the kernel may hold the lock of its memory for
-    /// ever.
+    /// Reads the texts that may have changed, but for the command line, which is asked for.
     ///
     /// # Errors
     /// When the recorder has run out of something.
@@ -196,9 +204,9 @@ impl Process {
             self.retitle_at_ns = now_ns + self.spread_ns(RETITLE_NS, self.retitle_at_ns);
             self.title_due = true;
         }
-        if self.title_due && facts.state != b'D' {
+        if self.title_due && !self.title_asked.is_out() {
             self.title_due = false;
-            texts.title(pid, &mut self.title)?;
+            self.title_asked = texts.title(pid, facts.start_ns)?;
         }
         if self.group_due || now_ns >= self.regroup_at_ns {
             self.group_due = false;
@@ -206,6 +214,29 @@ impl Process {
             texts.group(pid, facts.group, &mut self.cgroup)?;
         }
         Ok(())
+    }
+
+    /// Takes what came of a question, unless that was about another process.
+    pub fn take(&mut self, question: &Question, redactor: &mut Redactor) {
+        if question.start != self.facts.start_ns {
+            return;
+        }
+        self.title_asked.end(question, &self.command);
+        match question.answer() {
+            Answer::Text(text) => {
+                title::write(redactor.redacted(text), &mut self.title);
+                self.title_known = true;
+            }
+            Answer::Unreadable => {}
+            Answer::NotAsked => self.title_due = true,
+        }
+    }
+
+    /// Has what has not come back told of.
+    pub fn tell_hangs(&mut self, asker: &mut Asker) {
+        if self.title_asked.is_out() {
+            asker.hangs(&mut self.title_asked, Asked::Title, self.pid, &self.command);
+        }
     }
 
     /// Time until it is read again: the first time shorter for some than for others, so that they
@@ -228,7 +259,7 @@ impl Process {
             pid: self.pid,
             start_ns: in_ticks(facts.start_ns),
             command: &self.command,
-            title: &self.title,
+            title: self.title_known.then_some(&self.title),
             state: facts.state,
             ppid: facts.parent.into(),
             uid: Some(facts.user.into()),

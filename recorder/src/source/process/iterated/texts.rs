@@ -1,11 +1,12 @@
 //! What of a process is text, which the kernel's table does not have.
 
+use super::super::asker::{Asker, Inquiry};
 use super::super::files::{Missing, ProcessPath, Reader};
+use super::super::membership;
 use super::super::tracked::readable;
-use super::super::{membership, title};
-use crate::source::SourceError;
+use crate::redact::Redactor;
+use crate::source::{Context, SourceError};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// The number of the root group: whoever is in it may be in groups of version 1.
 const ROOT_GROUP: u64 = 1;
@@ -15,28 +16,37 @@ const MOST_GROUPS: usize = 4096;
 /// Reads texts from `/proc`.
 pub struct Texts {
     reader: Reader,
+    /// Those that may hang.
+    pub asker: Asker,
+    /// What of command lines is shown.
+    pub redactor: Redactor,
     /// Paths of groups of version 2, by number. A number is never given out again.
     groups: HashMap<u64, Vec<u8>>,
 }
 
 impl Texts {
-    /// Reads from the procfs at `root`.
+    /// Reads from the procfs of `context`.
     ///
     /// # Errors
     /// [`SourceError::Read`] when it cannot be opened.
-    pub fn open(root: &Path) -> Result<Texts, SourceError> {
-        Ok(Texts { reader: Reader::open(root)?, groups: HashMap::new() })
+    pub fn open(context: &Context) -> Result<Texts, SourceError> {
+        Ok(Texts {
+            reader: Reader::open(&context.proc)?,
+            asker: Asker::new(context.asked.interval),
+            redactor: Redactor::new(&context.asked.arguments),
+            groups: HashMap::new(),
+        })
     }
 
-    /// Writes the command line into `title`, unless the process is gone by now.
+    /// Asks for the command line of the process of that number that started at `start_ns`.
     ///
     /// # Errors
     /// When the recorder has run out of something.
-    pub fn title(&mut self, pid: u32, title: &mut Vec<u8>) -> Result<(), SourceError> {
-        if let Some(text) = self.read(pid, "cmdline")? {
-            title::write(text, title);
+    pub fn title(&mut self, pid: u32, start_ns: u64) -> Result<Inquiry, SourceError> {
+        if !self.redactor.shows_any() {
+            return Ok(Inquiry::None);
         }
-        Ok(())
+        self.asker.title(&self.reader, &mut ProcessPath::new(pid), (pid, start_ns))
     }
 
     /// Writes the whole name of a thread of the kernel into `command`.

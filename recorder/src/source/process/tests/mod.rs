@@ -9,6 +9,7 @@ mod live;
 mod made_up;
 
 use super::SOURCE;
+use crate::redact::{Arguments, Shown};
 use crate::source::trial::{Table, sample};
 use crate::source::{Asked, Context, Feed, Source};
 use nodemon_formats::Value;
@@ -20,7 +21,9 @@ struct Recorder {
 
 /// What asks for one feed and no other.
 fn fed_by(feed: Feed) -> Context {
-    let asked = Asked { feed: Some(feed), ..Asked::every(Duration::from_secs(1)) };
+    let full = Arguments { shown: Shown::Full, ..Arguments::default() };
+    let every = Asked::every(Duration::from_secs(1));
+    let asked = Asked { feed: Some(feed), arguments: full, ..every };
     Context { asked, ..Context::default() }
 }
 
