@@ -5,6 +5,8 @@
  *
  * A task waits from when it is woken, or loses its CPU while it could go on,
  * until it runs; being moved to another CPU meanwhile does not end the wait.
+ * One that is preempted when it is about to sleep may stay in its queue for a
+ * minute, which no accounting of the kernel calls a wait, nor does this.
  *
  * Since when it waits is written down only when it gets into a queue, and is
  * taken away when it runs. So a task that sleeps never has such a time: else a
@@ -54,9 +56,6 @@ enum reason {
 #define PF_KTHREAD 0x00200000
 /* The number of sched_yield() for programs of 32 bits, on x86 and Arm. */
 #define NR_SCHED_YIELD_OF_32_BITS 158
-
-/* In the time: the task lost its CPU while it was about to sleep, and waits although it is not woken. */
-#define ABOUT_TO_SLEEP 1ULL
 
 #define TASK_INTERRUPTIBLE 0x1
 #define TASK_UNINTERRUPTIBLE 0x2
@@ -138,28 +137,19 @@ static __always_inline bool is_on_cpu(struct task_struct *task)
 	return (void *)task == (void *)bpf_get_current_task();
 }
 
-static __always_inline void queue(struct task_struct *task)
-{
-	struct since *at = since_of_or_new(task);
-
-	/* It may have been in the queue already. */
-	if (at && !(at->ns & ABOUT_TO_SLEEP))
-		at->ns = bpf_ktime_get_ns() & ~ABOUT_TO_SLEEP;
-}
-
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(woken, struct task_struct *task)
 {
 	/* Woken before it left its CPU: it goes on. */
 	if (!is_on_cpu(task))
-		queue(task);
+		begin(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(started, struct task_struct *task)
 {
-	queue(task);
+	begin(task);
 	return 0;
 }
 
@@ -168,17 +158,15 @@ static __always_inline void leave(struct task_struct *task, bool is_preempted)
 	long state = state_of(task);
 	struct since *at;
 
-	if (state && !is_preempted) {
-		count_switch(why(task, state));
+	/* Preempted on its way to sleep it wants no CPU, and does not wait for one until it is woken. */
+	if (state) {
+		count_switch(is_preempted ? PREEMPTED : why(task, state));
 		return;
 	}
 	at = since_of_or_new(task);
 	count_switch(is_preempted ? PREEMPTED : why_in_spite(task, at));
-	if (!at)
-		return;
-	at->ns = bpf_ktime_get_ns() & ~ABOUT_TO_SLEEP;
-	if (state)
-		at->ns |= ABOUT_TO_SLEEP;
+	if (at)
+		at->ns = bpf_ktime_get_ns();
 }
 
 SEC("tp_btf/sched_switch")
