@@ -80,11 +80,33 @@ static __always_inline __u64 runtime_of(const void *thread, const struct sched_c
 	rq = task->se.cfs_rq->rq;
 	/* Interrupts, and what the hypervisor took, are not in the clock of tasks. */
 	since_ns = now_ns - clock->behind_ns - (rq->clock - rq->clock_task) - start_ns;
-	runtime_ns = task->se.sum_exec_runtime;
+	runtime_ns = *(volatile __u64 *)&task->se.sum_exec_runtime;
 	/* Accounted for just now, or the clocks of the CPUs differ. */
 	if ((__s64)since_ns < 0 || since_ns > LONGEST_TICK_NS ||
 	    *(volatile __u64 *)&task->se.exec_start != start_ns)
+		return *(volatile __u64 *)&task->se.sum_exec_runtime;
+	return runtime_ns + since_ns;
+}
+
+/* The same of a thread of which only the address is known. */
+static __always_inline __u64 runtime_at(const void *thread, const struct sched_clock *clock,
+					__u64 now_ns)
+{
+	const struct task_struct___runtime *task = thread;
+	__u64 runtime_ns, start_ns, since_ns;
+	struct rq___clocks *rq;
+
+	start_ns = BPF_CORE_READ(task, se.exec_start);
+	runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	if (!bpf_core_field_exists(task->on_cpu) || !bpf_core_field_exists(task->se.cfs_rq) ||
+	    !BPF_CORE_READ(task, on_cpu) || !clock->seen_ns)
 		return runtime_ns;
+	rq = BPF_CORE_READ(task, se.cfs_rq, rq);
+	since_ns = now_ns - clock->behind_ns - start_ns -
+		   (BPF_CORE_READ(rq, clock) - BPF_CORE_READ(rq, clock_task));
+	if ((__s64)since_ns < 0 || since_ns > LONGEST_TICK_NS ||
+	    BPF_CORE_READ(task, se.exec_start) != start_ns)
+		return BPF_CORE_READ(task, se.sum_exec_runtime);
 	return runtime_ns + since_ns;
 }
 

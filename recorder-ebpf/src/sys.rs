@@ -1,17 +1,51 @@
 //! Calls of bpf(2) that the loader does not have: look-ups of many elements at once, and iterators
-//! that are read more than once.
+//! that are read more than once; and file systems that are mounted nowhere.
 //!
 //! The numbers and layouts are those of `include/uapi/linux/bpf.h`.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_ITER_CREATE: libc::c_int = 33;
 const BPF_TRACE_ITER: u32 = 28;
+
+const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
+
+/// A file system of that kind, mounted nowhere: it ends with the descriptor.
+///
+/// # Errors
+/// The kernel's.
+pub fn mount_nowhere(kind: &CStr) -> io::Result<OwnedFd> {
+    let made = |fd: libc::c_long| match RawFd::try_from(fd) {
+        // SAFETY: the kernel has just made it for us.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // SAFETY: the name is a string of C that lives until the call returns.
+    let context = made(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), 1_u32) })?;
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: this command takes no strings.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_fsconfig,
+            context.as_raw_fd(),
+            FSCONFIG_CMD_CREATE,
+            none,
+            none,
+            0_u32,
+        )
+    };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: takes numbers only.
+    made(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1_u32, 0_u32) })
+}
 
 /// `attr`, of commands for one element.
 #[repr(C)]

@@ -36,9 +36,11 @@ pub static FEATURE: Feature = Feature {
                 "reason",
                 Cell::U32,
                 REASONS,
-                "what the task did that had the CPU: it was preempted, yielded, is sleeping \
-                 (waits, can be interrupted), blocked (cannot), blocked_io (likewise, for I/O), \
-                 stopped, ended",
+                "what the task did that had the CPU: it was preempted, yielded (sched_yield; counts \
+                 as preempted before 5.15), is sleeping (waits, can be interrupted), blocked \
+                 (cannot), blocked_io (likewise, for I/O), stopped, ended; other: it was to sleep \
+                 and had a signal. The first two are the kernel's involuntary switches, the others \
+                 its voluntary ones",
             )],
             values: &[Column::counter("switches", "count", "switches")],
         },

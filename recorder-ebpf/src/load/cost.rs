@@ -28,14 +28,25 @@ impl RunningProgram {
     /// How often it ran, and for how many nanoseconds, while [`Statistics`] were taken.
     /// `None` where the kernel does not say (before 5.1, or without procfs).
     pub fn cost(&self) -> Option<(u64, u64)> {
-        let path = format!("/proc/self/fdinfo/{}", self.fd.as_fd().as_raw_fd());
-        let text = std::fs::read_to_string(path).ok()?;
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().parse().ok()
-        };
-        Some((field("run_cnt:")?, field("run_time_ns:")?))
+        let text = self.description()?;
+        Some((field(&text, "run_cnt:")?, field(&text, "run_time_ns:")?))
     }
+
+    /// How often the kernel passed it over because it was in the midst of running on the same CPU.
+    /// `None` where the kernel does not say (before 5.12, or without procfs).
+    pub fn skipped(&self) -> Option<u64> {
+        field(&self.description()?, "recursion_misses:")
+    }
+
+    fn description(&self) -> Option<String> {
+        let path = format!("/proc/self/fdinfo/{}", self.fd.as_fd().as_raw_fd());
+        std::fs::read_to_string(path).ok()
+    }
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().parse().ok()
 }
 
 /// While this lives the kernel takes the time of every eBPF program (`BPF_ENABLE_STATS`, 5.8),

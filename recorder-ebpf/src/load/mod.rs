@@ -121,6 +121,11 @@ impl Running {
         self.packets.is_some()
     }
 
+    /// Whether there are network interfaces for which there was no time yet.
+    pub fn has_more_interfaces(&self) -> bool {
+        self.packets.as_ref().is_some_and(|(packets, _)| packets.has_more())
+    }
+
     /// Lets go of what was counted on interfaces that are gone, once that was read.
     pub fn forget_gone_interfaces(&mut self, names: &mut Names) {
         if let Some((packets, _)) = &mut self.packets

@@ -1,14 +1,17 @@
 //! The two programs on one interface.
 
 use super::netlink;
+use super::store::Store;
 use crate::load::find;
 use aya::Ebpf;
+use aya::programs::links::FdLink;
 use aya::programs::tc::{
     NlOptions, SchedClassifierLink, TcAttachOptions, TcError, qdisc_add_clsact,
     qdisc_detach_program,
 };
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use std::io;
+use std::sync::Arc;
 
 /// Where on an interface programs hang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ const DIRECTIONS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egre
 pub struct Hung {
     index: u32,
     links: Vec<SchedClassifierLink>,
+    /// What keeps the links instead.
+    store: Option<Arc<Store>>,
     /// Whether the qdisc is here because of us.
     owns_clsact: bool,
 }
@@ -41,19 +46,36 @@ impl Hung {
         object: &mut Ebpf,
         programs: Programs,
         place: Place,
+        store: Option<&Arc<Store>>,
         (index, name): (u32, &str),
     ) -> Result<Hung, ProgramError> {
-        let mut hung = Hung { index, links: Vec::new(), owns_clsact: false };
+        let store = store.filter(|_| place == Place::Tcx).cloned();
+        let mut hung = Hung { index, links: Vec::new(), store, owns_clsact: false };
         if place == Place::Clsact {
             hung.owns_clsact = prepare_clsact(name, programs)?;
         }
-        for (program, direction) in programs.into_iter().zip(DIRECTIONS) {
+        for (at, (program, direction)) in programs.into_iter().zip(DIRECTIONS).enumerate() {
             let program: &mut SchedClassifier = find(object, program)
                 .map_err(|error| ProgramError::IOError(io::Error::other(error)))?;
             let link = attach(program, name, direction, place)?;
-            hung.links.push(program.take_link(link)?);
+            let link = program.take_link(link)?;
+            match &hung.store {
+                Some(store) => {
+                    let link = FdLink::try_from(link)
+                        .map_err(|error| ProgramError::IOError(io::Error::other(error)))?;
+                    store.keep((index, at), link).map_err(ProgramError::IOError)?;
+                }
+                None => hung.links.push(link),
+            }
         }
         Ok(hung)
+    }
+}
+
+impl Hung {
+    /// Leaves the links to end with what keeps them.
+    pub fn leave_to_store(&mut self) {
+        self.store = None;
     }
 }
 
@@ -105,6 +127,9 @@ fn is_there_already(error: &TcError) -> bool {
 impl Drop for Hung {
     fn drop(&mut self) {
         self.links.clear();
+        if let Some(store) = &self.store {
+            (0..DIRECTIONS.len()).for_each(|at| store.remove((self.index, at)));
+        }
         // Others may have begun to use it. One that has no filters now is used by nobody.
         if self.owns_clsact && netlink::has_filters(self.index).is_ok_and(|has_some| !has_some) {
             // The interface may be gone, and its qdisc with it.

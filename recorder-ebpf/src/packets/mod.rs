@@ -8,6 +8,7 @@
 mod counters;
 mod interface;
 mod netlink;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +19,18 @@ use counters::Counters;
 use interface::{Hung, Place, Programs};
 use netlink::News;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::Store;
 
 /// How often an interface that does not take the programs is tried.
 const TRIES: u32 = 3;
+/// So long programs are hung up, and then it is time for other things: with hundreds of interfaces
+/// all of them take seconds.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
-/// What hangs on interfaces. It is taken away when this is dropped.
+/// What hangs on interfaces. It is taken away when this is dropped; links that are kept in a
+/// [`Store`] by the kernel, soon after.
 pub struct Packets {
     programs: Programs,
     place: Place,
@@ -32,6 +40,10 @@ pub struct Packets {
     /// Whether the interfaces are to be listed again, whatever the news are.
     is_stale: bool,
     counters: Counters,
+    /// What keeps links, where the kernel has it.
+    store: Option<Arc<Store>>,
+    /// Whether there was no time for some interfaces yet.
+    has_more: bool,
     /// Those that there were when they were listed last.
     there: Vec<(u32, String)>,
     hung: BTreeMap<u32, Hung>,
@@ -85,6 +97,8 @@ impl Packets {
             news: News::new().map_err(told)?,
             is_stale: false,
             counters: Counters::of(object)?,
+            store: Store::new().ok().map(Arc::new),
+            has_more: false,
             there: Vec::new(),
             hung: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -112,10 +126,15 @@ impl Packets {
         std::mem::take(&mut self.has_gone)
     }
 
+    /// Whether there are interfaces for which there was no time yet.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     /// Looks for interfaces that have come or gone: one system call where none has. Says whether there
     /// were any news.
     pub fn follow(&mut self, object: &mut Ebpf) -> bool {
-        let is_new = self.news.is_new() || self.is_stale;
+        let is_new = self.news.is_new() || self.is_stale || self.has_more;
         if is_new {
             self.is_stale =
                 self.look(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
@@ -138,12 +157,25 @@ impl Packets {
         self.hung.retain(|index, _| is_there(index));
         self.refused.retain(|index, _| is_there(index));
         let mut why = None;
+        self.has_more = false;
+        let begun = Instant::now();
         for (index, name) in &there {
             let tries = self.refused.get(index).copied().unwrap_or(0);
             if tries >= TRIES || self.hung.contains_key(index) {
                 continue;
             }
-            match Hung::hang(object, self.programs, self.place, (*index, name)) {
+            if begun.elapsed() >= AT_ONCE {
+                self.has_more = true;
+                break;
+            }
+            let interface = (*index, name.as_str());
+            let mut hung =
+                Hung::hang(object, self.programs, self.place, self.store.as_ref(), interface);
+            // Where the first cannot be kept none can: links are closed in the end.
+            if hung.is_err() && self.hung.is_empty() && self.store.take().is_some() {
+                hung = Hung::hang(object, self.programs, self.place, None, interface);
+            }
+            match hung {
                 Ok(hung) => {
                     self.hung.insert(*index, hung);
                     self.refused.remove(index);
@@ -155,5 +187,14 @@ impl Packets {
             }
         }
         Ok(why)
+    }
+}
+
+impl Drop for Packets {
+    fn drop(&mut self) {
+        // All at once, with what they are in.
+        if self.store.take().is_some() {
+            self.hung.values_mut().for_each(Hung::leave_to_store);
+        }
     }
 }

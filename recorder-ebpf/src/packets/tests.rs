@@ -1,14 +1,16 @@
 //! Filters of a qdisc, which are the only way before 6.6, and which no test can have by itself on a
-//! kernel that has TCX.
+//! kernel that has TCX; and hundreds of interfaces.
 
 #![allow(clippy::unwrap_used)]
 
 use super::{Packets, Place};
 use crate::feature::FEATURES;
 use crate::load::FeatureError;
+use aya::programs::{SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const PROGRAMS: [&str; 2] = ["nodemon_received", "nodemon_sent"];
 
@@ -103,5 +105,51 @@ fn a_qdisc_that_others_began_to_use_stays() {
         drop(hung);
         // A kernel without this filter has none to keep.
         assert_eq!((has_clsact(), filters()), (more > 2, more - 2));
+    });
+}
+
+/// Whether no program hangs on an interface.
+fn is_free(interface: &str) -> bool {
+    [TcAttachType::Ingress, TcAttachType::Egress]
+        .into_iter()
+        .all(|direction| SchedClassifier::query_tcx(interface, direction).unwrap().1.is_empty())
+}
+
+fn ip(arguments: &str) {
+    assert!(Command::new("ip").args(arguments.split_whitespace()).status().unwrap().success());
+}
+
+#[test]
+fn hundreds_of_interfaces_hold_nobody_up_at_start_or_in_the_end() {
+    in_a_namespace(|| {
+        const PAIRS: usize = 50;
+        for pair in 0..PAIRS {
+            ip(&format!("link add a{pair} type veth peer name b{pair}"));
+        }
+        let feature = FEATURES.iter().find(|feature| feature.name == "net_traffic").unwrap();
+        let mut object = EbpfLoader::new().load(feature.object).unwrap();
+        let begun = Instant::now();
+        let hung = Packets::hang_in(&mut object, PROGRAMS, 0, Place::Tcx);
+        let Ok(mut packets) = hung.inspect_err(|why| println!("skipped: {why}")) else { return };
+        let first = begun.elapsed();
+        assert!(!is_free("lo"), "none hangs after {first:?}");
+        let mut longest = Duration::ZERO;
+        while packets.hung.len() < 2 * PAIRS + 1 {
+            let begun = Instant::now();
+            packets.follow(&mut object);
+            longest = longest.max(begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(60), "{} hang", packets.hung.len());
+        }
+        let all = begun.elapsed();
+        let ended = Instant::now();
+        drop(packets);
+        drop(object);
+        let end = ended.elapsed();
+        println!(
+            "{} interfaces: first {first:?}, longest {longest:?}, all {all:?}, end {end:?}",
+            2 * PAIRS + 1
+        );
+        assert!(end < Duration::from_millis(500), "they held up the end for {end:?}");
+        assert!(first.max(longest) < Duration::from_millis(500), "{first:?} {longest:?}");
     });
 }

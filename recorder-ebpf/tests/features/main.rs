@@ -13,6 +13,7 @@ mod system_counters;
 mod system_histograms;
 mod system_lives;
 mod system_rig;
+mod system_scheduler;
 
 use nodemon_recorder_ebpf::drain::Reader;
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};

@@ -3,8 +3,10 @@
 use crate::network_rows::{Row, rows, start, start_with};
 use crate::system::{events, number, text};
 use crate::system_rig::{alone, settings_of, shell, wait_with_usage};
-use nodemon_recorder_ebpf::load::Running;
+use nodemon_recorder_ebpf::load::{Running, Settings};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+
 #[test]
 fn what_a_process_used_is_what_its_parent_is_told() {
     let _alone = alone();
@@ -69,6 +71,91 @@ fn what_a_process_ran_between_two_ticks_is_in_its_last_row() {
     println!("of what their parent is told: {ratios:.2?}");
     // What a process does after the row, to its very end, is in what its parent is told only.
     assert!(ratios[10] > 0.6 && ratios[19] < 1.05, "{ratios:.2?}");
+}
+
+/// Forks a process of which a second thread works beside the first, until both end at once: neither
+/// waits for the other, each leaves by itself. Answers its number.
+fn fork_that_ends_twice_at_once(work: Duration) -> libc::pid_t {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static READY: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn work_and_leave(work_ns: *mut libc::c_void) -> *mut libc::c_void {
+        let (begun, work) = (Instant::now(), Duration::from_nanos(work_ns.addr() as u64));
+        while begun.elapsed() < work {}
+        READY.fetch_add(1, Ordering::SeqCst);
+        while READY.load(Ordering::SeqCst) < 2 {}
+        // SAFETY: ends this thread and nothing else.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        std::ptr::null_mut()
+    }
+    let work_ns: *mut libc::c_void = std::ptr::without_provenance_mut(work.as_nanos() as usize);
+    // SAFETY: the child has the one thread that it makes, and does nothing but what is above: it
+    // neither allocates nor takes a lock that another thread of the parent may have held.
+    unsafe {
+        let pid = libc::fork();
+        if pid == 0 {
+            let mut thread = std::mem::zeroed();
+            let null = std::ptr::null();
+            libc::pthread_create(&raw mut thread, null, work_and_leave, work_ns);
+            work_and_leave(work_ns);
+        }
+        pid
+    }
+}
+
+/// Waits for the end of a child, and answers its CPU time.
+fn reap(pid: libc::pid_t) -> Duration {
+    let mut status = 0;
+    // SAFETY: a structure of numbers, of which each may be 0.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are those of variables that live until the call returns.
+    assert_eq!(unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) }, pid);
+    let micros = |time: libc::timeval| (time.tv_sec * 1_000_000 + time.tv_usec).cast_unsigned();
+    Duration::from_micros(micros(usage.ru_utime) + micros(usage.ru_stime))
+}
+
+#[test]
+fn a_process_whose_threads_end_at_once_ends_once() {
+    const LIVES: usize = 3000;
+    let _alone = alone();
+    let settings = Settings { events_per_s: 1_000_000, ..Settings::here().unwrap() };
+    let Some(mut running) = start_with("process_event", &settings) else { return };
+    let (mut ends, mut pids) = (BTreeMap::new(), BTreeSet::new());
+    for life in 1..=LIVES {
+        let pid = fork_that_ends_twice_at_once(Duration::ZERO);
+        reap(pid);
+        pids.insert(u64::from(pid.cast_unsigned()));
+        if life.is_multiple_of(100) || life == LIVES {
+            for row in rows(&mut running, "process_event", "process_event") {
+                if text(&row, "event") == "exit" && pids.contains(&number(&row, "pid")) {
+                    *ends.entry(number(&row, "pid")).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    let twice = ends.values().filter(|count| **count > 1).count();
+    println!("{} processes, {} told, {twice} of them twice", pids.len(), ends.len());
+    let lost = running.take_losses();
+    assert_eq!(twice, 0, "of {LIVES} processes so many ended twice");
+    assert!(ends.len() as u64 + lost.ring_full >= LIVES as u64, "{} {lost:?}", ends.len());
+}
+
+#[test]
+fn what_all_threads_used_is_told_when_they_end_at_once() {
+    let _alone = alone();
+    let Some(mut running) = start("process_event") else { return };
+    let lives: Vec<(u64, Duration)> = (0..60)
+        .map(|_| {
+            let pid = fork_that_ends_twice_at_once(Duration::from_millis(40));
+            (u64::from(pid.cast_unsigned()), reap(pid))
+        })
+        .collect();
+    let found = events(&mut running, "process_event", |row| text(row, "event") == "exit");
+    for (pid, used) in lives {
+        let row = found.iter().find(|row| number(row, "pid") == pid).expect("its end");
+        // What a thread does after the row, as taking the memory down, is not in it.
+        let told = number(row, "cpu_ns") as f64 / used.as_nanos() as f64;
+        assert!((0.85..1.1).contains(&told), "{told} of {used:?} that its parent is told: {row:?}");
+    }
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl Source for Ebpf {
         }
         let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::look);
         let since_ns = self.asked_ns;
-        let mut has_more = false;
+        let mut has_more = self.running.has_more_interfaces();
         let tables = self.feature.tables.iter().zip(self.running.readers());
         for (at, ((table, reader), histograms)) in tables.zip(&mut self.histograms).enumerate() {
             if !table.is_of_events() {
