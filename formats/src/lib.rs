@@ -18,6 +18,7 @@ pub mod record;
 pub mod ring;
 pub mod schema;
 pub mod segment;
+pub mod text;
 pub mod value;
 pub mod writer;
 

@@ -6,6 +6,7 @@ use crate::time::{Anchors, Span, show_age, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{ReadError, Recording};
+use nodemon_formats::text::printable;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -94,10 +95,12 @@ impl Context {
 /// So many warnings are too many.
 const MANY_WARNINGS: usize = 20;
 
-/// Says something on standard error. When that is closed there is nobody left to tell.
+/// Says something on standard error, in one line; it may hold text that others chose. When that is closed there is nobody left to tell.
 pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
     let (color, plain) = if colored { (color, "\x1b[0m") } else { ("", "") };
-    let _ = std::io::stderr().lock().write_all(format!("{color}{what}{plain} {text}\n").as_bytes());
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(format!("{color}{what}{plain} {}\n", printable(text)).as_bytes());
 }
 
 /// The zone of this machine. Read from `/etc/localtime` where `TZ` does not say otherwise: to look

@@ -1,5 +1,7 @@
 //! Listings for people: columns that line up, sizes and counts that can be read.
 
+use nodemon_formats::text::printable;
+
 /// Rows of text in columns that line up.
 #[derive(Default)]
 pub struct Listing {
@@ -16,9 +18,9 @@ impl Listing {
         Listing { rows: vec![names], right }
     }
 
-    /// Adds a row.
+    /// Adds a row. Its cells may be text that others chose.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
     }
 
     /// The text, with the heading in bold where `color` is set.
@@ -44,6 +46,31 @@ impl Listing {
             }
         }
         text
+    }
+}
+
+/// Facts, a line each, with their names in a column.
+#[derive(Default)]
+pub struct Facts {
+    text: String,
+    width: usize,
+}
+
+impl Facts {
+    /// No facts yet, whose names will take up to `width` characters.
+    pub fn new(width: usize) -> Facts {
+        Facts { text: String::new(), width }
+    }
+
+    /// Adds one. Its value may be text that others chose.
+    pub fn line(&mut self, name: &str, value: &str) {
+        let width = self.width;
+        self.text.push_str(&format!("{name:<width$} {}\n", printable(value)));
+    }
+
+    /// The lines.
+    pub fn text(self) -> String {
+        self.text
     }
 }
 

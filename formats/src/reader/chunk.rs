@@ -3,6 +3,7 @@
 use super::words::RowWords;
 use crate::interner::slice_of;
 use crate::schema::{Column, ColumnType, Schema};
+use crate::text::readable;
 use crate::value::Value;
 use std::sync::Arc;
 
@@ -100,9 +101,7 @@ impl Strings {
     /// The value of a word in a column of type `kind`.
     pub fn value(&self, kind: ColumnType, word: u64) -> Value {
         match kind {
-            ColumnType::String => {
-                Value::String(String::from_utf8_lossy(self.get(word)).into_owned())
-            }
+            ColumnType::String => Value::String(readable(self.get(word)).into_owned()),
             ColumnType::Bytes | ColumnType::Histogram => Value::Bytes(self.get(word).to_vec()),
             _ => Value::from_word(kind, word),
         }

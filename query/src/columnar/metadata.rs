@@ -1,11 +1,10 @@
 //! What column formats carry beside the values: what the table and its columns are, and the gaps.
 
+/// Name of the column with the wall time of each row.
+pub use crate::rows::TIME;
 use crate::rows::{Field, Header, Missing, Role};
 use nodemon_formats::TableKind;
 use serde_json::{Value, json};
-
-/// Name of the column with the wall time of each row.
-pub const TIME: &str = "time";
 
 /// Key and value of everything that there is to say about a table.
 pub fn of_table(header: &Header) -> [(&'static str, String); 6] {

@@ -18,6 +18,7 @@ use crate::rows::{Header, Sink};
 use crate::sink::csv::{CsvEncoder, CsvSink};
 use crate::time::{Span, show_duration, show_instant};
 use progress::Progress;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -161,6 +162,10 @@ fn explain(error: QueryError, total: &Total) -> QueryError {
     }
 }
 
+/// So many characters of the name of a table are in that of its file. That may have 255, and has
+/// more before and behind while it is written.
+const LONGEST_NAME: usize = 120;
+
 /// A file for each table and one for the gaps. Names come out of a recording that may be anybody's:
 /// they must not lead elsewhere, and no two to the same file.
 fn paths(args: &ExportArgs, sources: &[Source]) -> Vec<PathBuf> {
@@ -171,13 +176,17 @@ fn paths(args: &ExportArgs, sources: &[Source]) -> Vec<PathBuf> {
     let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let harmless = |c| if is_harmless(c) { c } else { '_' };
     let mut paths: Vec<PathBuf> = Vec::new();
+    let mut taken = HashSet::new();
     for name in sources.iter().map(|source| source.schema.name.as_str()).chain([gaps::NAME]) {
-        let mut name: String = name.chars().map(harmless).collect();
-        let path = |name: &str| args.output.join(format!("{name}.{extension}"));
-        while paths.contains(&path(&name)) {
-            name.push('_');
+        let short: String = name.chars().map(harmless).take(LONGEST_NAME).collect();
+        let mut name = if short.is_empty() { "_".to_owned() } else { short.clone() };
+        for number in 2.. {
+            if taken.insert(name.clone()) {
+                break;
+            }
+            name = format!("{short}_{number}");
         }
-        paths.push(path(&name));
+        paths.push(args.output.join(format!("{name}.{extension}")));
     }
     paths
 }

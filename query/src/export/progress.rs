@@ -3,6 +3,7 @@
 use super::tables::Source;
 use crate::time::Span;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use nodemon_formats::text::printable;
 use std::cell::Cell;
 
 /// How far the export is, in bytes of blocks.
@@ -34,7 +35,7 @@ impl Progress {
     /// The next table.
     pub fn begin(&self, source: &Source) {
         self.weight.set(source.weight);
-        self.bar.set_message(source.schema.name.clone());
+        self.bar.set_message(printable(&source.schema.name).into_owned());
     }
 
     /// The table at hand is written up to wall time `time`.

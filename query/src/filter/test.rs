@@ -3,6 +3,7 @@
 use super::number::NumberTest;
 use super::text::TextTest;
 use super::{Filter, Operator};
+use nodemon_formats::text::readable;
 use nodemon_formats::{ColumnType, Value};
 
 /// What a column has to pass.
@@ -48,7 +49,7 @@ impl Test {
             (Test::Text(test), ColumnType::Bytes) => {
                 test.passes(&Value::Bytes(bytes.to_vec()).to_string())
             }
-            (Test::Text(test), _) => test.passes(&String::from_utf8_lossy(bytes)),
+            (Test::Text(test), _) => test.passes(&readable(bytes)),
         }
     }
 

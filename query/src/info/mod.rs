@@ -5,11 +5,12 @@ pub mod gaps;
 use crate::cli::InfoArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{Listing, show_count, show_many, show_size};
+use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
 use crate::time::{show_age, show_duration, show_instant};
 use nodemon_formats::reader::{SegmentState, SegmentSummary};
+use nodemon_formats::text::printable;
 
 /// Intervals below this are worth a line.
 const FAST_NS: u64 = 100_000_000;
@@ -39,8 +40,8 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
 fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
     let recording = &context.recording;
     let tables = measure::tables(context)?;
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<11} {value}\n"));
+    let mut facts = Facts::new(11);
+    let mut line = |name: &str, value: String| facts.line(name, &value);
     line("recording", recording.dir().display().to_string());
     line("host", recording.host().to_owned());
     line("state", state(context));
@@ -77,7 +78,7 @@ fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, Que
         let every = show_duration(interval_ns.cast_signed());
         line("sampled", format!("{} every {every}, from {source}", names.join(", ")));
     }
-    Ok(text)
+    Ok(facts.text())
 }
 
 /// Whether it is sampled so often that it matters by whom.
@@ -151,7 +152,7 @@ fn problems(context: &Context) -> String {
     }
     let mut text = format!("problems    {}\n", show_many(problems.len() as u64, "problem"));
     for problem in problems {
-        text.push_str(&format!("            {problem}\n"));
+        text.push_str(&format!("            {}\n", printable(&problem.to_string())));
     }
     text
 }

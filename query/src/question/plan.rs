@@ -146,7 +146,9 @@ impl Question {
             longest_pair_ns: longest_pair_ns(schema.interval_ns, self.step.as_ref()),
         };
         let values = select(schema, &self.columns)?;
-        plan.header = Arc::new(fields::fill(&mut plan, self, &values, host)?);
+        let mut header = fields::fill(&mut plan, self, &values, host)?;
+        header.make_names_unique();
+        plan.header = Arc::new(header);
         for filter in &self.filters {
             plan.add_filter(filter, self.rates)?;
         }

@@ -8,6 +8,7 @@ use crate::error::{Outcome, QueryError};
 use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Header, Missing, Sink};
 use nodemon_formats::reader::{ReadError, Recording};
+use nodemon_formats::text::readable;
 use nodemon_formats::{ColumnType, Schema, TableKind, Value};
 use std::sync::Arc;
 
@@ -243,7 +244,7 @@ fn describe(header: &Header, batch: &Batch, row: usize) -> String {
         let value = match field.kind {
             ColumnType::String => {
                 let bytes = batch.strings.get(word as u32);
-                Value::String(String::from_utf8_lossy(bytes).into_owned())
+                Value::String(readable(bytes).into_owned())
             }
             ColumnType::Bytes => Value::Bytes(batch.strings.get(word as u32).to_vec()),
             kind => Value::from_word(kind, word),

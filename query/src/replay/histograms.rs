@@ -9,6 +9,7 @@ use crate::error::{Outcome, QueryError};
 use crate::question::{Aggregate, Question, Step, StepQuestion};
 use crate::rows::{Batch, Missing, Sink, as_f64};
 use nodemon_formats::reader::Recording;
+use nodemon_formats::text::readable;
 use nodemon_formats::{Column, ColumnType, Schema, TableKind, Value as Cell};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn spelt(batch: &Batch, column: usize, kind: ColumnType, row: usize) -> String {
     }
     let word = column.words[row];
     match kind.is_dictionary() {
-        true => String::from_utf8_lossy(batch.strings.get(word as u32)).into_owned(),
+        true => readable(batch.strings.get(word as u32)).into_owned(),
         false => Cell::from_word(kind, word).to_string(),
     }
 }

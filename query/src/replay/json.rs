@@ -3,8 +3,10 @@
 use super::frame::{Frame, Order};
 use super::histograms::Distribution;
 use super::part::{Part, Process};
+use crate::sink::jsonl::escape;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Of processes those are told that used most CPU time, so many, and as many that hold most memory.
 const TOP_PROCESSES: usize = 20;
@@ -37,6 +39,9 @@ pub fn line(frame: &Frame, host: &str) -> String {
         })).collect::<Vec<_>>(),
     })
     .to_string();
+    if let Cow::Owned(escaped) = escape(&text) {
+        text = escaped;
+    }
     text.push('\n');
     text
 }

@@ -2,6 +2,7 @@
 
 use crate::columns::label;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
+use std::collections::HashSet;
 
 /// The columns of an answer and where they come from. Column `c` of a
 /// [`Batch`](crate::rows::Batch) is described by `fields[c]`; the time comes beside them.
@@ -68,6 +69,38 @@ impl Header {
             fields: Vec::new(),
         }
     }
+
+    /// Gives every field a name of its own: a key and a value of a recording that somebody else
+    /// wrote may have the same, or that of the time. The later one gets `_` at its end.
+    pub fn make_names_unique(&mut self) {
+        let names = unique(&self.fields_names(), &[TIME]);
+        self.fields.iter_mut().zip(names).for_each(|(field, name)| field.name = name);
+    }
+
+    /// The names of the fields beside columns that a format adds under the names `reserved`.
+    pub fn names_beside(&self, reserved: &[&str]) -> Vec<String> {
+        unique(&self.fields_names(), reserved)
+    }
+
+    fn fields_names(&self) -> Vec<String> {
+        self.fields.iter().map(|field| field.name.clone()).collect()
+    }
+}
+
+/// Name of the time in every format.
+pub const TIME: &str = "time";
+
+fn unique(names: &[String], reserved: &[&str]) -> Vec<String> {
+    let mut taken: HashSet<String> = reserved.iter().map(|name| (*name).to_owned()).collect();
+    let mut given = Vec::with_capacity(names.len());
+    for name in names {
+        let mut name = name.clone();
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        given.push(name);
+    }
+    given
 }
 
 impl Field {

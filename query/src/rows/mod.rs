@@ -7,7 +7,7 @@ mod missing;
 
 pub use batch::{Batch, BatchColumn};
 pub use bitmap::Bitmap;
-pub use header::{Field, Header, Role};
+pub use header::{Field, Header, Role, TIME};
 pub use missing::Missing;
 
 use crate::error::QueryError;

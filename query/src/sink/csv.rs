@@ -10,8 +10,9 @@ use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Field, Header, Missing, Sink};
+use crate::rows::{Batch, Field, Header, Missing, Sink, TIME};
 use nodemon_formats::ColumnType;
+use nodemon_formats::text::readable;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,9 +50,10 @@ impl CsvEncoder {
     /// Appends the header line to `out`.
     pub fn header(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"time");
-        for field in &self.header.fields {
+        let reserved: &[&str] = if self.gaps { &[TIME, "gap"] } else { &[TIME] };
+        for name in self.header.names_beside(reserved) {
             out.push(b',');
-            quote(&field.name, out);
+            quote(&name, out);
         }
         out.extend_from_slice(if self.gaps { b",gap\n" } else { b"\n" });
     }
@@ -60,7 +62,7 @@ impl CsvEncoder {
     pub fn rows(&mut self, batch: &Batch, out: &mut Vec<u8>) {
         let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
         if has(ColumnType::String) {
-            self.texts.fill(batch, |text, out| quote(&String::from_utf8_lossy(text), out));
+            self.texts.fill(batch, |text, out| quote(&readable(text), out));
         }
         if has(ColumnType::Bytes) {
             self.bytes.fill(batch, hexadecimal);

@@ -8,8 +8,11 @@ use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink};
+use crate::rows::{Batch, Header, Missing, Sink, TIME};
 use nodemon_formats::ColumnType;
+use nodemon_formats::text::{is_unprintable, readable};
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// Writes rows to an output as lines of JSON.
@@ -45,7 +48,8 @@ impl JsonlSink {
             text.push(b':');
             text
         };
-        let names = header.fields.iter().map(|field| name(&field.name)).collect();
+        let reserved: &[&str] = if with_table { &[TIME, "table"] } else { &[TIME] };
+        let names = header.names_beside(reserved).iter().map(|text| name(text)).collect();
         JsonlSink {
             header,
             output,
@@ -92,16 +96,37 @@ fn float(value: f64, buffer: &mut ryu::Buffer) -> &[u8] {
     }
 }
 
-/// Writes `text` as a JSON string.
+/// Writes `text` as a JSON string. What would act on a terminal is written as `\u001b`, which is
+/// the same text to whoever reads JSON.
 pub fn string(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    out.extend_from_slice(escape(&serde_json::Value::from(text).to_string()).as_bytes());
+}
+
+/// The same JSON with every character that would act on a terminal spelt as JSON does; such
+/// characters stand in strings only.
+pub fn escape(json: &str) -> Cow<'_, str> {
+    if json.is_ascii() && !json.contains('\x7f') {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_unprintable(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 impl Sink for JsonlSink {
     fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
         let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
         if has(ColumnType::String) {
-            self.texts.fill(batch, |text, out| string(&String::from_utf8_lossy(text), out));
+            self.texts.fill(batch, |text, out| string(&readable(text), out));
         }
         if has(ColumnType::Bytes) {
             self.bytes.fill(batch, |bytes, out| {

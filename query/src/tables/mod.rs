@@ -5,11 +5,12 @@ pub mod measure;
 use crate::cli::TablesArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{Listing, first_sentence, show_count, show_many, show_size};
+use crate::listing::{Facts, Listing, first_sentence, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::time::{show_duration, show_precise};
 pub use measure::Measured;
 use nodemon_formats::schema::unit;
+use nodemon_formats::text::printable;
 use nodemon_formats::{Column, Schema, TableKind};
 
 /// Runs `tables`.
@@ -64,8 +65,9 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     let schema = context.table(name)?;
     let table = measure::table(context, &schema)?;
     let zone = &context.anchors.zone;
-    let mut text = format!("{}: {}\n", schema.name, schema.doc);
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<10} {value}\n"));
+    let heading = format!("{}: {}", schema.name, schema.doc);
+    let mut facts = Facts::new(10);
+    let mut line = |name: &str, value: String| facts.line(name, &value);
     line("source", format!("{}, {}", schema.source, every(&schema)));
     match table.span {
         Some((first, last)) => {
@@ -89,7 +91,7 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     if !schema.keys.is_empty() && schema.kind == TableKind::Sample {
         line("instances", format!("{} in the newest block", table.instances));
     }
-    text.push('\n');
+    let mut text = format!("{}\n{}\n", printable(&heading), facts.text());
     let mut listing = Listing::new(&["column", "type", "unit", "kind", "exact to", "what"]);
     for key in &schema.keys {
         listing.row(column(key, "key"));

@@ -7,6 +7,7 @@ use crate::info::gaps;
 use crate::listing::{show_count, show_many};
 use crate::output::Output;
 use nodemon_formats::reader::{Verdict, Verified};
+use nodemon_formats::text::printable;
 
 /// Runs `verify`: reads every block of every segment.
 ///
@@ -23,7 +24,7 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
                 rows += verified.rows;
                 (of_segment(verified), verified.problems.len() as u64)
             }
-            Verdict::Unreadable(problem) => (format!("{problem}\n"), 1),
+            Verdict::Unreadable(problem) => (line(&problem.to_string()), 1),
         };
         problems += damaged;
         if damaged > 0 || !args.quiet {
@@ -57,14 +58,18 @@ fn of_segment(verified: &Verified) -> String {
         0 => "whole".to_owned(),
         problems => show_many(problems, "problem"),
     };
-    let mut text = format!(
-        "{}: {}, {}: {whole}\n",
+    let mut text = line(&format!(
+        "{}: {}, {}: {whole}",
         verified.path.display(),
         show_many(verified.blocks, "block"),
         show_count(verified.rows) + " samples"
-    );
+    ));
     for problem in &verified.problems {
-        text.push_str(&format!("  {problem}\n"));
+        text.push_str(&line(&format!("  {problem}")));
     }
     text
+}
+
+fn line(text: &str) -> String {
+    format!("{}\n", printable(text))
 }

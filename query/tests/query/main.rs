@@ -6,6 +6,7 @@ mod answers;
 mod errors;
 mod export;
 mod histograms;
+mod names;
 mod pages;
 mod replay;
 mod rings;

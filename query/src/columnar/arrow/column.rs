@@ -8,6 +8,7 @@ use arrow_array::types::{
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use nodemon_formats::ColumnType;
+use nodemon_formats::text::readable;
 use std::sync::Arc;
 
 /// The times of the rows.
@@ -30,7 +31,7 @@ pub fn of(batch: &Batch, column: &BatchColumn, kind: ColumnType) -> ArrayRef {
         ColumnType::String => {
             let mut builder = StringBuilder::with_capacity(batch.len(), batch.len() * 8);
             for text in texts(batch, column) {
-                builder.append_option(text.map(String::from_utf8_lossy));
+                builder.append_option(text.map(readable));
             }
             Arc::new(builder.finish())
         }

@@ -5,6 +5,7 @@ use super::pack::width_of;
 use crate::rows::{Batch, BatchColumn};
 use nodemon_formats::ColumnType;
 use nodemon_formats::interner::Interner;
+use nodemon_formats::text::readable;
 use parquet::basic::Encoding;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
@@ -57,7 +58,7 @@ impl TextEncoder {
         let text = batch.strings.get(word as u32);
         let number = match self.kind {
             // Readers may refuse a whole file for one string that is not UTF-8.
-            ColumnType::String => self.strings.intern(String::from_utf8_lossy(text).as_bytes()),
+            ColumnType::String => self.strings.intern(readable(text).as_bytes()),
             _ => self.strings.intern(text),
         };
         if let Some(slot) = self.renumbered.get_mut(word as usize) {

@@ -18,6 +18,7 @@ pub use process::Process;
 
 use crate::rows::{Batch, Header, as_f64};
 use nodemon_formats::ColumnType;
+use nodemon_formats::text::readable;
 use serde_json::Value;
 
 /// A row of one table over one tick.
@@ -85,7 +86,7 @@ impl Row<'_> {
     pub fn text(&self, column: &str) -> String {
         match self.word(column) {
             Some((word, kind)) if kind.is_dictionary() => {
-                String::from_utf8_lossy(self.batch.strings.get(word as u32)).into_owned()
+                readable(self.batch.strings.get(word as u32)).into_owned()
             }
             _ => String::new(),
         }

@@ -1,5 +1,7 @@
 //! One tick as lines of text, for a terminal or a pipe.
 
+use nodemon_formats::text::printable;
+
 mod cpu;
 mod device;
 mod figure;
@@ -14,6 +16,7 @@ use super::frame::{Frame, Order};
 use jiff::tz::TimeZone;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
+use std::borrow::Cow;
 
 /// How a tick is looked at.
 #[derive(Clone, Debug)]
@@ -50,6 +53,12 @@ pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
     let left = view.height.saturating_sub(lines.len());
     lines.extend(process::lines(frame, view, left));
     lines.truncate(view.height);
+    // Whatever a part of the screen forgot: nothing that was recorded acts on the terminal.
+    for span in lines.iter_mut().flat_map(|line| &mut line.spans) {
+        if let Cow::Owned(shown) = printable(&span.content) {
+            span.content = Cow::Owned(shown);
+        }
+    }
     lines
 }
 
@@ -99,8 +108,7 @@ fn left(text: &str, width: usize, style: Style) -> Span<'static> {
 
 /// At most `width` characters of recorded text, which must not move the cursor.
 fn cut(text: &str, width: usize) -> String {
-    let shown = |character: char| if character.is_control() { ' ' } else { character };
-    text.chars().map(shown).take(width).collect()
+    printable(text).chars().take(width).collect()
 }
 
 /// A bar of `width` characters; `share` of one is full.

@@ -3,6 +3,7 @@
 use super::scale::{Scale, Units, alone_in};
 use crate::rows::{Batch, as_f64};
 use nodemon_formats::ColumnType;
+use nodemon_formats::text::{printable, readable};
 use std::fmt::Write;
 
 /// How the values of a column are shown.
@@ -22,8 +23,7 @@ pub enum Show {
     Truth,
 }
 
-/// Writes the value of a row; `-` where it is absent. Control characters of text, which could
-/// play tricks on a terminal, are escaped.
+/// Writes the value of a row; `-` where it is absent.
 pub fn write_cell(
     show: Show,
     kind: ColumnType,
@@ -54,12 +54,7 @@ pub fn write_cell(
         Show::Truth => write!(out, "{}", if word == 0 { "no" } else { "yes" }),
         Show::Text => {
             let text = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
-            for c in String::from_utf8_lossy(text).chars() {
-                match c.is_control() {
-                    true => out.extend(c.escape_default()),
-                    false => out.push(c),
-                }
-            }
+            out.push_str(&printable(&readable(text)));
             Ok(())
         }
         Show::Hexadecimal => {

@@ -4,6 +4,7 @@ use super::cell::{Show, write_cell};
 use super::scale::{own_units, scale};
 use crate::rows::{Batch, Field, Header, Role};
 use crate::sink::Look;
+use nodemon_formats::text::printable;
 use nodemon_formats::{ColumnType, TableKind};
 
 /// How a table is laid out; made from its first rows and kept for all of them.
@@ -122,7 +123,8 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
 fn label(header: &Header, index: usize) -> String {
     let field = &header.fields[index];
     let same = header.fields.iter().filter(|other| other.label == field.label).count();
-    if same > 1 { field.name.clone() } else { field.label.clone() }
+    let label = if same > 1 { &field.name } else { &field.label };
+    printable(label).into_owned()
 }
 
 /// No other text is in a unit.

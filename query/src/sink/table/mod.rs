@@ -13,6 +13,7 @@ use crate::time::{Stamp, show_duration};
 use cell::{Show, write_cell};
 use jiff::civil::Date;
 use layout::{GUTTER, Layout, time_width};
+use nodemon_formats::text::printable;
 pub use scale::alone;
 use std::ops::Range;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl TableSink {
             .collect();
         if let Some(title) = self.look.title.take_if(|_| !held.is_empty()) {
             let (bold, plain) = if self.look.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-            self.text.push_str(&format!("{bold}{title}{plain}\n"));
+            self.text.push_str(&format!("{bold}{}{plain}\n", printable(&title)));
         }
         let layout = Layout::new(&self.header, &batches, &self.look);
         if layout.hidden > 0 && !held.is_empty() {
@@ -181,7 +182,7 @@ impl TableSink {
 
     fn colored_note(&mut self, text: &str, color: &str) {
         let (color, plain) = if self.look.color { (color, "\x1b[0m") } else { ("", "") };
-        self.text.push_str(&format!("{color}-- {text}{plain}\n"));
+        self.text.push_str(&format!("{color}-- {}{plain}\n", printable(text)));
         self.lines += 1;
     }
 
