@@ -8,7 +8,9 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
+const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_int = 21;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_ITER_CREATE: libc::c_int = 33;
@@ -141,19 +143,30 @@ pub(crate) fn look_up_many(
     }
 }
 
-/// Takes an element out.
+/// Takes an element out, and puts what it was at the last into `value`. Kernels before 5.14 cannot
+/// do both at once; what comes in between is lost there.
 ///
 /// # Errors
 /// The kernel's: `ENOENT` when it is not there, `EINVAL` when `key` has another size than the map's.
-pub(crate) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<()> {
+pub(crate) fn take(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::Result<()> {
     let mut attr = ElementAttr {
         map_fd: map.as_raw_fd().cast_unsigned(),
         key: key.as_ptr() as u64,
+        value: value.as_mut_ptr() as u64,
         ..ElementAttr::default()
     };
-    // SAFETY: the key lives until the call returns, and its one caller (`drain::entries`) makes it
-    // as long as the map's.
-    unsafe { bpf(BPF_MAP_DELETE_ELEM, (&raw mut attr).cast(), size_of::<ElementAttr>()) }.map(drop)
+    let mut call = |command| {
+        // SAFETY: key and value live until the call returns, and the one caller
+        // (`drain::entries`) makes them as long as the map's.
+        unsafe { bpf(command, (&raw mut attr).cast(), size_of::<ElementAttr>()) }.map(drop)
+    };
+    match call(BPF_MAP_LOOKUP_AND_DELETE_ELEM) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            call(BPF_MAP_LOOKUP_ELEM)?;
+            call(BPF_MAP_DELETE_ELEM)
+        }
+        done => done,
+    }
 }
 
 /// Links an iterator's program to what it walks through, so that it can be read: to the elements of

@@ -34,6 +34,14 @@ pub struct RecordBuilder {
     rows_in_sample: usize,
     /// Whether each sample's rows so far were the instances in order.
     in_order: bool,
+    /// Rows at the front of the sample that were the instances in order, and the instances behind
+    /// those: for each the number of the sample that had it last.
+    ordered: usize,
+    had_by: Vec<u32>,
+    /// Whether the row that was begun last is of an instance that the sample had already.
+    is_repeated: bool,
+    /// Rows that were left out for that since this was made.
+    repeated: u64,
     /// Whether a sample was begun and not ended.
     open: bool,
     row_count: usize,
@@ -55,6 +63,10 @@ impl RecordBuilder {
             cell: Vec::new(),
             rows_in_sample: 0,
             in_order: true,
+            ordered: 0,
+            had_by: Vec::new(),
+            is_repeated: false,
+            repeated: 0,
             open: false,
             row_count: 0,
             key: Vec::new(),
@@ -69,6 +81,7 @@ impl RecordBuilder {
         debug_assert_eq!(self.kind, TableKind::Sample, "events are begun with begin_event");
         self.body.times.push(time_ns);
         self.rows_in_sample = 0;
+        self.ordered = 0;
         self.open = true;
         if self.key_width == 0 {
             self.instance(|_| ());
@@ -84,21 +97,55 @@ impl RecordBuilder {
         self.open = true;
     }
 
-    /// Starts the row of the instance whose keys `fill` gives, in the order of the schema.
+    /// Starts the row of the instance whose keys `fill` gives, in the order of the schema. The second
+    /// row of an instance within a sample is left out.
     pub fn instance(&mut self, fill: impl FnOnce(&mut KeyFiller<'_>)) {
+        self.leave_repeated_out();
         self.key.clear();
         let mut filler = KeyFiller { words: &mut self.key, strings: &mut self.strings };
         fill(&mut filler);
         self.key.resize(self.key_width, 0);
         let instance = self.number_of_instance();
-        self.in_order &= instance == self.rows_in_sample;
+        let is_next = instance == self.rows_in_sample;
+        if is_next && self.ordered == self.rows_in_sample {
+            self.ordered += 1;
+        } else {
+            self.is_repeated = self.has_had(instance);
+        }
+        self.in_order &= is_next;
         self.body.rows.push(instance as u32);
         self.rows_in_sample += 1;
         self.row_count += 1;
     }
 
+    /// Whether the sample has had this instance, which it has from now on.
+    fn has_had(&mut self, instance: usize) -> bool {
+        let sample = self.body.times.len() as u32;
+        if self.had_by.len() <= instance {
+            self.had_by.resize(instance + 1, 0);
+        }
+        instance < self.ordered || std::mem::replace(&mut self.had_by[instance], sample) == sample
+    }
+
+    /// Takes the last row back out if the sample had its instance already.
+    fn leave_repeated_out(&mut self) {
+        if !std::mem::take(&mut self.is_repeated) {
+            return;
+        }
+        self.repeated += 1;
+        self.rows_in_sample -= 1;
+        self.row_count -= 1;
+        self.cut_to_rows();
+    }
+
+    /// How many rows were left out because their sample had their instance already.
+    pub fn repeated_rows(&self) -> u64 {
+        self.repeated
+    }
+
     /// Ends the sample.
     pub fn end_sample(&mut self) {
+        self.leave_repeated_out();
         debug_assert_eq!(
             self.body.cells.len(),
             self.row_count * self.width,
@@ -135,6 +182,14 @@ impl RecordBuilder {
             TableKind::Event => self.body.times.len(),
         };
         self.open = false;
+        self.is_repeated = false;
+        // The next sample has the number of this one.
+        self.had_by.clear();
+        self.cut_to_rows();
+    }
+
+    /// Cuts off what is behind the rows that count.
+    fn cut_to_rows(&mut self) {
         self.body.rows.truncate(self.row_count);
         let cells = self.row_count * self.width;
         self.body.cells.truncate(cells);
@@ -272,6 +327,9 @@ impl RecordBuilder {
         self.lookup.clear();
         self.rows_in_sample = 0;
         self.in_order = true;
+        self.ordered = 0;
+        self.had_by.clear();
+        self.is_repeated = false;
         self.open = false;
         self.row_count = 0;
     }
@@ -332,6 +390,47 @@ mod tests {
     use crate::record::RecordView;
     use crate::schema::{ColumnType, Schema, unit};
     use rkyv::util::AlignedVec;
+
+    #[test]
+    fn the_second_row_of_an_instance_is_left_out_and_no_other() {
+        let schema = Schema::sample("disk", "test", "Disks")
+            .key("device", ColumnType::U64, "which")
+            .counter("reads", unit::COUNT, "how many")
+            .counter("writes", unit::COUNT, "how many");
+        let mut record = RecordBuilder::new(&schema);
+        let samples: [&[u64]; 6] =
+            [&[1, 2, 3], &[1, 1, 2, 2, 3], &[3, 2, 3, 1, 1], &[9, 1, 9, 9], &[2, 1, 2, 4], &[4, 4]];
+        for (time, devices) in samples.into_iter().enumerate() {
+            if time == 4 {
+                record.begin_sample(0);
+                record.instance(|key| key.u64(2));
+                record.absent();
+                record.abandon_sample();
+            }
+            record.begin_sample(time as u64 + 1);
+            for (place, device) in devices.iter().enumerate() {
+                record.instance(|key| key.u64(*device));
+                record.u64(place as u64);
+                record.absent();
+            }
+            record.end_sample();
+        }
+        assert_eq!(record.repeated_rows(), 2 + 2 + 2 + 1 + 1);
+        let mut bytes = AlignedVec::new();
+        record.finish(0, &mut bytes).unwrap();
+        let view = RecordView::access(&bytes, schema.row_width(), schema.key_width()).unwrap();
+        let (rows, ends) = view.row_instances().unwrap();
+        let ends: Vec<u32> = ends.iter().map(|end| end.to_native()).collect();
+        assert_eq!(ends, [3, 6, 9, 11, 14, 15]);
+        let devices: Vec<u64> =
+            rows.iter().map(|row| view.keys()[row.to_native() as usize].to_native()).collect();
+        assert_eq!(devices, [1, 2, 3, 1, 2, 3, 3, 2, 1, 9, 1, 2, 1, 4, 4]);
+        let places: Vec<u64> =
+            view.cells().iter().step_by(2).map(|cell| cell.to_native()).collect();
+        assert_eq!(places, [0, 1, 2, 0, 2, 4, 0, 1, 3, 0, 1, 0, 1, 3, 0]);
+        assert!((0..15).all(|row| view.is_absent(row, 1) && !view.is_absent(row, 0)));
+        assert_eq!(record.rows(), 0, "begun anew");
+    }
 
     #[test]
     fn an_event_that_fails_half_way_takes_no_other_event_with_it() {

@@ -26,8 +26,6 @@ static __always_inline void issue(struct request *request)
 {
 	__u64 now_ns = bpf_ktime_get_ns(), key = key_of(request);
 
-	if (!is_wanted())
-		return;
 	if (bpf_map_update_elem(&issued, &key, &now_ns, BPF_ANY))
 		LOSE(map_full);
 }

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
 use crate::names;
 
 pub static FEATURE: Feature = Feature {
@@ -14,6 +14,8 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("complete", "block_rq_complete")]),
     ],
     sized: &["buckets"],
+    // What programs wrote is given to a device by threads of the kernel: a filter would leave it out.
+    filters: Filters::NONE,
     tables: &[Table {
         name: "block_latency",
         doc: "How long block devices took for requests, from when the driver got one until it was \

@@ -81,12 +81,15 @@ impl Entries {
         self.count / 3 > self.max / 4
     }
 
-    /// Takes the element out whose key these are the parts of; its padding is zero. One that cannot
-    /// be taken out stays.
-    pub fn remove(&self, parts: &[&[u8]]) {
+    /// Takes the element out whose key these are the parts of, its padding zero, and hands out the
+    /// sums that it had at the last. `None` for one that cannot be taken out, which stays.
+    pub fn take(&mut self, parts: &[&[u8]]) -> Option<&[u8]> {
         let mut key = parts.concat();
         key.resize(self.key_bytes, 0);
-        let _ = sys::delete(self.map.fd().as_fd(), &key);
+        let whole = self.stride() * self.copies;
+        let values = self.values.get_mut(..whole)?;
+        sys::take(self.map.fd().as_fd(), &key, values).ok()?;
+        Some(sum(values, &mut self.sums, self.copies))
     }
 
     /// Hands out the key and the sums of every element.

@@ -136,11 +136,12 @@ impl Reader {
         matches!(&self.kind, Kind::Entries(entries) if entries.is_crowded())
     }
 
-    /// Takes a bucket of such a table out. One that cannot be taken out stays.
-    pub fn remove_bucket(&mut self, keys: &[u8], bucket: u32) {
-        if let Kind::Entries(entries) = &mut self.kind {
-            entries.remove(&[keys, &bucket.to_le_bytes()]);
-        }
+    /// Takes a bucket of such a table out, and says how often it was hit by then. `None` for one that
+    /// cannot be taken out, which stays.
+    pub fn take_bucket(&mut self, keys: &[u8], bucket: u32) -> Option<u64> {
+        let Kind::Entries(entries) = &mut self.kind else { return None };
+        let count = entries.take(&[keys, &bucket.to_le_bytes()])?;
+        count.first_chunk().map(|count| u64::from_le_bytes(*count))
     }
 
     /// Hands out every bucket of a table of histograms: the keys, the number of the bucket and how

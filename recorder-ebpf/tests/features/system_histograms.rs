@@ -88,6 +88,37 @@ fn a_sleep_is_in_the_bucket_of_the_time_that_it_took() {
 }
 
 #[test]
+fn a_bucket_that_is_taken_out_says_how_often_it_was_hit_at_the_last() {
+    const NAME: &str = "syscall_latency";
+    let filter = Filter { pid: std::process::id(), ..Filter::default() };
+    let settings = Settings { filter, ..Settings::here().unwrap() };
+    let Some(mut running) = start_with(NAME, &settings) else { return };
+    // A call that nothing else makes here.
+    let ask = || assert!(rustix::process::getpriority_process(None).is_ok());
+    let buckets_of_it = |running: &mut Running| {
+        let mut found = Vec::new();
+        let reader = &mut running.readers()[0];
+        let mut each = |keys: &[u8], bucket, count| found.push((keys.to_vec(), bucket, count));
+        reader.buckets(&mut each).unwrap();
+        found.retain(|(keys, ..)| keys[..4] == (libc::SYS_getpriority as u32).to_ne_bytes());
+        found
+    };
+    (0..100).for_each(|_| ask());
+    let read = buckets_of_it(&mut running);
+    (0..100).for_each(|_| ask());
+    let reader = &mut running.readers()[0];
+    let mut taken = 0;
+    for (keys, bucket, count) in &read {
+        let at_last = reader.take_bucket(keys, *bucket).expect("it is there");
+        assert!(at_last >= *count, "{at_last} of {count}");
+        taken += at_last;
+        assert_eq!(reader.take_bucket(keys, *bucket), None, "it is gone");
+    }
+    let left: u64 = buckets_of_it(&mut running).iter().map(|(.., count)| count).sum();
+    assert_eq!(taken + left, 200, "{taken} were taken out, {left} are left");
+}
+
+#[test]
 fn softirqs_that_ran_had_been_raised() {
     const NAME: &str = "softirq_latency";
     let Some(mut running) = start(NAME) else { return };

@@ -104,7 +104,8 @@ impl Source for Diskstats {
             last = name;
             table.instance(|key| key.bytes(name));
             for (_, kind, _) in &FIELDS {
-                table.opt_u64(fields.u64().map(|count| count.wrapping_mul(kind.scale())));
+                let count = fields.u64().filter(|count| kind.is_possible(*count));
+                table.opt_u64(count.map(|count| count.wrapping_mul(kind.scale())));
             }
         }
         table.end_sample();
@@ -119,6 +120,11 @@ fn is_unused(name: &[u8], counts: &[u8]) -> bool {
 }
 
 impl Kind {
+    /// Some drivers end more requests than they began, and what is under way is -1 in an unsigned.
+    const fn is_possible(self, count: u64) -> bool {
+        !matches!(self, InFlight) || count < 1 << 31
+    }
+
     const fn scale(self) -> u64 {
         match self {
             Requests | InFlight => 1,
@@ -204,6 +210,19 @@ mod tests {
         assert_eq!(table.u64(&["sda1"], "discard_time_ns"), 15_000_000);
         assert_eq!(table.value(&["sda1"], "flushes_completed"), Value::Absent);
         assert_eq!(table.u64(&["nvme0n1"], "flush_time_ns"), 17_000_000);
+    }
+
+    #[test]
+    fn a_line_that_comes_again_costs_no_other_and_less_than_no_requests_are_absent() {
+        let text = "8 0 sda 1 2 3 4 5 6 7 8 4294967295 10 11\n8 16 sdb 2 0 0 0 0 0 0 0 0 0 0\n\
+                    8 0 sda 9 0 0 0 0 0 0 0 0 0 0\n8 32 sdc 3 0 0 0 0 0 0 0 0 0 0\n";
+        let (_dir, context) = context(&[("diskstats", text)]);
+        let table = sample_of(&SOURCE, &context);
+        assert_eq!(table.keys(), ["sda", "sdb", "sdc"]);
+        assert_eq!(table.u64(&["sda"], "reads_completed"), 1, "the first one counts");
+        assert_eq!(table.value(&["sda"], "in_flight"), Value::Absent);
+        assert_eq!(table.u64(&["sda"], "io_time_ns"), 10_000_000);
+        assert_eq!(table.u64(&["sdc"], "reads_completed"), 3);
     }
 
     #[test]

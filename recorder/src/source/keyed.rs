@@ -89,6 +89,8 @@ impl Row {
         };
         self.taken += 1;
         let value = Fields::new(rest.strip_prefix(b":").unwrap_or(rest)).u64();
+        // What each CPU counts is added up without a lock, and may be less than nothing for a moment.
+        let value = value.filter(|value| *value < 1 << 63);
         if let (Some(column), Some(value)) = (column, value) {
             self.set(column, value);
         }
@@ -155,6 +157,14 @@ mod tests {
     fn sample() -> impl Strategy<Value = HashMap<usize, (u64, &'static str)>> {
         let between = prop::sample::select(&[":", ": ", ":   ", " ", "\t", "  \t"][..]);
         prop::collection::hash_map(0usize..12, (0u64..1000, between), 0..12)
+    }
+
+    #[test]
+    fn less_than_nothing_is_absent() {
+        let mut row = Row::new(&[field("nr_dirty"), field("nr_free")]);
+        row.take(b"nr_dirty 18446744073709551612");
+        row.take(b"nr_free 7");
+        assert_eq!(row.cells, [None, Some(14)]);
     }
 
     proptest! {

@@ -76,8 +76,8 @@ impl Source for Stat {
         table.opt_u64(kernel.forks);
         table.opt_u64(kernel.interrupts);
         table.opt_u64(kernel.softirqs);
-        table.opt_u64(kernel.running);
-        table.opt_u64(kernel.blocked);
+        table.opt_u64(tasks(kernel.running));
+        table.opt_u64(tasks(kernel.blocked));
         table.end_sample();
         Ok(())
     }
@@ -97,6 +97,12 @@ impl Kernel {
         };
         *place = fields.u64();
     }
+}
+
+/// A number of tasks. The kernel adds up what each CPU counted, without a lock, and at times prints
+/// less than none in an unsigned.
+fn tasks(count: Option<u64>) -> Option<u64> {
+    count.filter(|count| *count < 1 << 31)
 }
 
 #[cfg(test)]
@@ -130,6 +136,17 @@ mod tests {
         assert_eq!(kernel.u64(&[], "interrupts"), 99);
         assert_eq!(kernel.value(&[], "context_switches"), Value::Absent, "not a number");
         assert_eq!(kernel.value(&[], "softirqs"), Value::Absent, "no such line");
+    }
+
+    #[test]
+    fn fewer_tasks_than_none_are_absent() {
+        for less in ["18446744073709551615", "4294967295"] {
+            let text = format!("ctxt 5\nprocs_running 1\nprocs_blocked {less}\n");
+            let (_dir, context) = context(&[("stat", text.as_str())]);
+            let kernel = sample_of(&SOURCE, &context);
+            assert_eq!(kernel.u64(&[], "running"), 1);
+            assert_eq!(kernel.value(&[], "blocked"), Value::Absent, "{less} is -1");
+        }
     }
 
     #[test]

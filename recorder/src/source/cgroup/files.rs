@@ -23,10 +23,16 @@ pub struct FileOf {
     pub when: When,
     /// What becomes of its text.
     pub take: Take,
+    /// Whether its lines begin with the numbers of a device.
+    pub is_by_device: bool,
 }
 
 const fn file(name: &'static str, when: When, take: Take) -> FileOf {
-    FileOf { name, when, take }
+    FileOf { name, when, take, is_by_device: false }
+}
+
+const fn by_device(name: &'static str, take: Take) -> FileOf {
+    FileOf { name, when: When::Active, take, is_by_device: true }
 }
 
 static UNIFIED: [FileOf; 13] = [
@@ -35,7 +41,7 @@ static UNIFIED: [FileOf; 13] = [
     file("memory.swap.current", When::Active, version2::memory_swap_current),
     file("memory.stat", When::Active, version2::memory_stat),
     file("memory.events", When::Active, version2::memory_events),
-    file("io.stat", When::Active, version2::io_stat),
+    by_device("io.stat", version2::io_stat),
     file("pids.current", When::Active, version2::pids_current),
     file("cpu.pressure", When::Active, version2::cpu_pressure),
     file("memory.pressure", When::Active, version2::memory_pressure),
@@ -67,8 +73,8 @@ static MEMORY: [FileOf; 6] = [
 ];
 
 static BLKIO: [FileOf; 2] = [
-    file("blkio.throttle.io_service_bytes_recursive", When::Active, version1::blkio_bytes),
-    file("blkio.throttle.io_serviced_recursive", When::Active, version1::blkio_operations),
+    by_device("blkio.throttle.io_service_bytes_recursive", version1::blkio_bytes),
+    by_device("blkio.throttle.io_serviced_recursive", version1::blkio_operations),
 ];
 
 static PIDS: [FileOf; 2] = [

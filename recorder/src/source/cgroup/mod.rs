@@ -13,6 +13,7 @@ mod container;
 mod files;
 mod group;
 mod hierarchy;
+mod layers;
 mod reader;
 mod table;
 #[cfg(test)]
@@ -43,6 +44,9 @@ pub const SOURCE: Descriptor = Descriptor {
 /// So many groups are recorded, those nearest to the root; memory must stay bounded.
 const MAX_GROUPS: usize = 1_024;
 
+/// Block devices are looked for this often.
+const LOOK_EVERY_NS: u64 = 10_000_000_000;
+
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
     let hierarchies = hierarchy::find(&context.sys);
     if hierarchies.is_empty() {
@@ -56,16 +60,18 @@ fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
     let groups = Groups {
         hierarchies,
         sorted: Vec::new(),
-        reader: Reader::new(),
+        reader: Reader::new(&context.sys),
         walk: 0,
         limit: MAX_GROUPS,
     };
-    Ok(Box::new(Cgroups { tree: Tree::new(), groups }))
+    Ok(Box::new(Cgroups { tree: Tree::new(), groups, look_at_ns: 0 }))
 }
 
 struct Cgroups {
     tree: Tree,
     groups: Groups,
+    /// When devices are looked for again.
+    look_at_ns: u64,
 }
 
 struct Groups {
@@ -80,9 +86,13 @@ struct Groups {
 
 impl Source for Cgroups {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        let Cgroups { tree, groups } = self;
+        let Cgroups { tree, groups, look_at_ns } = self;
         tree.follow(sink.time_ns(), groups);
         let time_ns = sink.time_ns();
+        if time_ns >= *look_at_ns {
+            groups.reader.look_at_devices();
+            *look_at_ns = time_ns + LOOK_EVERY_NS;
+        }
         let table = sink.table(0);
         table.begin_sample(time_ns);
         let mut failure = None;

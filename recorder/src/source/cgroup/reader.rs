@@ -2,6 +2,7 @@
 
 use super::files::{FileOf, When};
 use super::hierarchy::Hierarchy;
+use super::layers::Layers;
 use super::tree::relative;
 use super::values::Values;
 use crate::procfile::{ReadBuffer, Rendering};
@@ -12,6 +13,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Files that are kept open at most.
 const KEPT_FILES: usize = 1_024;
@@ -39,6 +41,7 @@ pub enum Outcome {
 /// The reader.
 pub struct Reader {
     buffer: ReadBuffer,
+    layers: Layers,
     path: Vec<u8>,
     may_keep: usize,
     /// How many more files may be kept.
@@ -53,10 +56,16 @@ impl KeptFile {
 }
 
 impl Reader {
-    /// A reader that keeps as many files as it may.
-    pub fn new() -> Reader {
+    /// A reader that keeps as many files as it may, beside the devices of a sysfs.
+    pub fn new(sys: &Path) -> Reader {
         let may_keep = descriptors::share(KEPT_FILES);
-        Reader { buffer: ReadBuffer::default(), path: Vec::new(), may_keep, room: may_keep }
+        let layers = Layers::new(sys);
+        Reader { buffer: ReadBuffer::default(), layers, path: Vec::new(), may_keep, room: may_keep }
+    }
+
+    /// Looks for devices that pass what they are asked for on to others.
+    pub fn look_at_devices(&mut self) {
+        self.layers.look();
     }
 
     /// Closes what is open of `files`.
@@ -119,6 +128,7 @@ impl Reader {
                 self.buffer.read(&open, Rendering::Whole)?
             }
         };
+        let text = if file.of.is_by_device { self.layers.without(text) } else { text };
         (file.of.take)(text, values);
         Ok(())
     }

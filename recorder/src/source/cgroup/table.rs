@@ -52,7 +52,12 @@ pub fn schema() -> Schema {
     .counter("memory_high_events", COUNT, "times held back above memory.high (v2 only)")
     .counter("memory_max_events", COUNT, "times at the limit (memory.events max; memory.failcnt)")
     .counter("oom_kills", COUNT, "processes that the OOM killer killed (oom_kill)")
-    .counter("read_bytes", BYTES, "read from disks (io.stat; blkio.throttle.io_service_bytes)")
+    .counter(
+        "read_bytes",
+        BYTES,
+        "read from disks; of layers (LVM, LUKS, RAID) only the lowest counts (io.stat; \
+         blkio.throttle.io_service_bytes, kept by version 1 where a throttle rule is)",
+    )
     .counter("write_bytes", BYTES, "written to disks")
     .counter("reads", COUNT, "reads from disks (io.stat; blkio.throttle.io_serviced)")
     .counter("writes", COUNT, "writes to disks")

@@ -153,7 +153,7 @@ fn the_hierarchies_of_version_1_make_one_row_of_a_group() {
 fn a_group_in_which_nothing_ran_is_left_alone_until_its_refresh() {
     let (dir, _) = context(&VERSION_2);
     let hierarchies = hierarchy::find(dir.path());
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(Path::new("none"));
     let mut group = Group::new(b"/a");
     group.join(0, &hierarchies, 0);
     let file = |name: &str| dir.path().join("fs/cgroup/a").join(name);
@@ -183,7 +183,7 @@ fn a_group_in_which_nothing_ran_is_left_alone_until_its_refresh() {
 fn a_controller_that_is_switched_on_later_has_values_from_the_next_refresh_on() {
     let (dir, _) = context(&VERSION_2[..4]);
     let hierarchies = hierarchy::find(dir.path());
-    let mut reader = Reader::new();
+    let mut reader = Reader::new(Path::new("none"));
     let mut group = Group::new(b"/a");
     group.join(0, &hierarchies, 0);
     group.update(0, &hierarchies, &mut reader).unwrap();

@@ -107,9 +107,10 @@ pub fn pids_max(text: &[u8], values: &mut Values) {
     values.pids_limit = single(text);
 }
 
-/// The sums of the lines `8:0 Read 17` and `8:0 Write 4` over all devices.
+/// The sums of the lines `8:0 Read 17` and `8:0 Write 4` over all devices. The kernel counts where
+/// a device has a rule for its speed only; without any such line nothing is known.
 fn read_and_write(text: &[u8]) -> (Option<u64>, Option<u64>) {
-    let (mut read, mut written) = (0u64, 0u64);
+    let (mut read, mut written) = (None, None);
     for line in lines(text) {
         let mut fields = Fields::new(line);
         fields.skip(1);
@@ -118,9 +119,9 @@ fn read_and_write(text: &[u8]) -> (Option<u64>, Option<u64>) {
             Some(b"Write") => &mut written,
             _ => continue,
         };
-        *sum = sum.wrapping_add(fields.u64().unwrap_or(0));
+        *sum = Some(sum.unwrap_or(0_u64).wrapping_add(fields.u64().unwrap_or(0)));
     }
-    (Some(read), Some(written))
+    (read, written)
 }
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ mod tests {
         blkio_bytes(text, &mut values);
         assert_eq!((values.read_bytes, values.write_bytes), (Some(101), Some(22)));
         blkio_operations(b"Total 0\n", &mut values);
-        assert_eq!((values.reads, values.writes), (Some(0), Some(0)));
+        assert_eq!((values.reads, values.writes), (None, None), "no device has a rule");
     }
 
     #[test]

@@ -60,16 +60,31 @@ impl Histograms {
         }
     }
 
-    /// Forgets the keys to which nothing has come for long, and hands out their buckets, which are to
-    /// be taken out of the map: counts that are there later begin at 0.
-    pub fn forget_idle(&mut self, mut bucket: impl FnMut(&[u8], u32)) {
+    /// Forgets the keys to which nothing has come for long. `take` takes a bucket out of the map, where
+    /// counts that come later begin at 0, and says how often it was hit by then: what came since it
+    /// was read is in the next sample. A bucket that cannot be taken out is still known.
+    pub fn forget_idle(&mut self, mut take: impl FnMut(&[u8], u32) -> Option<u64>) {
         self.series.retain(|keys, series| {
-            let is_idle = series.idle >= IDLE_SAMPLES;
-            if is_idle {
-                let hit = series.before.iter().enumerate().filter(|(_, count)| **count > 0);
-                hit.for_each(|(number, _)| bucket(keys, number as u32));
+            if series.idle < IDLE_SAMPLES {
+                return true;
             }
-            !is_idle
+            let mut is_left = false;
+            for (number, before) in series.before.iter_mut().enumerate() {
+                if *before == 0 {
+                    continue;
+                }
+                let Some(count) = take(keys, number as u32) else {
+                    is_left = true;
+                    continue;
+                };
+                let more = count.saturating_sub(*before);
+                if more > 0 {
+                    series.since.add_bucket(number, more);
+                    is_left = true;
+                }
+                *before = 0;
+            }
+            is_left
         });
     }
 }
@@ -98,12 +113,29 @@ mod tests {
         }
         assert_eq!(sample(&[(1, 8, 4), (1, 9, 3), (2, 100, 1)]), [(1, 1)]);
         let mut gone = Vec::new();
-        histograms.forget_idle(|keys, bucket| gone.push((keys[0], bucket)));
+        histograms.forget_idle(|keys, bucket| {
+            gone.push((keys[0], bucket));
+            Some(1)
+        });
         assert_eq!(gone, [(2, 100)], "only what is idle is forgotten");
         let mut rows = Vec::new();
         histograms.take(&[2], 100, 1);
         histograms.each(|keys, histogram| rows.push((keys[0], histogram.count())));
         assert_eq!(rows, [(2, 1)], "what comes back begins anew");
+
+        // Hit once more after it was read, and then one that cannot be taken out.
+        for _ in 0..60 {
+            histograms.each(|_, _| ());
+        }
+        histograms.forget_idle(|keys, _| (keys[0] == 2).then_some(3));
+        let mut rows = Vec::new();
+        histograms.each(|keys, histogram| rows.push((keys[0], histogram.count())));
+        assert_eq!(rows, [(2, 2)], "what came between the read and the end is not lost");
+        histograms.take(&[1], 8, 5);
+        histograms.take(&[2], 100, 1);
+        let mut rows = Vec::new();
+        histograms.each(|keys, histogram| rows.push((keys[0], histogram.count())));
+        assert_eq!(rows, [(1, 1), (2, 1)], "what stays goes on, what was taken out begins at 0");
 
         let mut rows = 0;
         Histograms::new(false).each(|_, histogram| rows += 1 + histogram.count());

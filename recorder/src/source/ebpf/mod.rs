@@ -171,16 +171,19 @@ impl Source for Ebpf {
                 rows: 0,
                 seen: &mut self.seen,
             };
+            // A read that fails half way is no sample: what it had of histograms is in the next one.
             let read = if table.is_of_histograms() {
                 let key_bytes = put.layout.key_bytes;
                 let read = reader.buckets(|keys, bucket, count| {
                     histograms.take(&keys[..key_bytes.min(keys.len())], bucket, count);
                 });
-                put.begin_sample(clock.time_ns());
-                histograms.each(|keys, histogram| put.histogram(keys, histogram));
-                put.end_sample();
-                if reader.is_crowded() {
-                    histograms.forget_idle(|keys, bucket| reader.remove_bucket(keys, bucket));
+                if read.is_ok() {
+                    put.begin_sample(clock.time_ns());
+                    histograms.each(|keys, histogram| put.histogram(keys, histogram));
+                    put.end_sample();
+                    if reader.is_crowded() {
+                        histograms.forget_idle(|keys, bucket| reader.take_bucket(keys, bucket));
+                    }
                 }
                 read
             } else if table.is_of_events() {
@@ -190,7 +193,10 @@ impl Source for Ebpf {
             } else {
                 put.begin_sample(clock.time_ns());
                 let read = reader.rows(|row| put.row(&row));
-                put.end_sample();
+                match &read {
+                    Ok(()) => put.end_sample(),
+                    Err(_) => put.builder.abandon_sample(),
+                }
                 read
             };
             read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;

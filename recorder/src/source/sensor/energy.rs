@@ -29,7 +29,7 @@ fn tables() -> Vec<Schema> {
         "energy",
         "/sys/class/powercap",
         "Energy used by each domain of RAPL. The hardware's counters wrap every few minutes to \
-         hours; this one goes on where they wrapped.",
+         hours; this one goes on where they wrapped, and begins anew where they did.",
     );
     vec![schema.key("domain", ColumnType::String, "package-0, package-0/dram, psys, ...").counter(
         "energy_uj",
@@ -110,15 +110,22 @@ impl Energy {
 }
 
 impl Domain {
-    /// What the counter is without wrapping, now that it says `now_uj`.
+    /// What the counter is without wrapping, now that it says `now_uj`. One that fell from anywhere
+    /// but near the end of its range did not wrap: it began anew (the machine slept, the driver was
+    /// loaded again), and so does this one.
     fn follow(&mut self, now_uj: u64) -> u64 {
-        let grown_uj = match self.last_uj {
-            None => now_uj,
-            Some(last_uj) if now_uj >= last_uj => now_uj - last_uj,
-            Some(last_uj) => self.range_uj.saturating_sub(last_uj).saturating_add(now_uj),
+        let near_uj = self.range_uj / 4;
+        let has_wrapped =
+            |last_uj: u64| near_uj > 0 && last_uj >= self.range_uj - near_uj && now_uj <= near_uj;
+        self.total_uj = match self.last_uj {
+            Some(last_uj) if now_uj >= last_uj => self.total_uj.saturating_add(now_uj - last_uj),
+            Some(last_uj) if has_wrapped(last_uj) => {
+                let grown_uj = self.range_uj.saturating_sub(last_uj).saturating_add(now_uj);
+                self.total_uj.saturating_add(grown_uj)
+            }
+            _ => now_uj,
         };
         self.last_uj = Some(now_uj);
-        self.total_uj = self.total_uj.saturating_add(grown_uj);
         self.total_uj
     }
 }
@@ -193,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_wraps_goes_on() {
+    fn a_counter_that_wraps_goes_on_and_one_that_starts_over_does_not_jump() {
         let (dir, context) = context(&RAPL);
         let mut source = (SOURCE.open)(&context).unwrap();
         let told = |source: &mut dyn Source, hardware: u64| {
@@ -203,8 +210,17 @@ mod tests {
             tables[0].u64(&["package-0"], "energy_uj")
         };
         let told: Vec<u64> =
-            [900, 990, 10, 500, 400].map(|now| told(source.as_mut(), now)).to_vec();
-        assert_eq!(told, [900, 990, 1010, 1500, 2400]);
+            [900, 990, 10, 500, 40, 60, 800, 5].map(|now| told(source.as_mut(), now)).to_vec();
+        assert_eq!(told, [900, 990, 1010, 1500, 40, 60, 800, 1005]);
+        // Nobody says where it wraps.
+        let told = |source: &mut dyn Source, hardware: u64| {
+            let path = dir.path().join("class/powercap/intel-rapl:1/energy_uj");
+            std::fs::write(path, format!("{hardware}\n")).unwrap();
+            let tables = sample(source, &(SOURCE.tables)()).unwrap();
+            tables[0].u64(&["package-1"], "energy_uj")
+        };
+        let told: Vec<u64> = [30, 50, 20].map(|now| told(source.as_mut(), now)).to_vec();
+        assert_eq!(told, [30, 50, 20]);
     }
 
     #[test]

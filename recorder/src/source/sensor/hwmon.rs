@@ -79,9 +79,15 @@ impl Source for Sensors {
 fn list(sys: &Path) -> Vec<Place> {
     let mut places = Vec::new();
     let hwmon = sys.join("class/hwmon");
+    let mut chips: Vec<String> = Vec::new();
     for name in names(&hwmon) {
         let directory = hwmon.join(&name);
-        let chip = chip_of(&directory, &name);
+        let mut chip = chip_of(&directory, &name);
+        // Several of one driver may be of one device.
+        if chips.contains(&chip) {
+            chip = format!("{chip} ({name})");
+        }
+        chips.push(chip.clone());
         for file in names(&directory) {
             for (kind, found) in KINDS.iter().enumerate() {
                 let Some(number) = number_of(&directory, found, &file) else { continue };
@@ -236,6 +242,41 @@ mod tests {
         }
         let table = sample_of(&SOURCE, &context);
         assert_eq!(table.keys(), ["nvme:nvme0 temp1", "nvme:nvme1 temp1"]);
+    }
+
+    #[test]
+    fn chips_of_one_device_and_labels_that_come_again_have_rows_of_their_own() {
+        let (dir, context) = context(&[
+            ("class/hwmon/hwmon0/name", "mt7996\n"),
+            ("class/hwmon/hwmon0/temp1_input", "1000\n"),
+            ("class/hwmon/hwmon1/name", "mt7996\n"),
+            ("class/hwmon/hwmon1/temp1_input", "2000\n"),
+            ("class/hwmon/hwmon2/name", "mt7996\n"),
+            ("class/hwmon/hwmon2/temp1_input", "3000\n"),
+            ("class/hwmon/hwmon2/temp2_input", "4000\n"),
+            ("class/hwmon/hwmon2/temp2_label", "Ambient\n"),
+            ("class/hwmon/hwmon2/temp3_input", "5000\n"),
+            ("class/hwmon/hwmon2/temp3_label", "Ambient\n"),
+            ("class/hwmon/hwmon2/temp4_input", "6000\n"),
+            ("class/hwmon/hwmon2/temp4_label", "Ambient\n"),
+            ("devices/phy0/x", ""),
+        ]);
+        for number in 0..3 {
+            let link = dir.path().join(format!("class/hwmon/hwmon{number}/device"));
+            std::os::unix::fs::symlink(dir.path().join("devices/phy0"), link).unwrap();
+        }
+        let table = sample_of(&SOURCE, &context);
+        assert_eq!(
+            table.keys(),
+            [
+                "mt7996:phy0 temp1",
+                "mt7996:phy0 (hwmon1) temp1",
+                "mt7996:phy0 (hwmon2) temp1",
+                "mt7996:phy0 (hwmon2) Ambient",
+                "mt7996:phy0 (hwmon2) Ambient (temp3)",
+                "mt7996:phy0 (hwmon2) Ambient (temp4)",
+            ]
+        );
     }
 
     #[test]
