@@ -28,12 +28,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// [`printable`], several lines of it.
-pub fn printable_lines(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(printable).collect();
-    lines.join("\n")
-}
-
 /// Whether a character does something to a terminal or to its neighbours, or cannot be seen.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
@@ -70,7 +64,7 @@ pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_unprintable, printable, printable_lines, readable};
+    use super::{is_unprintable, printable, readable};
     use proptest::prelude::*;
 
     #[test]
@@ -92,7 +86,6 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
-        assert_eq!(printable_lines("a\tb\nc"), "a\\tb\nc");
     }
 
     #[test]

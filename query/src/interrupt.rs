@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a signal asked to stop. A second one ends the process on the spot.
+#[derive(Clone)]
 pub struct Interrupt {
     asked: Arc<AtomicBool>,
 }

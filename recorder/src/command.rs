@@ -7,12 +7,17 @@ use crate::control::{self, Origin, RunError};
 use crate::privilege;
 use crate::source::SOURCES;
 use crate::tables;
+use nodemon_formats::text::printable;
 use nodemon_formats::writer::WriteError;
 use nodemon_recorder_ebpf::heap;
 use nodemon_recorder_ebpf::load::FeatureError;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 /// It failed.
 const FAILED: u8 = 1;
@@ -79,7 +84,8 @@ pub fn perform(cli: &Cli) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("nodemon-recorder: {error}{}", error.advice());
+            let told = format!("{error}{}", error.advice());
+            eprintln!("nodemon-recorder: {}", printable(&told));
             ExitCode::from(error.code())
         }
     }
@@ -138,5 +144,15 @@ fn log_to_stderr(options: &Run) {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        .fmt_fields(debug_fn(put_field).delimited(" "))
         .init();
+}
+
+/// Messages name commands, mounts and devices, whose names anybody may have chosen.
+fn put_field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    match field.name() {
+        "message" => out.write_str(&printable(&value)),
+        name => write!(out, "{name}={}", printable(&value)),
+    }
 }

@@ -6,6 +6,7 @@
 
 mod frame;
 mod gather;
+mod hangup;
 mod histograms;
 mod json;
 mod overview;

@@ -1,6 +1,7 @@
 //! The replay on a terminal.
 
 use super::gather::Warn;
+use super::hangup;
 use super::overview::Overview;
 use super::player::{KEYS, Player, Wish};
 use super::reel::{Direction, Reel};
@@ -28,6 +29,7 @@ pub fn run(
     warn: Warn<'_>,
 ) -> Result<(), QueryError> {
     let interrupt = Interrupt::on_signals().map_err(of_terminal)?;
+    hangup::watch(interrupt.clone()).map_err(of_terminal)?;
     let mut terminal = ratatui::try_init().map_err(of_terminal)?;
     let mut player = Player::new(*reel.ticks().start(), speed);
     let result = play(&mut terminal, reel, overview, &mut view, &mut player, &interrupt, warn);
@@ -69,7 +71,8 @@ fn play(
                 },
                 _ => {}
             }
-        } else if interrupt.is_asked() {
+        }
+        if interrupt.is_asked() {
             return Ok(());
         }
         if !player.paused && !player.ended && !player.help && Instant::now() >= due {

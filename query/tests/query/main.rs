@@ -12,3 +12,4 @@ mod replay;
 mod rings;
 mod shows;
 mod support;
+mod terminal;

@@ -10,6 +10,7 @@ pub use place::lack_of_room;
 
 use crate::config::{Catalogue, Config};
 use crate::source::Context;
+use nodemon_formats::text::printable;
 use std::fmt;
 
 /// How something is.
@@ -75,7 +76,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.title)?;
+        writeln!(f, "{}", printable(&self.title))?;
         let all = || self.host.iter().chain(&self.place).chain(&self.sources);
         let width = all().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
         for (heading, findings) in
@@ -83,9 +84,10 @@ impl fmt::Display for Report {
         {
             writeln!(f, "\n{heading}")?;
             for Finding { subject, verdict, what, notes } in findings {
-                writeln!(f, "  {subject:width$}  {:6}  {what}", verdict.word())?;
+                let (verdict, what) = (verdict.word(), printable(what));
+                writeln!(f, "  {subject:width$}  {verdict:6}  {what}")?;
                 for note in notes {
-                    writeln!(f, "  {:width$}          {note}", "")?;
+                    writeln!(f, "  {:width$}          {}", "", printable(note))?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What it answers when it is asked.
 
 use super::support::{output, program, said};
+use nodemon_formats::text::is_unprintable;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -45,5 +46,29 @@ fn a_reader_that_has_had_enough_is_no_error() {
         let ended = child.wait_with_output().unwrap();
         assert!(ended.status.success(), "{command}: {}", said(&ended));
         assert_eq!(said(&ended), "", "{command}");
+    }
+}
+
+#[test]
+fn names_that_others_chose_do_nothing_to_a_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("a\x1b[31mb\u{9b}c\u{202e}d\nnewline");
+    std::fs::create_dir(&dir).unwrap();
+    let dir = dir.to_str().unwrap();
+    let absent = format!("{dir}/nodemon.toml");
+    for arguments in [
+        &["check", "--dir", dir, "--only", "loadavg"][..],
+        &["run", "--dir", dir, "--only", "loadavg", "--for", "100ms"],
+        &["run", "--config", &absent],
+        &["run", "--dir", dir, "--only", "load\x1b[31m"],
+    ] {
+        let output = output(arguments);
+        let all = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        let text = all.concat();
+        assert!(text.contains("\\u{1b}[31m"), "{arguments:?} does not show the name: {text:?}");
+        let acts = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
+        assert_eq!(acts, None, "{arguments:?} acts on a terminal: {text:?}");
+        let forged = text.lines().any(|line| line.starts_with("newline"));
+        assert!(!forged, "{arguments:?} has a line that is not its own: {text}");
     }
 }
