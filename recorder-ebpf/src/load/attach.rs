@@ -1,12 +1,12 @@
 //! Hangs programs into the kernel, in the first of several ways that it has.
 
+use super::cpus::OnCpus;
 use super::{FeatureError, KernelTypes, Settings};
 use crate::drain;
 use crate::feature::{Attach, Hook};
 use crate::packets::Packets;
 use crate::sys;
 use aya::maps::{Map, MapData};
-use aya::programs::perf_event::{HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy};
 use aya::programs::{
     BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, ProgramError, ProgramFd,
     RawTracePoint, TracePoint,
@@ -23,6 +23,8 @@ pub enum Held {
     Iterator(&'static str, OwnedFd),
     /// Programs on network interfaces.
     Packets(Box<Packets>),
+    /// A program that counts on each CPU.
+    Cpus(OnCpus),
 }
 
 /// A hook that hangs.
@@ -114,7 +116,15 @@ fn hang_so(
             let link = probe.attach(function, 0).map_err(told)?;
             held(probe.take_link(link).map_err(told)?)
         }
-        Attach::Hardware(_, event, period) => hang_on_cpus(object, way, event, period),
+        Attach::Hardware(_, event, period) => {
+            let counter: &mut PerfEvent = find(object, program)?;
+            counter.load().map_err(told)?;
+            let mut counted = OnCpus::new(program, event, period)?;
+            match counted.follow(object)? {
+                Some(why) => Err(told(why)),
+                None => Ok(Held::Cpus(counted)),
+            }
+        }
         Attach::Iterator(_, what) => {
             Ok(Held::Iterator(program, link_iterator(object, way, what, None, kernel)?))
         }
@@ -167,32 +177,6 @@ fn storage<'a>(object: &'a Ebpf, name: &str) -> Result<&'a MapData, FeatureError
 }
 
 /// One counter on every CPU that is online.
-fn hang_on_cpus(
-    object: &mut Ebpf,
-    way: &Attach,
-    event: u64,
-    period: u64,
-) -> Result<Held, FeatureError> {
-    let told = |error: ProgramError| of_place(way, error);
-    let counter: &mut PerfEvent = find(object, way.program())?;
-    counter.load().map_err(told)?;
-    let event = match event {
-        2 => HardwareEvent::CacheReferences,
-        3 => HardwareEvent::CacheMisses,
-        other => return Err(FeatureError::Object(format!("{other} is no event that is known"))),
-    };
-    let cpus = aya::util::online_cpus()
-        .map_err(|(path, source)| FeatureError::Read { path: path.into(), source })?;
-    let mut links: Vec<Box<dyn Any + Send>> = Vec::new();
-    for cpu in cpus {
-        let scope = PerfEventScope::AllProcessesOneCpu { cpu };
-        let config = PerfEventConfig::Hardware(event);
-        let link = counter.attach(config, scope, SamplePolicy::Period(period), false);
-        links.push(Box::new(counter.take_link(link.map_err(told)?).map_err(told)?));
-    }
-    Ok(Held::Links(links))
-}
-
 fn held(link: impl Any + Send) -> Result<Held, FeatureError> {
     Ok(Held::Links(vec![Box::new(link)]))
 }

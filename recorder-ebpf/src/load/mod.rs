@@ -3,6 +3,7 @@
 
 mod attach;
 mod cost;
+mod cpus;
 mod error;
 mod kernel;
 mod settings;
@@ -20,6 +21,7 @@ use attach::Held;
 pub(crate) use attach::{find, program_fd};
 use aya::maps::MapData;
 use aya::{Ebpf, EbpfLoader};
+use cpus::OnCpus;
 use std::sync::LazyLock;
 
 /// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
@@ -27,7 +29,10 @@ use std::sync::LazyLock;
 pub struct Running {
     /// What hangs in the kernel.
     _held: Vec<Held>,
-    packets: Option<(Packets, Ebpf)>,
+    packets: Option<Packets>,
+    cpus: Vec<OnCpus>,
+    /// Of a feature whose programs go where something comes.
+    object: Option<Ebpf>,
     programs: Vec<RunningProgram>,
     readers: Vec<Reader>,
     losses: Losses,
@@ -66,12 +71,14 @@ impl Running {
         let mut running = Running {
             _held: Vec::new(),
             packets: None,
+            cpus: Vec::new(),
+            object: None,
             programs: Vec::new(),
             readers: Vec::new(),
             losses: Losses::of(&mut object)?,
             missing: Vec::new(),
         };
-        let (mut iterators, mut packets) = (Vec::new(), None);
+        let mut iterators = Vec::new();
         for hook in feature.hooks {
             match attach::hang(&mut object, hook, settings, kernel) {
                 Ok(hung) => {
@@ -81,7 +88,8 @@ impl Running {
                     }
                     match hung.held {
                         Held::Iterator(name, link) => iterators.push((name, link)),
-                        Held::Packets(hung) => packets = Some(*hung),
+                        Held::Packets(hung) => running.packets = Some(*hung),
+                        Held::Cpus(hung) => running.cpus.push(hung),
                         held => running._held.push(held),
                     }
                 }
@@ -92,7 +100,8 @@ impl Running {
         for table in feature.tables {
             running.readers.push(Reader::of(table, &mut object, &iterators, settings.cpus)?);
         }
-        running.packets = packets.map(|packets| (packets, object));
+        let follows = running.packets.is_some() || !running.cpus.is_empty();
+        running.object = follows.then_some(object);
         Ok(running)
     }
 
@@ -121,14 +130,24 @@ impl Running {
         self.packets.is_some()
     }
 
+    /// Puts programs that count on each CPU on those that have come online. One that cannot be put
+    /// there is tried again the next time. Does nothing for a feature without such programs.
+    pub fn follow_cpus(&mut self) {
+        let Some(object) = &mut self.object else { return };
+        for counted in &mut self.cpus {
+            // Neither is a reason to have nothing of the other CPUs.
+            let _ = counted.follow(object);
+        }
+    }
+
     /// Whether there are network interfaces for which there was no time yet.
     pub fn has_more_interfaces(&self) -> bool {
-        self.packets.as_ref().is_some_and(|(packets, _)| packets.has_more())
+        self.packets.as_ref().is_some_and(Packets::has_more)
     }
 
     /// Lets go of what was counted on interfaces that are gone, once that was read.
     pub fn forget_gone_interfaces(&mut self, names: &mut Names) {
-        if let Some((packets, _)) = &mut self.packets
+        if let Some(packets) = &mut self.packets
             && packets.forget_gone()
         {
             names.keep_interfaces(packets.there());
@@ -139,7 +158,7 @@ impl Running {
     /// they are called into `names`; those that are gone keep their names there. Does nothing for a
     /// feature that does not hang on them.
     pub fn follow_interfaces(&mut self, names: &mut Names) {
-        if let Some((packets, object)) = &mut self.packets
+        if let (Some(packets), Some(object)) = (&mut self.packets, &mut self.object)
             && packets.follow(object)
         {
             names.set_interfaces(packets.there());

@@ -142,6 +142,7 @@ impl Ebpf {
 impl Source for Ebpf {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
         self.running.follow_interfaces(&mut self.names);
+        self.running.follow_cpus();
         self.calls += 1;
         if self.calls.is_multiple_of(NAMES_LAST) {
             self.names.forget();
