@@ -28,8 +28,8 @@ struct bpf_binary_header___pages {
 
 #pragma clang attribute pop
 
-#define PAGE_BYTES 4096
-
+/* Put in by the loader. */
+volatile const __u64 page_bytes = 4096;
 /* Where the variables are. */
 volatile const __u64 bpf_jit_current = 0;
 volatile const __u64 bpf_jit_limit = 0;
@@ -50,7 +50,7 @@ int read_figures(struct bpf_iter__bpf_prog *at)
 	bpf_probe_read_kernel(&row.allocated_bytes, sizeof(__u64), (void *)bpf_jit_current);
 	bpf_probe_read_kernel(&row.limit_bytes, sizeof(__u64), (void *)bpf_jit_limit);
 	if (bpf_core_field_exists(header->pages))
-		row.allocated_bytes *= PAGE_BYTES;
+		row.allocated_bytes *= page_bytes;
 	bpf_seq_write(at->meta->seq, &row, sizeof(row));
 	return 0;
 }
