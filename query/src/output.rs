@@ -3,6 +3,7 @@
 use crate::error::QueryError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// An output. It does not buffer; sinks write whole buffers.
@@ -49,7 +50,15 @@ impl Output {
         }
         let part = format!(".{}.{}.part", file_name.to_string_lossy(), std::process::id());
         let temporary = path.with_file_name(part);
-        let file = File::create(&temporary).map_err(failed)?;
+        // A leftover of an earlier process with this pid; or a link, and what that names belongs to
+        // somebody else.
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(&temporary).map_err(failed)?;
         Ok(Output { target: Target::File { file, temporary, committed: false }, name })
     }
 
@@ -79,7 +88,8 @@ impl Output {
             Target::File { file, temporary, committed } => file
                 .sync_all()
                 .and_then(|()| std::fs::rename(temporary, &self.name))
-                .inspect(|()| *committed = true),
+                .inspect(|()| *committed = true)
+                .and_then(|()| sync_directory_of(&self.name)),
         };
         result.map_err(|source| self.failure(source))
     }
@@ -103,6 +113,26 @@ impl Output {
             io::ErrorKind::BrokenPipe => QueryError::ClosedPipe,
             _ => QueryError::Write { to: self.name.clone(), source },
         }
+    }
+}
+
+/// Makes the name of a file as durable as the file is.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()) {
+        // A directory that may be written to and not read cannot be asked for it; some file systems
+        // do not know how.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
     }
 }
 
@@ -153,5 +183,20 @@ mod tests {
         let names: Vec<_> =
             dir.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["cpu.csv"], "an abandoned output leaves no file behind");
+    }
+
+    #[test]
+    fn a_file_is_its_owners_alone_and_no_link_is_followed_to_make_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("cpu.csv"), dir.path().join("victim"));
+        std::fs::write(&victim, "keep me").unwrap();
+        let part = format!(".cpu.csv.{}.part", std::process::id());
+        symlink(&victim, dir.path().join(part)).unwrap();
+        let mut output = Output::file(&path).unwrap();
+        output.put(b"time,cpu\n").unwrap();
+        output.commit().unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"keep me");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -42,7 +42,11 @@ impl<'a> Block<'a> {
         let raw = decompressor.opened(frame, "directory")?;
         // Each column and, but for a regular cadence, each row has bytes in there; a damaged count
         // is caught before memory is asked for.
-        if header.columns() > raw.len() || header.rows > MOST_ROWS {
+        let columns_count = header.columns();
+        if columns_count > raw.len().min(MOST_COLUMNS)
+            || raw.len() > MOST_DIRECTORY_BYTES
+            || header.rows > MOST_ROWS
+        {
             return Err(BlockError::Layout("number of columns or rows"));
         }
         if header.key_width == 0 && header.instances > 1 {
@@ -124,7 +128,7 @@ impl<'a> Block<'a> {
                 })
             })
             .collect();
-        if moving.saturating_mul(rows) > MOST_CELLS {
+        if moving.saturating_mul(rows) > most_cells(self.frames.len()) {
             return Err(BlockError::Layout("number of cells"));
         }
         let mut slab = decompressor.slab(moving * rows);
@@ -280,10 +284,27 @@ fn frame_at(frames: &[u8], start: usize, size_bytes: u32) -> Result<&[u8], Block
 }
 
 /// More rows than any block has: the writer seals long before.
-const MOST_ROWS: u32 = 1 << 24;
+const MOST_ROWS: u32 = 1 << 21;
 
-/// More cells that change than anyone decodes at a time: 1 GiB of them. A few bytes can claim to be
-/// that many.
+/// More columns, all instances taken together, than any block has: 40 of 50,000 processes.
+const MOST_COLUMNS: usize = 1 << 21;
+
+/// More bytes than any directory has.
+const MOST_DIRECTORY_BYTES: usize = 32 << 20;
+
+/// Cells that change, 64 MiB of them, that are decoded at a time whatever a block is made of: a
+/// second of 1 kHz on 256 CPUs. A few bytes can claim to be as many.
+const CELLS: usize = 1 << 23;
+
+/// A block that has more has a byte for each so many: the densest one seen has one for 25.
+const CELLS_A_BYTE: usize = 64;
+
+/// More than anyone decodes at a time: 1 GiB.
 const MOST_CELLS: usize = 1 << 27;
+
+/// How many cells a block of this length may have decoded at a time.
+fn most_cells(block_bytes: usize) -> usize {
+    block_bytes.saturating_mul(CELLS_A_BYTE).clamp(CELLS, MOST_CELLS)
+}
 
 const _: () = assert!(BLOCK_VERSION == 1, "Block::open reads version 1 alone");

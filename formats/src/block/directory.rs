@@ -47,7 +47,7 @@ const PRESENT_NEVER: u64 = 1;
 const PRESENCES_FIXED: usize = 2;
 
 /// More bits than the presences of any block have: a few bytes can claim to be that many.
-const MOST_PRESENCE_BITS: usize = 1 << 31;
+const MOST_PRESENCE_BITS: usize = 1 << 29;
 
 impl DirectoryBuilder {
     /// Starts a new directory, with rollups or without; keeps the memory.

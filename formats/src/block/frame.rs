@@ -2,8 +2,10 @@
 
 use super::BlockError;
 use crate::reader::{Shelf, Slab};
+use rkyv::util::AlignedVec;
 use zstd::zstd_safe::{
-    self, CCtx, CParameter, DCtx, InBuffer, OutBuffer, ResetDirective, zstd_sys::ZSTD_EndDirective,
+    self, CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective,
+    zstd_sys::ZSTD_EndDirective,
 };
 
 /// The level that FACTS and the codec bench decided on: higher ones take 2.5 to 6 times the time
@@ -16,7 +18,14 @@ const OWN_TABLES_BYTES: usize = 4096;
 
 /// The most that a frame may hold. A second of 1 kHz on 128 CPUs is 20 MiB in many frames; what
 /// claims to be more than this is damaged, or made to fill the memory of whoever opens it.
-const MOST_FRAME_BYTES: usize = 128 << 20;
+const MOST_FRAME_BYTES: usize = 64 << 20;
+
+/// Frames that are read as a stream refer back this far at most, 2^22 bytes; at our level it is
+/// 2^19.
+const MOST_WINDOW_LOG: u32 = 22;
+
+/// A stream is unpacked in portions of this size.
+const PORTION_BYTES: usize = 256 << 10;
 
 /// Makes frames.
 pub struct Compressor {
@@ -145,5 +154,65 @@ impl Decompressor {
         let why = |code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) };
         let got = self.context.decompress(out, frame).map_err(why)?;
         if got == size { Ok(()) } else { Err(BlockError::Layout(what)) }
+    }
+}
+
+/// Opens frames portion by portion, in memory that does not grow with what a frame holds.
+pub struct Unpacker {
+    context: DCtx<'static>,
+    /// How much of the frame was taken in.
+    taken: usize,
+    what: &'static str,
+    ended: bool,
+}
+
+impl Default for Unpacker {
+    fn default() -> Unpacker {
+        Unpacker { context: DCtx::create(), taken: 0, what: "", ended: false }
+    }
+}
+
+impl Unpacker {
+    /// Begins with a frame, which holds the `what`.
+    ///
+    /// # Errors
+    /// When zstd cannot get memory.
+    pub fn start(&mut self, what: &'static str) -> Result<(), BlockError> {
+        (self.taken, self.ended, self.what) = (0, false, what);
+        let why = |code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) };
+        self.context.reset(ResetDirective::SessionOnly).map_err(why)?;
+        let window = DParameter::WindowLogMax(MOST_WINDOW_LOG);
+        self.context.set_parameter(window).map_err(why)?;
+        Ok(())
+    }
+
+    /// Appends the next portion of `frame` to `out`; returns its length, 0 at the end.
+    ///
+    /// # Errors
+    /// When the frame or its checksum is not what was written.
+    pub fn more(&mut self, frame: &[u8], out: &mut AlignedVec) -> Result<usize, BlockError> {
+        let what = self.what;
+        let why = |code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) };
+        let filled = out.len();
+        out.resize(filled + PORTION_BYTES, 0);
+        let mut got = 0;
+        while !self.ended && got < PORTION_BYTES {
+            let mut input = InBuffer::around(frame.get(self.taken..).unwrap_or(&[]));
+            let mut output = OutBuffer::around(&mut out[filled + got..]);
+            let hint = self.context.decompress_stream(&mut output, &mut input).map_err(why)?;
+            let (taken, made) = (input.pos(), output.pos());
+            self.taken += taken;
+            got += made;
+            self.ended = hint == 0;
+            if taken == 0 && made == 0 && !self.ended {
+                // The frame is cut short.
+                return Err(BlockError::Layout(what));
+            }
+        }
+        if self.ended && self.taken != frame.len() {
+            return Err(BlockError::Layout(what));
+        }
+        out.resize(filled + got, 0);
+        Ok(got)
     }
 }

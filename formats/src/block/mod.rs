@@ -24,6 +24,7 @@ mod wire;
 
 pub use decode::Block;
 pub use encode::Encoder;
+pub(crate) use frame::Unpacker;
 pub use frame::{Compressor, Decompressor};
 pub use header::{BLOCK_VERSION, BlockHeader};
 pub use rows::Rows;

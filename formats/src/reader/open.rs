@@ -2,10 +2,12 @@
 
 use super::ReadError;
 use super::timeline::Timeline;
-use crate::block::Decompressor;
+use crate::block::{Block, Decompressor};
 use crate::record::RecordView;
 use crate::schema::Schema;
-use crate::segment::{Access, ChunkKind, SegmentError, SegmentReader, number_of};
+use crate::segment::{
+    Access, ChunkKind, IndexEntry, SegmentError, SegmentReader, SegmentView, number_of,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -145,6 +147,17 @@ fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
     }
 }
 
+/// A segment whose rows span more than this is a rare one, or its index lies, and a replay of it
+/// would never end: 40 days. It is asked only then, for it takes reading two blocks.
+const LONG_NS: u64 = 40 * 86_400 * 1_000_000_000;
+
+/// Whether the entry speaks of the block that it names, which must be whole.
+fn is_true(view: &SegmentView, schema: &Schema, entry: &IndexEntry) -> bool {
+    let Ok(bytes) = view.block(entry.id) else { return false };
+    let block = Block::open(&bytes, schema, &mut Decompressor::default());
+    block.is_ok_and(|block| entry.is_of(block.header(), block.times()))
+}
+
 /// The time of the first and the last row of each table, those in the journal included.
 fn spans_of(reader: &SegmentReader) -> Result<Spans, SegmentError> {
     let view = reader.view()?;
@@ -153,28 +166,39 @@ fn spans_of(reader: &SegmentReader) -> Result<Spans, SegmentError> {
         let span = spans.entry(table).or_insert((first, last));
         *span = (span.0.min(first), span.1.max(last));
     };
-    for (table, _) in reader.schemas() {
+    for (table, schema) in reader.schemas() {
         if let Some((first, last)) = view.ends(*table)? {
+            if last.last_ns - first.first_ns.min(last.last_ns) > LONG_NS {
+                let is_true = |entry| is_true(&view, schema, entry);
+                if !is_true(&first) || !is_true(&last) {
+                    return Err(SegmentError::Database(
+                        "its index is not that of its blocks".into(),
+                    ));
+                }
+            }
             widen(*table, first.first_ns, last.last_ns);
         }
     }
-    for entry in view.journal(&mut Decompressor::default())?.iter().flatten() {
-        for (table, _, record) in entry.records() {
-            let schema = reader.schemas().iter().find(|(number, _)| *number == table);
-            let (kind, id) = (ChunkKind::Schema, u64::from(table));
-            let schema = match schema {
-                Some((_, schema)) => schema,
-                // What a search did not find is told as damage of the segment.
-                None if reader.access() == Access::Salvaged => continue,
-                None => return Err(SegmentError::Missing { kind, id }),
-            };
-            let view = RecordView::access(record, schema.row_width(), schema.key_width());
-            if let Ok(view) = view
-                && let (Some(first), Some(last)) = (view.times().first(), view.times().last())
-            {
-                widen(table, first.to_native(), last.to_native());
-            }
+    let mut missing = None;
+    view.journal(|record| {
+        let Ok((table, _, record)) = record else { return };
+        let schema = reader.schemas().iter().find(|(number, _)| *number == table);
+        let Some((_, schema)) = schema else {
+            missing = Some(table);
+            return;
+        };
+        let view = RecordView::access(record, schema.row_width(), schema.key_width());
+        if let Ok(view) = view
+            && let (Some(first), Some(last)) = (view.times().first(), view.times().last())
+        {
+            widen(table, first.to_native(), last.to_native());
         }
+    })?;
+    match missing {
+        // What a search did not find is told as damage of the segment.
+        Some(table) if reader.access() != Access::Salvaged => {
+            Err(SegmentError::Missing { kind: ChunkKind::Schema, id: u64::from(table) })
+        }
+        _ => Ok(spans),
     }
-    Ok(spans)
 }

@@ -12,7 +12,7 @@ pub enum SegmentState {
     Active,
     /// Closed in good order.
     Sealed,
-    /// Its recorder died; read through an overlay.
+    /// Its recorder died; its last commit is read.
     Crashed,
     /// Its trees are damaged; what could be found in the file is read.
     Salvaged,

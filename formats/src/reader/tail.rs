@@ -1,9 +1,13 @@
 //! The rows of a table that are in the journal only, as a block made in memory.
 
-use crate::block::{Decompressor, Encoder, Rows};
+use crate::block::{BlockError, Encoder, Rows};
 use crate::record::RecordView;
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
+
+/// Rows of a table that are in no block take 2 MiB and what came within a second. More than this is
+/// damage, or made to fill the memory of its reader.
+const MOST_TAIL_BYTES: usize = 64 << 20;
 
 /// The block of the rows of `table` that the journal has and no block; `None` when there are none.
 /// Damaged entries are told in `problems`.
@@ -37,45 +41,46 @@ fn rows(
     let salvaged = access == Access::Salvaged;
     let mut rows = Rows::new(schema);
     let mut before = sealed.map_or(0, |sealed| sealed.records);
-    for entry in view.journal(&mut Decompressor::default())? {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(problem) => {
-                problems.push(problem);
-                continue;
-            }
+    let mut is_full = false;
+    view.journal(|record| {
+        let (number, record) = match record {
+            Ok((of, number, record)) if of == table => (number, record),
+            Ok(_) => return,
+            Err(problem) => return problems.push(problem),
         };
-        for (_, number, record) in entry.records().filter(|(of, _, _)| *of == table) {
-            let view = RecordView::access(record, schema.row_width(), schema.key_width());
-            let record = match view {
-                Ok(record) => record,
-                Err(problem) => {
-                    problems.push(problem.into());
-                    continue;
-                }
-            };
-            // What was found by searching the file may long be in a block, and its index does not
-            // know the numbers of records.
-            let is_sealed = sealed.is_some_and(|sealed| match record.times().last() {
-                Some(last) if salvaged => last.to_native() <= sealed.last_ns,
-                _ => number <= sealed.records,
-            });
-            if is_sealed {
-                continue;
-            }
-            // In a file that was searched nothing is missing that is not told as damage, and
-            // entries may be there whose commit never ended.
-            if !salvaged && number > before + 1 {
-                let missing = number - before - 1;
-                problems.push(SegmentError::MissingRecords { table, missing });
-            }
-            before = number;
-            if let Err(problem) = rows.append(&record)
-                && !salvaged
-            {
-                problems.push(problem.into());
-            }
+        let view = RecordView::access(record, schema.row_width(), schema.key_width());
+        let record = match view {
+            Ok(record) => record,
+            Err(problem) => return problems.push(problem.into()),
+        };
+        // What was found by searching the file may long be in a block, and its index does not
+        // know the numbers of records.
+        let is_sealed = sealed.is_some_and(|sealed| match record.times().last() {
+            Some(last) if salvaged => last.to_native() <= sealed.last_ns,
+            _ => number <= sealed.records,
+        });
+        if is_sealed {
+            return;
         }
-    }
+        // In a file that was searched nothing is missing that is not told as damage, and entries
+        // may be there whose commit never ended.
+        if !salvaged && number > before.saturating_add(1) {
+            let missing = number - before - 1;
+            problems.push(SegmentError::MissingRecords { table, missing });
+        }
+        before = number;
+        if rows.size_bytes() > MOST_TAIL_BYTES {
+            if !std::mem::replace(&mut is_full, true) {
+                let why = BlockError::Layout("length of the journal");
+                problems.push(SegmentError::Block { id: u64::MAX, why });
+            }
+            return;
+        }
+        if let Err(problem) = rows.append(&record)
+            && !salvaged
+        {
+            problems.push(problem.into());
+        }
+    })?;
     Ok(rows)
 }

@@ -23,8 +23,16 @@ const PAGE_BYTES: u64 = 4096;
 #[derive(Clone, Debug)]
 pub struct Ring {
     dir: PathBuf,
+    /// What is below these has bounds of its own.
+    apart: Vec<PathBuf>,
+    /// Directories of tiers that are kept no more.
+    former: Vec<PathBuf>,
     state: Arc<Mutex<State>>,
 }
+
+/// What lies in the directory is looked at again after this many commits, where nothing was seen to
+/// come or go before.
+const COMMITS_BETWEEN_LOOKS: u32 = 10;
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,6 +46,9 @@ struct State {
     bound_bytes: u64,
     /// How many segments were deleted since the start.
     deleted: u64,
+    /// When the directory was changed last, as it was when it was listed.
+    changed_at: (i64, i64),
+    commits_since_look: u32,
 }
 
 #[derive(Debug)]
@@ -55,18 +66,50 @@ impl Ring {
     /// # Errors
     /// What the file system says.
     pub fn open(dir: &Path, apart: &[PathBuf], former: &[PathBuf]) -> io::Result<Ring> {
-        let mut ring = State::default();
-        for dir in former {
-            let (segments, other_bytes) = list(dir, &[])?;
-            ring.former.extend(segments);
-            ring.other_bytes += other_bytes;
+        let state = Arc::new(Mutex::new(State::default()));
+        let (dir, apart, former) = (dir.to_owned(), apart.to_vec(), former.to_vec());
+        let ring = Ring { dir, apart, former, state };
+        ring.look(None)?;
+        Ok(ring)
+    }
+
+    /// Looks again at what is in the directory, where something came or went or it is time to:
+    /// others may put files there, let theirs grow, and delete segments. `active` is the segment
+    /// that is being written, which does not count here.
+    ///
+    /// # Errors
+    /// What the file system says; all stays as it was known then.
+    pub fn look_again(&self, active: Option<&Path>) -> io::Result<()> {
+        let changed_at = changed_at(&self.dir)?;
+        {
+            let state = &mut *self.state();
+            state.commits_since_look += 1;
+            if state.changed_at == changed_at && state.commits_since_look < COMMITS_BETWEEN_LOOKS {
+                return Ok(());
+            }
         }
-        let (segments, other_bytes) = list(dir, &[apart, former].concat())?;
-        ring.segments = segments.into();
-        ring.other_bytes += other_bytes;
-        let all = ring.former.iter().chain(&ring.segments);
-        ring.closed_bytes = all.map(|segment| segment.size_bytes).sum();
-        Ok(Ring { dir: dir.to_owned(), state: Arc::new(Mutex::new(ring)) })
+        self.look(active)
+    }
+
+    fn look(&self, active: Option<&Path>) -> io::Result<()> {
+        let changed_at = changed_at(&self.dir)?;
+        let mut former_segments = VecDeque::new();
+        let mut other_bytes = 0;
+        for dir in self.former.iter().filter(|dir| dir.exists()) {
+            let (segments, bytes) = list(dir, &[])?;
+            former_segments.extend(segments);
+            other_bytes += bytes;
+        }
+        let (mut segments, bytes) = list(&self.dir, &[&self.apart[..], &self.former].concat())?;
+        segments.retain(|segment| Some(segment.path.as_path()) != active);
+        let state = &mut *self.state();
+        state.former = former_segments;
+        state.segments = segments.into();
+        state.other_bytes = other_bytes + bytes;
+        let all = state.former.iter().chain(&state.segments);
+        state.closed_bytes = all.map(|segment| segment.size_bytes).sum();
+        (state.changed_at, state.commits_since_look) = (changed_at, 0);
+        Ok(())
     }
 
     /// The number for the next segment.
@@ -175,6 +218,12 @@ fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u64)> {
     }
     segments.sort_by_key(|segment| segment.number);
     Ok((segments, other_bytes))
+}
+
+/// When something last came into the directory or went.
+fn changed_at(dir: &Path) -> io::Result<(i64, i64)> {
+    let found = fs::metadata(dir)?;
+    Ok((found.mtime(), found.mtime_nsec()))
 }
 
 /// What a directory and all below it take on disk. Links are not followed.

@@ -77,6 +77,10 @@ impl IndexEntry {
         if word(28) != checksum(key, &value[..28]) {
             return Err(EnvelopeError::Checksum);
         }
+        // No time goes back, and none is later than a clock of 63 bits counts.
+        if long(0) < key.1 || long(0) > i64::MAX as u64 || word(16) == 0 {
+            return Err(EnvelopeError::NotAChunk);
+        }
         Ok(IndexEntry {
             table: key.0,
             first_ns: key.1,

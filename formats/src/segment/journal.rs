@@ -2,12 +2,20 @@
 //!
 //! An entry is one zstd frame over some records, each behind 16 bytes: its length (u64) and its
 //! number within its table (u64), and padded to a multiple of 16, so that records are aligned.
+//! It is read as a stream: 56 KB can expand to gigabytes.
 
-use crate::block::{BlockError, Decompressor};
+use crate::block::{BlockError, Unpacker};
 use crate::record::RecordView;
 use rkyv::util::AlignedVec;
 
 const PREFIX_BYTES: usize = 16;
+
+/// The longest record that is read. What a source sends at once is a few MiB at most.
+const MOST_RECORD_BYTES: usize = 32 << 20;
+
+/// Bytes of one segment's journal that are read, unpacked: a minute of 50,000 processes. More is
+/// damage, or made to keep its reader busy.
+const MOST_JOURNAL_BYTES: usize = 512 << 20;
 
 /// Appends a record, the `number`-th of its table, as it stands in the frame.
 pub fn put_record(number: u64, record: &[u8], out: &mut Vec<u8>) {
@@ -17,48 +25,68 @@ pub fn put_record(number: u64, record: &[u8], out: &mut Vec<u8>) {
     out.resize(out.len().next_multiple_of(16), 0);
 }
 
-/// An opened entry.
+/// Reads entries.
+#[derive(Default)]
 pub struct JournalReader {
+    unpacker: Unpacker,
+    /// What is unpacked and not read yet; begins with a record.
     bytes: AlignedVec,
+    read_bytes: usize,
 }
 
 impl JournalReader {
-    /// Opens the entry with this payload.
+    /// Whether more was read than is read of a segment.
+    pub fn is_spent(&self) -> bool {
+        self.read_bytes > MOST_JOURNAL_BYTES
+    }
+
+    /// Calls `each` with table, number and bytes of each record of the entry with this payload, in
+    /// the order in which they were pushed.
     ///
     /// # Errors
-    /// When it is damaged.
-    pub fn open(payload: &[u8], decompressor: &mut Decompressor) -> Result<Self, BlockError> {
-        let mut raw = Vec::new();
-        decompressor.open(payload, "journal", &mut raw)?;
-        let mut bytes = AlignedVec::with_capacity(raw.len());
-        bytes.extend_from_slice(&raw);
-        let journal = JournalReader { bytes };
-        match journal.places().last() {
-            Some((_, end)) if end != raw.len() => Err(BlockError::Layout("journal")),
-            None if !raw.is_empty() => Err(BlockError::Layout("journal")),
-            _ => Ok(journal),
+    /// When the entry is damaged. Records before the damage were read.
+    pub fn read(
+        &mut self,
+        payload: &[u8],
+        mut each: impl FnMut(u32, u64, &[u8]),
+    ) -> Result<(), BlockError> {
+        let damaged = || BlockError::Layout("journal");
+        self.bytes.clear();
+        self.unpacker.start("journal")?;
+        loop {
+            let unpacked = self.unpacker.more(payload, &mut self.bytes)?;
+            self.read_bytes += unpacked;
+            if self.is_spent() {
+                return Err(BlockError::Layout("length of the journal"));
+            }
+            let mut at = 0;
+            while let Some((length, number)) = prefix(&self.bytes, at) {
+                if length > MOST_RECORD_BYTES {
+                    return Err(damaged());
+                }
+                let start = at + PREFIX_BYTES;
+                let next = (start + length).next_multiple_of(16);
+                if next > self.bytes.len() {
+                    break;
+                }
+                let record = &self.bytes[start..start + length];
+                each(RecordView::schema_of(record).ok_or_else(damaged)?, number, record);
+                at = next;
+            }
+            // Records stay aligned: they are multiples of 16 long.
+            let left = self.bytes.len() - at;
+            self.bytes.copy_within(at.., 0);
+            self.bytes.resize(left, 0);
+            if unpacked == 0 {
+                return if left == 0 { Ok(()) } else { Err(damaged()) };
+            }
         }
     }
+}
 
-    /// Its records with table and number, in the order in which they were pushed.
-    pub fn records(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
-        self.places().map(|(record, _)| record)
-    }
-
-    /// The records, each with the place at which the next one begins.
-    fn places(&self) -> impl Iterator<Item = ((u32, u64, &[u8]), usize)> {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let word = |at: usize| {
-                let bytes = self.bytes.get(at..at + 8)?;
-                Some(u64::from_le_bytes(bytes.try_into().ok()?))
-            };
-            let length = usize::try_from(word(at)?).ok()?;
-            let number = word(at + 8)?;
-            let start = at + PREFIX_BYTES;
-            let record = self.bytes.get(start..start.checked_add(length)?)?;
-            at = (start + length).next_multiple_of(16);
-            Some(((RecordView::schema_of(record)?, number, record), at))
-        })
-    }
+/// Length and number of the record at a place, where it has begun.
+fn prefix(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
+    let word = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    // More than can be addressed is more than any record has.
+    Some((usize::try_from(word(at)?).unwrap_or(usize::MAX), word(at + 8)?))
 }

@@ -16,9 +16,9 @@ mod error;
 mod guard;
 mod index;
 mod journal;
-mod overlay;
 mod read;
 mod salvage;
+mod trees;
 mod view;
 mod write;
 
@@ -34,6 +34,11 @@ pub use view::SegmentView;
 pub use write::{Batch, SegmentWriter};
 
 use redb::TableDefinition;
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// Version of everything inside a segment.
 pub const FORMAT_VERSION: u32 = 1;
@@ -58,4 +63,18 @@ pub fn number_of(file_name: &str) -> Option<u64> {
     // At most eighteen digits, so that there is always a next number.
     let is_number = (10..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     if is_number { digits.parse().ok() } else { None }
+}
+
+/// Opens a file for reading that is one: opening a pipe would wait for someone to write into it.
+///
+/// # Errors
+/// What the system says, and when it is no regular file.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
 }

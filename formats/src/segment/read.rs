@@ -5,14 +5,13 @@ use super::describe::{take_clock, take_description, take_schema};
 use super::envelope::ChunkKind;
 use super::error::{SegmentError, redb_error};
 use super::guard::{Guarded, guarded};
-use super::overlay::Overlay;
 use super::salvage::Salvage;
-use super::{CACHE_BYTES, SegmentDescription};
+use super::trees::Trees;
+use super::{CACHE_BYTES, SegmentDescription, open_regular};
 use crate::clock::ClockOffset;
 use crate::schema::Schema;
-use redb::{Builder, ConcurrencyMode, DatabaseError, ReadableDatabase};
+use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase};
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,14 +20,19 @@ use std::sync::Arc;
 pub enum Access {
     /// As it is: closed in good order, or being written right now.
     Direct,
-    /// Repaired in memory: its recorder died.
+    /// Its recorder died; its last commit is read.
     Repaired,
     /// Searched for chunks: its trees are damaged.
     Salvaged,
 }
 
 enum Store {
-    Database(Guarded<Box<dyn ReadableDatabase + Send + Sync>>),
+    /// Read by its trees. What redb opened is there for its locks alone: while it lives, a recorder
+    /// writes over no page that a view of it needs.
+    Trees {
+        file: Arc<File>,
+        beside: Option<Guarded<ReadOnlyDatabase>>,
+    },
     Salvage(Arc<Salvage>),
 }
 
@@ -47,30 +51,15 @@ impl SegmentReader {
     /// # Errors
     /// When nothing of it can be read.
     pub fn open(path: &Path) -> Result<SegmentReader, SegmentError> {
-        // Opening a pipe would wait for someone to write into it.
-        if !std::fs::metadata(path)?.is_file() {
-            let what = "it is no regular file";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what).into());
-        }
-        let direct = guarded(|| {
-            Ok(Builder::new()
-                .set_cache_size(CACHE_BYTES)
-                .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-                .open_read_only(path))
+        let file = Arc::new(open_regular(path)?);
+        let beside = guarded(|| {
+            let mut builder = Builder::new();
+            builder.set_cache_size(CACHE_BYTES).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+            builder.open_read_only(path).map_err(redb_error)
         });
-        let (database, access): (Box<dyn ReadableDatabase + Send + Sync>, _) = match direct {
-            Ok(Ok(database)) => (Box::new(database), Access::Direct),
-            Ok(Err(DatabaseError::Storage(redb::StorageError::Io(error))))
-                if error.kind() != io::ErrorKind::InvalidData && error.raw_os_error().is_some() =>
-            {
-                return Err(error.into());
-            }
-            _ => match repaired(path)? {
-                Some(database) => (Box::new(database), Access::Repaired),
-                None => return SegmentReader::salvage(path),
-            },
-        };
-        match SegmentReader::load(Store::Database(Guarded::new(database)), access) {
+        let beside = beside.ok().map(Guarded::new);
+        let access = if beside.is_some() { Access::Direct } else { Access::Repaired };
+        match SegmentReader::load(Store::Trees { file, beside }, access) {
             Err(error) if !matches!(error, SegmentError::Newer(_)) => SegmentReader::salvage(path),
             loaded => loaded,
         }
@@ -81,7 +70,7 @@ impl SegmentReader {
     /// # Errors
     /// When its description is not among them.
     pub fn salvage(path: &Path) -> Result<SegmentReader, SegmentError> {
-        let salvage = Salvage::search(File::open(path)?)?;
+        let salvage = Salvage::search(open_regular(path)?)?;
         let newer = salvage.newer();
         let loaded = SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged);
         match newer {
@@ -152,24 +141,17 @@ impl SegmentReader {
     }
 }
 
-/// The database in the file at `path`, repaired in memory; `None` where redb cannot make sense of
-/// it.
-fn repaired(path: &Path) -> Result<Option<redb::Database>, SegmentError> {
-    let overlay = Overlay::new(File::open(path)?)?;
-    let repaired = guarded(|| {
-        let mut builder = Builder::new();
-        let database = builder.set_cache_size(CACHE_BYTES).create_with_backend(overlay);
-        database.map_err(redb_error)
-    });
-    Ok(repaired.ok())
-}
-
 impl Store {
     fn view(&self) -> Result<SegmentView, SegmentError> {
         Ok(match self {
-            Store::Database(database) => SegmentView::Database(Guarded::new(
-                database.with(|database| database.begin_read().map_err(redb_error))?,
-            )),
+            Store::Trees { file, beside } => {
+                let begin = |database: &Guarded<ReadOnlyDatabase>| {
+                    database.with(|database| database.begin_read().map_err(redb_error))
+                };
+                // First the lock, then the newest commit: its pages stay as long as the lock does.
+                let lock = beside.as_ref().map(begin).transpose()?.map(Guarded::new);
+                SegmentView::Trees(Box::new(Trees::open(file.clone())?), lock)
+            }
             Store::Salvage(salvage) => SegmentView::Salvage(salvage.clone()),
         })
     }

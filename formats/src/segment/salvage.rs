@@ -29,6 +29,16 @@ pub struct Salvage {
 /// What looks like chunks is read this many times over at most.
 const MOST_READINGS: u64 = 8;
 
+/// The most of a file that is searched: a segment is closed at 64 MiB. What a sparse file does not
+/// have on disk is skipped and does not count.
+const MOST_SEARCHED_BYTES: u64 = 1 << 30;
+
+/// The largest chunk that is read; pieces of blocks are a few MiB.
+const MOST_CHUNK_BYTES: u64 = 32 << 20;
+
+/// Pieces of chunks that are found at most: a segment of 64 MiB has some thousand.
+const MOST_PIECES_FOUND: usize = 1 << 18;
+
 /// The file is searched in windows of this size.
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -45,13 +55,17 @@ impl Salvage {
             index: BTreeMap::new(),
             newer: None,
             found_until: 0,
-            budget_bytes: length.saturating_mul(MOST_READINGS),
+            budget_bytes: MOST_READINGS * MOST_SEARCHED_BYTES.min(length),
         };
         let mut window = vec![0; WINDOW_BYTES];
-        let mut at = 0;
-        while at < length {
+        let (mut at, mut searched_bytes) = (0, 0);
+        while at < length && searched_bytes < MOST_SEARCHED_BYTES {
+            // A chunk may begin three bytes before what is not a hole.
+            let data = data_from(&salvage.file, at, length).saturating_sub(MAGIC.len() as u64 - 1);
+            at = at.max(data);
             let size = (length - at).min(WINDOW_BYTES as u64) as usize;
             salvage.file.read_exact_at(&mut window[..size], at)?;
+            searched_bytes += size as u64;
             for hit in hits(&window[..size]) {
                 salvage.take(at + hit as u64, length)?;
             }
@@ -89,13 +103,16 @@ impl Salvage {
 
     fn take(&mut self, offset: u64, length: u64) -> io::Result<()> {
         let mut head = [0; ENVELOPE_BYTES];
-        if offset < self.found_until || offset + ENVELOPE_BYTES as u64 > length {
+        if offset < self.found_until
+            || offset + ENVELOPE_BYTES as u64 > length
+            || self.found.len() >= MOST_PIECES_FOUND
+        {
             return Ok(());
         }
         self.file.read_exact_at(&mut head, offset)?;
         let payload = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
         let size = ENVELOPE_BYTES as u64 + u64::from(payload);
-        if offset + size > length || size > self.budget_bytes {
+        if offset + size > length || size > self.budget_bytes.min(MOST_CHUNK_BYTES) {
             return Ok(());
         }
         self.budget_bytes -= size;
@@ -159,6 +176,16 @@ impl Salvage {
                 return Some((whole, piece));
             }
         }
+    }
+}
+
+/// Where the next bytes of a file of this length are that are on disk; its end where there are none.
+fn data_from(file: &File, at: u64, length: u64) -> u64 {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+        Ok(data) => data,
+        Err(rustix::io::Errno::NXIO) => length,
+        // The file system does not tell.
+        Err(_) => at,
     }
 }
 

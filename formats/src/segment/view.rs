@@ -1,33 +1,32 @@
 //! One state of a segment, and what can be read of it.
 
+use super::JournalReader;
 use super::describe::take_gaps;
 use super::envelope::{ChunkKind, Envelope, EnvelopeError, chunk_key};
-use super::error::{SegmentError, redb_error};
+use super::error::SegmentError;
 use super::guard::Guarded;
 use super::index::IndexEntry;
 use super::salvage::Salvage;
-use super::{CHUNKS, INDEX, JournalReader};
-use crate::block::Decompressor;
+use super::trees::{Key, Trees};
+use crate::block::{BlockError, Decompressor};
 use crate::gap::Gap;
-use redb::{ReadTransaction, ReadableTable};
+use redb::ReadTransaction;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-type FoundEntry<'a> =
-    (redb::AccessGuard<'a, (u32, u64, u64)>, redb::AccessGuard<'a, &'static [u8]>);
+/// The gaps of a segment that are read, unpacked: some 300,000. Where more are in one, somebody made
+/// it to fill the memory of its reader.
+const MOST_GAPS_BYTES: usize = 32 << 20;
 
-fn read_entry(
-    found: Result<FoundEntry<'_>, redb::StorageError>,
-) -> Result<IndexEntry, SegmentError> {
-    let (key, value) = found.map_err(redb_error)?;
-    let key = key.value();
+fn read_entry(key: Key, value: &[u8]) -> Result<IndexEntry, SegmentError> {
     let (kind, id) = (ChunkKind::Block, key.2);
-    IndexEntry::of(key, value.value()).map_err(|why| SegmentError::Chunk { kind, id, why })
+    IndexEntry::of(key, value).map_err(|why| SegmentError::Chunk { kind, id, why })
 }
 
 /// One state of a segment.
 pub enum SegmentView {
-    /// Through redb.
-    Database(Guarded<ReadTransaction>),
+    /// Through its trees, with what keeps them while a recorder writes.
+    Trees(Box<Trees>, Option<Guarded<ReadTransaction>>),
     /// Through what was found in the file.
     Salvage(Arc<Salvage>),
 }
@@ -43,13 +42,15 @@ impl SegmentView {
             }
         };
         match self {
-            SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let chunks = transaction.open_table(CHUNKS).map_err(redb_error)?;
-                for entry in chunks.range(range).map_err(redb_error)? {
-                    note(entry.map_err(redb_error)?.0.value());
-                }
-                Ok(())
-            })?,
+            SegmentView::Trees(trees, _) => {
+                trees.range(trees.chunks, (0, 0, range.start), false, |(.., key), _| {
+                    if key >= range.end {
+                        return ControlFlow::Break(());
+                    }
+                    note(key);
+                    ControlFlow::Continue(())
+                })?;
+            }
             SegmentView::Salvage(salvage) => salvage.keys(range).for_each(note),
         }
         Ok(ids)
@@ -87,11 +88,9 @@ impl SegmentView {
         then: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, SegmentError> {
         match self {
-            SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let chunks = transaction.open_table(CHUNKS).map_err(redb_error)?;
-                let piece = chunks.get(key).map_err(redb_error)?;
-                Ok(piece.map(|piece| then(piece.value())))
-            }),
+            SegmentView::Trees(trees, _) => {
+                Ok(trees.get(trees.chunks, (0, 0, key))?.map(|piece| then(&piece)))
+            }
             SegmentView::Salvage(salvage) => Ok(salvage.get(key)?.map(|piece| then(&piece))),
         }
     }
@@ -113,16 +112,29 @@ impl SegmentView {
         let within = (table, first_ns, 0)..=(table, last_ns, u64::MAX);
         let mut entries = Vec::new();
         match self {
-            SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let index = transaction.open_table(INDEX).map_err(redb_error)?;
-                if let Some(entry) = index.range(before).map_err(redb_error)?.next_back() {
-                    entries.push(read_entry(entry)?);
+            SegmentView::Trees(trees, _) => {
+                match trees.last_before(trees.index, before.end)? {
+                    Some((key, value)) if key >= before.start => {
+                        entries.push(read_entry(key, &value)?);
+                    }
+                    _ => {}
                 }
-                for entry in index.range(within).map_err(redb_error)? {
-                    entries.push(read_entry(entry)?);
-                }
-                Ok(())
-            })?,
+                let mut damage = None;
+                trees.range(trees.index, *within.start(), true, |key, value| {
+                    if key > *within.end() {
+                        return ControlFlow::Break(());
+                    }
+                    match read_entry(key, value) {
+                        Ok(entry) => entries.push(entry),
+                        Err(error) => {
+                            damage = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
+                    ControlFlow::Continue(())
+                })?;
+                damage.map_or(Ok(()), Err)?;
+            }
             SegmentView::Salvage(salvage) => {
                 let index = salvage.index();
                 entries.extend(index.range(before).next_back().map(|(_, entry)| *entry));
@@ -146,15 +158,18 @@ impl SegmentView {
         let mut tables = Vec::new();
         let from = |tables: &[u32]| tables.last().map_or(Some(0), |last| last.checked_add(1));
         match self {
-            SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let index = transaction.open_table(INDEX).map_err(redb_error)?;
-                while let Some(from) = from(&tables)
-                    && let Some(entry) = index.range((from, 0, 0)..).map_err(redb_error)?.next()
-                {
-                    tables.push(entry.map_err(redb_error)?.0.value().0);
+            SegmentView::Trees(trees, _) => {
+                while let Some(from) = from(&tables) {
+                    let before = tables.len();
+                    trees.range(trees.index, (from, 0, 0), true, |(table, ..), _| {
+                        tables.push(table);
+                        ControlFlow::Break(())
+                    })?;
+                    if tables.len() == before {
+                        break;
+                    }
                 }
-                Ok(())
-            })?,
+            }
             SegmentView::Salvage(salvage) => {
                 tables.extend(salvage.index().keys().map(|(table, ..)| *table));
                 tables.dedup();
@@ -170,14 +185,20 @@ impl SegmentView {
     pub fn ends(&self, table: u32) -> Result<Option<(IndexEntry, IndexEntry)>, SegmentError> {
         let all = (table, 0, 0)..=(table, u64::MAX, u64::MAX);
         match self {
-            SegmentView::Database(transaction) => transaction.with(|transaction| {
-                let index = transaction.open_table(INDEX).map_err(redb_error)?;
-                let mut range = index.range(all).map_err(redb_error)?;
-                let Some(first) = range.next() else { return Ok(None) };
-                let first = read_entry(first)?;
-                let last = range.next_back().map_or(Ok(first), read_entry)?;
+            SegmentView::Trees(trees, _) => {
+                let mut first = None;
+                trees.range(trees.index, *all.start(), true, |key, value| {
+                    first = (key <= *all.end()).then(|| read_entry(key, value));
+                    ControlFlow::Break(())
+                })?;
+                let Some(first) = first.transpose()? else { return Ok(None) };
+                let behind = (table, u64::MAX, u64::MAX);
+                let last = match trees.last_before(trees.index, behind)? {
+                    Some((key, value)) if key > first.key() => read_entry(key, &value)?,
+                    _ => first,
+                };
                 Ok(Some((first, last)))
-            }),
+            }
             SegmentView::Salvage(salvage) => {
                 let mut range = salvage.index().range(all);
                 let Some((_, first)) = range.next() else { return Ok(None) };
@@ -203,33 +224,50 @@ impl SegmentView {
         let mut decompressor = Decompressor::default();
         let mut archive = Vec::new();
         let mut gaps = Vec::new();
-        for id in self.ids(kind)? {
+        let mut read_bytes = 0;
+        for (at, id) in self.ids(kind)?.into_iter().enumerate() {
+            // They are numbered from 0, and none is ever taken away.
+            if at as u64 != id && matches!(self, SegmentView::Trees(..)) {
+                return Err(SegmentError::Missing { kind, id: at as u64 });
+            }
             let frame = self.whole(kind, id)?;
             let damaged = |why| SegmentError::Block { id, why };
             decompressor.open(&frame, "gaps", &mut archive).map_err(damaged)?;
+            read_bytes += archive.len();
+            if read_bytes > MOST_GAPS_BYTES {
+                return Err(damaged(BlockError::Layout("length of the gaps")));
+            }
             let damaged = |why| SegmentError::Chunk { kind, id, why };
             gaps.extend(take_gaps(&archive).map_err(damaged)?);
         }
         Ok(gaps)
     }
 
-    /// The entries of the journal, oldest first, each with its id; a damaged one as its error.
+    /// Calls `each` with table, number and bytes of every record in the journal, oldest first, and
+    /// with the error of an entry that is damaged.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// When the entries cannot be listed.
     pub fn journal(
         &self,
-        decompressor: &mut Decompressor,
-    ) -> Result<Vec<Result<JournalReader, SegmentError>>, SegmentError> {
+        mut each: impl FnMut(Result<(u32, u64, &[u8]), SegmentError>),
+    ) -> Result<(), SegmentError> {
         let kind = ChunkKind::Journal;
-        let ids = self.ids(kind)?;
-        Ok(ids
-            .into_iter()
-            .map(|id| {
-                let payload = self.whole(kind, id)?;
-                JournalReader::open(&payload, decompressor)
+        let mut reader = JournalReader::default();
+        for id in self.ids(kind)? {
+            let read = self.whole(kind, id).and_then(|payload| {
+                reader
+                    .read(&payload, |table, number, record| each(Ok((table, number, record))))
                     .map_err(|why| SegmentError::Block { id, why })
-            })
-            .collect())
+            });
+            if let Err(damage) = read {
+                let is_too_long = reader.is_spent();
+                each(Err(damage));
+                if is_too_long {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -80,6 +80,8 @@ pub struct SegmentWriter {
     path: PathBuf,
     /// The same file, to ask what it takes on disk.
     file: File,
+    /// Its length after the last commit.
+    length: u64,
 }
 
 impl SegmentWriter {
@@ -107,7 +109,8 @@ impl SegmentWriter {
             Self::create_at(&temporary, description, backend).and_then(|(database, file)| {
                 std::fs::rename(&temporary, &path)?;
                 File::open(dir)?.sync_all()?;
-                Ok(SegmentWriter { database, path, file })
+                let length = file.metadata()?.len();
+                Ok(SegmentWriter { database, path, file, length })
             });
         if written.is_err() {
             // Nothing of it is worth keeping; a leftover is removed at the next start.
@@ -122,7 +125,12 @@ impl SegmentWriter {
         backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
     ) -> Result<(Database, File), redb::Error> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        options.read(true).write(true).create_new(true).mode(0o600);
+        // A leftover is unlinked, and so is a link: what that names belongs to somebody else.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let file = options.open(path)?;
         let again = file.try_clone()?;
         let database = Builder::new()
@@ -141,7 +149,27 @@ impl SegmentWriter {
     /// # Errors
     /// What the disk or redb says; then nothing of it is there.
     pub fn commit(&mut self, batch: &Batch) -> Result<(), redb::Error> {
-        commit(&self.database, batch)
+        commit(&self.database, batch)?;
+        self.length = self.file.metadata()?.len();
+        Ok(())
+    }
+
+    /// What happened to the file since the last commit that makes all it holds lost: what is written
+    /// to a file that was deleted is written nowhere.
+    pub fn lost_because(&self) -> Option<&'static str> {
+        let Ok(open) = self.file.metadata() else { return None };
+        let there = self.path.symlink_metadata();
+        match there {
+            Ok(there) if (there.dev(), there.ino()) != (open.dev(), open.ino()) => {
+                Some("its segment was replaced while it was written")
+            }
+            _ if open.nlink() == 0 => Some("its segment was deleted while it was written"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some("its segment was moved away while it was written")
+            }
+            _ if open.len() < self.length => Some("its segment was cut short while it was written"),
+            _ => None,
+        }
     }
 
     /// Bytes that the file takes on disk.

@@ -50,6 +50,12 @@ pub enum WriteError {
         /// What is needed.
         least_bytes: u64,
     },
+    /// Two tiers have the same step, and would be written into the same directory.
+    #[error("two tiers have the step {} s; leave one of them out", *step_ns as f64 / 1e9)]
+    TierTwice {
+        /// Their step, ns.
+        step_ns: u64,
+    },
     /// A record does not fit its table.
     #[error("record refused: {0}")]
     Record(#[from] crate::record::RecordError),
@@ -91,7 +97,7 @@ pub struct WriterStats {
 /// Writes a recording.
 pub struct RecordingWriter {
     options: WriterOptions,
-    _lock: Lock,
+    lock: Lock,
     opened_ns: u64,
     clock: ClockOffset,
     raw: RingWriter,
@@ -109,10 +115,7 @@ impl RecordingWriter {
     pub fn open(dir: &Path, options: WriterOptions) -> Result<RecordingWriter, WriteError> {
         options.check()?;
         create_dir(dir)?;
-        let lock = Lock::take(dir).map_err(|error| match error {
-            LockError::Held { pid } => WriteError::Locked { dir: dir.to_owned(), pid },
-            LockError::Io(error) => disk_error("lock", dir, error),
-        })?;
+        let lock = Lock::take(dir).map_err(|error| not_locked(dir, error))?;
         let mut tiers = Vec::new();
         let mut tier_dirs = Vec::new();
         for tier in &options.tiers {
@@ -134,7 +137,7 @@ impl RecordingWriter {
             clock = last.clock.unwrap_or(clock);
         }
         let schemas = Vec::new();
-        Ok(RecordingWriter { options, _lock: lock, opened_ns, clock, raw, tiers, schemas })
+        Ok(RecordingWriter { options, lock, opened_ns, clock, raw, tiers, schemas })
     }
 
     /// When it was opened, `CLOCK_BOOTTIME` ns: there the gap since the last run ends.
@@ -201,8 +204,20 @@ impl RecordingWriter {
         Ok(commit)
     }
 
+    /// Makes sure that the directory is there, and is this recorder's alone: somebody may have
+    /// deleted or replaced it, or the lock in it.
+    fn hold_dir(&mut self) -> Result<(), WriteError> {
+        let dir = self.raw.dir().to_owned();
+        create_dir(&dir)?;
+        self.lock.renew(&dir).map_err(|error| not_locked(&dir, error))
+    }
+
     /// Commits rows as the sources sent them, and hands them on to the tiers.
     fn commit_raw(&mut self, close: bool) -> Result<Commit, WriteError> {
+        if let Err(error) = self.hold_dir() {
+            self.raw.fail(error.to_string());
+            return Err(error);
+        }
         let tiers = &mut self.tiers;
         self.clock = self.clock.renewed(ClockOffset::now());
         let clock = self.clock;
@@ -248,6 +263,13 @@ impl Commit {
         self.blocks += other.blocks;
         self.bytes += other.bytes;
         self.evicted += other.evicted;
+    }
+}
+
+fn not_locked(dir: &Path, error: LockError) -> WriteError {
+    match error {
+        LockError::Held { pid } => WriteError::Locked { dir: dir.to_owned(), pid },
+        LockError::Io(error) => disk_error("lock", dir, error),
     }
 }
 

@@ -55,8 +55,13 @@ impl WriterOptions {
     /// Whether a recording can be kept under these options.
     ///
     /// # Errors
-    /// [`WriteError::TooSmall`].
+    /// [`WriteError::TooSmall`], [`WriteError::TierTwice`].
     pub fn check(&self) -> Result<(), WriteError> {
+        let mut steps: Vec<u64> = self.tiers.iter().map(|tier| tier.step_ns).collect();
+        steps.sort_unstable();
+        if let Some(twice) = steps.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(WriteError::TierTwice { step_ns: twice[0] });
+        }
         let tiers = self.tiers.iter().map(|tier| tier.size_bytes);
         match tiers.chain([self.raw_size_bytes()]).min() {
             Some(least) if least < LEAST_RING_BYTES => {

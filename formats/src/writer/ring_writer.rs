@@ -3,7 +3,7 @@
 use super::active_segment::Segment;
 use super::options::segment_size_bytes;
 use super::table::Table;
-use super::{Commit, WriteError, WriterOptions, WriterStats};
+use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
 use crate::block::{Compressor, Encoder, Rows};
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
@@ -29,6 +29,10 @@ pub struct RingWriter {
     segment: Option<Segment>,
     tables: Vec<Table>,
     gaps: Vec<Gap>,
+    /// Gaps that the current segment has.
+    told: Vec<Gap>,
+    /// The number of the newest segment that was made.
+    last_number: u64,
     stats: WriterStats,
     disk_error: Option<String>,
     encoder: Encoder,
@@ -48,6 +52,8 @@ impl RingWriter {
             segment: None,
             tables: Vec::new(),
             gaps: Vec::new(),
+            told: Vec::new(),
+            last_number: 0,
             stats: WriterStats::default(),
             disk_error: None,
             encoder: Encoder::default(),
@@ -55,6 +61,11 @@ impl RingWriter {
             batch: Batch::default(),
             block: Vec::new(),
         }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        self.ring.dir()
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.
@@ -76,16 +87,7 @@ impl RingWriter {
 
     /// Records a gap.
     pub fn gap(&mut self, gap: Gap) {
-        let is_like = |known: &&mut Gap| known.table == gap.table && known.cause == gap.cause;
-        if self.gaps.len() >= MOST_PENDING_GAPS
-            && let Some(last) = self.gaps.iter_mut().rev().find(is_like)
-        {
-            last.from_ns = last.from_ns.min(gap.from_ns);
-            last.to_ns = last.to_ns.max(gap.to_ns);
-            last.lost += gap.lost;
-            return;
-        }
-        self.gaps.push(gap);
+        put_gap(&mut self.gaps, gap);
     }
 
     /// Seals the blocks that are due, or all, and makes everything durable. `sealed` is shown the
@@ -119,6 +121,10 @@ impl RingWriter {
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
         let deleted = self.ring.deleted();
+        let is_anew = self.leave_lost_segment();
+        let active = self.segment.as_ref().map(|segment| segment.writer.path());
+        // A directory that cannot be listed now is no reason not to write.
+        let _ = self.ring.look_again(active);
         self.open_segment(clock)?;
         self.batch.clear();
         let Some(segment) = &mut self.segment else { return Ok(commit) };
@@ -135,7 +141,7 @@ impl RingWriter {
                     .map_err(|error| disk_error("write", &path, error))?;
                 table.described = true;
             }
-            if seal_all || table.is_due() {
+            if seal_all || is_anew || table.is_due() {
                 self.block.clear();
                 self.encoder
                     .encode(&table.rows, &table.schema, number as u32, &mut self.block)
@@ -167,6 +173,10 @@ impl RingWriter {
         commit.evicted = (self.ring.deleted() - deleted) as u32;
         self.committed(&mut commit);
         if seal_all {
+            // What is lost by now is told in the next segment, now where there is no next commit.
+            if self.leave_lost_segment() && close {
+                return self.try_commit(close, clock, sealed);
+            }
             self.close_segment();
         } else {
             self.note_fullness()?;
@@ -174,16 +184,47 @@ impl RingWriter {
         Ok(commit)
     }
 
+    /// Leaves a segment that was deleted, replaced or cut short, and notes what was lost with it.
+    /// Returns whether there was one.
+    fn leave_lost_segment(&mut self) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        let Some(why) = segment.writer.lost_because() else { return false };
+        let told = std::mem::take(&mut self.told);
+        told.into_iter().for_each(|gap| self.gap(gap));
+        for at in 0..self.tables.len() {
+            let table = &mut self.tables[at];
+            let name = table.schema.name.clone();
+            let (stored, journaled) = table.segment_is_gone();
+            let samples = stored.map_or(0, |stored| stored.samples);
+            self.stats.samples_stored -= samples + journaled;
+            self.stats.samples_lost += samples;
+            if let Some(stored) = stored {
+                self.gap(Gap {
+                    table: name,
+                    cause: GapCause::Disk,
+                    from_ns: stored.from_ns,
+                    to_ns: stored.to_ns,
+                    lost: stored.samples,
+                    detail: why.to_owned(),
+                });
+            }
+        }
+        self.close_segment();
+        true
+    }
+
     /// Opens a segment where there is none.
     fn open_segment(&mut self, clock: ClockOffset) -> Result<(), WriteError> {
         if self.segment.is_some() {
             return Ok(());
         }
+        create_dir(self.ring.dir())?;
         let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES, self.ring.bound_bytes());
         let dir = self.ring.dir().to_owned();
         room.map_err(|error| disk_error("delete a segment of", &dir, error))?;
+        self.last_number = self.ring.next_number().max(self.last_number + 1);
         let description = SegmentDescription {
-            number: self.ring.next_number(),
+            number: self.last_number,
             host: self.options.host.clone(),
             boot_id: self.options.boot_id.clone(),
             recorder_version: self.options.recorder_version.clone(),
@@ -202,7 +243,7 @@ impl RingWriter {
             commit.rows += table.committed();
             table.lost = None;
         }
-        self.gaps.clear();
+        self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
         self.disk_error = None;
         self.stats.samples_stored += commit.rows;
         self.stats.blocks += u64::from(commit.blocks);
@@ -223,6 +264,7 @@ impl RingWriter {
     }
 
     fn close_segment(&mut self) {
+        self.told.clear();
         if let Some(segment) = self.segment.take() {
             let path = segment.writer.path().to_owned();
             let is_used = segment.is_used;
@@ -235,7 +277,8 @@ impl RingWriter {
         self.tables.iter_mut().for_each(Table::new_segment);
     }
 
-    fn fail(&mut self, error: String) {
+    /// What was pushed since the last commit is lost to this error.
+    pub fn fail(&mut self, error: String) {
         for table in &mut self.tables {
             self.stats.samples_lost += table.failed();
         }
@@ -262,6 +305,20 @@ impl RingWriter {
         room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
         Ok(())
     }
+}
+
+/// Adds a gap to those that are kept in memory.
+fn put_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    let is_like = |known: &&mut Gap| known.table == gap.table && known.cause == gap.cause;
+    if gaps.len() >= MOST_PENDING_GAPS
+        && let Some(last) = gaps.iter_mut().rev().find(is_like)
+    {
+        last.from_ns = last.from_ns.min(gap.from_ns);
+        last.to_ns = last.to_ns.max(gap.to_ns);
+        last.lost += gap.lost;
+        return;
+    }
+    gaps.push(gap);
 }
 
 /// The gap of each table that a failing disk cost samples.

@@ -1,6 +1,5 @@
 //! What the last run of a recorder left for this one: since when there is a gap, and the clocks.
 
-use crate::block::Decompressor;
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::record::RecordView;
@@ -86,17 +85,20 @@ fn last_rows(segment: &SegmentReader) -> BTreeMap<u32, u64> {
     let Ok(view) = segment.view() else { return rows };
     let of_blocks = (segment.schemas().iter())
         .filter_map(|(table, _)| Some((*table, view.ends(*table).ok().flatten()?.1.last_ns)));
-    let journal = view.journal(&mut Decompressor::default()).unwrap_or_default();
-    let of_journal = journal.iter().flatten().flat_map(|entry| entry.records()).filter_map(
-        |(table, _, record)| {
-            let (_, schema) = segment.schemas().iter().find(|(number, _)| *number == table)?;
-            let view = RecordView::access(record, schema.row_width(), schema.key_width()).ok()?;
-            Some((table, view.times().last()?.to_native()))
-        },
-    );
-    for (table, last_ns) in of_blocks.chain(of_journal) {
+    let mut note = |table: u32, last_ns: u64| {
         let newest = rows.entry(table).or_insert(last_ns);
         *newest = last_ns.max(*newest);
-    }
+    };
+    of_blocks.for_each(|(table, last_ns)| note(table, last_ns));
+    // What cannot be read of it tells nothing.
+    let _ = view.journal(|record| {
+        let Ok((table, _, record)) = record else { return };
+        let schema = segment.schemas().iter().find(|(number, _)| *number == table);
+        let Some((_, schema)) = schema else { return };
+        let view = RecordView::access(record, schema.row_width(), schema.key_width());
+        if let Some(last) = view.ok().and_then(|view| Some(view.times().last()?.to_native())) {
+            note(table, last);
+        }
+    });
     rows
 }

@@ -41,6 +41,19 @@ pub struct Table {
     pub lost: Option<(u64, u64)>,
     /// Time of the last of these.
     pub last_lost_ns: u64,
+    /// What of it is in blocks of the current segment.
+    in_segment: Option<Stored>,
+}
+
+/// Samples that are stored together.
+#[derive(Clone, Copy)]
+pub struct Stored {
+    /// How many.
+    pub samples: u64,
+    /// Time of the first, `CLOCK_BOOTTIME` ns.
+    pub from_ns: u64,
+    /// Time of the last.
+    pub to_ns: u64,
 }
 
 impl Table {
@@ -58,6 +71,7 @@ impl Table {
             last_ns: 0,
             lost: None,
             last_lost_ns: 0,
+            in_segment: None,
         }
     }
 
@@ -100,6 +114,12 @@ impl Table {
 
     /// Its rows are in a block.
     pub fn sealed(&mut self) {
+        if let (Some(&first), Some(&last)) = (self.rows.times.first(), self.rows.times.last()) {
+            let all = Stored { samples: 0, from_ns: first, to_ns: last };
+            let stored = self.in_segment.get_or_insert(all);
+            stored.samples += self.rows.times.len() as u64;
+            stored.to_ns = last;
+        }
         self.rows.clear();
         self.journal.clear();
         self.sealed_records = self.records;
@@ -125,8 +145,22 @@ impl Table {
         lost
     }
 
-    /// A new segment begins; rows must be empty.
+    /// The current segment is gone. Returns what went with it, and how many samples that were in its
+    /// journal are waiting to be stored once more.
+    pub fn segment_is_gone(&mut self) -> (Option<Stored>, u64) {
+        let stored = self.in_segment.take();
+        let waiting = self.rows.times.len() as u64;
+        let journaled = waiting - self.undurable.min(waiting);
+        if let Some(&first) = self.rows.times.first() {
+            (self.undurable, self.undurable_since_ns) = (waiting, first);
+        }
+        self.new_segment();
+        (stored, journaled)
+    }
+
+    /// A new segment begins; rows are sealed into it as a whole, if there are any.
     pub fn new_segment(&mut self) {
+        self.in_segment = None;
         self.records = 0;
         self.sealed_records = 0;
         self.described = false;

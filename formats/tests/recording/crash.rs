@@ -107,7 +107,9 @@ fn gaps_that_wait_for_a_disk_are_merged_and_every_lost_sample_counted() {
     let place = tempfile::tempdir().unwrap();
     let (dir, away) = (place.path().join("recording"), place.path().join("away"));
     let mut writer = open_writer(&dir);
+    // A directory that is gone would be made anew.
     fs::rename(&dir, &away).unwrap();
+    fs::write(&dir, "a file in its place").unwrap();
     for number in 0..100_000 {
         writer.gap(Gap {
             table: ["cpu", "disk", "net"][number as usize % 3].into(),
@@ -121,6 +123,7 @@ fn gaps_that_wait_for_a_disk_are_merged_and_every_lost_sample_counted() {
             assert!(writer.commit().is_err());
         }
     }
+    fs::remove_file(&dir).unwrap();
     fs::rename(&away, &dir).unwrap();
     writer.close().unwrap();
     let gaps = Recording::open(&dir).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();

@@ -311,13 +311,10 @@ fn child_journals() {
         }
         let mut frame = Vec::new();
         Compressor::default().frame(&[&changed(&entry, &changes)], &mut frame).unwrap();
-        let mut decompressor = Decompressor::default();
-        if let Ok(journal) = JournalReader::open(&frame, &mut decompressor) {
-            for (_, _, record) in journal.records() {
-                let _ = RecordView::access(record, 7, 2);
-            }
-        }
-        let _ = JournalReader::open(&changed(&frame, &changes), &mut decompressor);
+        let _ = JournalReader::default().read(&frame, |_, _, record| {
+            let _ = RecordView::access(record, 7, 2);
+        });
+        let _ = JournalReader::default().read(&changed(&frame, &changes), |_, _, _| ());
     });
 }
 
