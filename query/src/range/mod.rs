@@ -107,7 +107,7 @@ fn note_ticks(context: &Context, plan: &Plan) {
 fn note_tier(context: &Context, schema: &Schema, answer: &Answer) {
     if let Some(until) = answer.coarse_until {
         context.note(&format!(
-            "up to {} the ring has forgotten the samples of {}; a coarser tier answers for them",
+            "before {} only downsampled data of {} is left",
             show_instant(until, &context.anchors.zone),
             schema.name
         ));
