@@ -22,7 +22,7 @@ Examples:
   nodemon-recorder run                                  # everything, at its default cadence
   nodemon-recorder run --ring-size 8GiB --cpu 0         # on one CPU, in at most 8 GiB
   nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
-  nodemon-recorder run --only stat,softirqs --interval 1ms
+  nodemon-recorder run --only cpus,diskstats --interval 1ms
   nodemon-recorder run --without process --source diskstats=100ms
 
 Signals:
