@@ -73,7 +73,7 @@ impl Context {
             let age = show_age(end, self.anchors.now);
             let at = show_instant(end, &self.anchors.zone);
             self.note(&format!(
-                "nobody writes this recording; it ends at {at}, {age}, and times count from there"
+                "recording is not live; relative times count from its end at {at}, {age}"
             ));
         }
     }

@@ -83,6 +83,21 @@ pub enum QueryError {
     ClosedPipe,
 }
 
+/// Tables that are recorded only when they are asked for, each by a source of its name.
+const OFF_BY_DEFAULT: [&str; 11] = [
+    "bind",
+    "ebpf_program",
+    "file_open",
+    "mount",
+    "slow_syscall",
+    "softirq_latency",
+    "syn_backlog",
+    "syscall",
+    "syscall_latency",
+    "tcp_event",
+    "timer",
+];
+
 impl QueryError {
     /// What to do about it, where there is more to say.
     pub fn next_step(&self) -> Option<String> {
@@ -93,6 +108,12 @@ impl QueryError {
             QueryError::Read(error) => return next_step_of_read(error),
             QueryError::UnknownTable { gap: Some(gap), .. } => {
                 format!("it was to be recorded, and is a gap: {gap}")
+            }
+            QueryError::UnknownTable { name, .. } if OFF_BY_DEFAULT.contains(&name.as_str()) => {
+                format!(
+                    "it is not recorded by default: nodemon-recorder run --source {name} switches \
+                     it on"
+                )
             }
             QueryError::UnknownTable { nearest, .. } => {
                 suggestion(nearest.as_deref(), "`nodemon-query tables` lists the tables")

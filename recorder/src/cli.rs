@@ -22,7 +22,7 @@ Examples:
   nodemon-recorder run                                  # everything, at its default cadence
   nodemon-recorder run --ring-size 8GiB --cpu 0         # on one CPU, in at most 8 GiB
   nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
-  nodemon-recorder run --only stat,softirqs --interval 1ms
+  nodemon-recorder run --only cpus,diskstats --interval 1ms
   nodemon-recorder run --without process --source diskstats=100ms
 
 Signals:
@@ -101,16 +101,16 @@ pub struct How {
     /// The most that the recording may take on disk: 8GiB, 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub ring_size: Option<u64>,
-    /// The most that may wait in memory for a slow disk: 8MiB
+    /// Write buffer limit: 8MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub queue_size: Option<u64>,
-    /// A coarser copy that lasts longer, within the ring: 1m=64MiB (may be repeated)
+    /// Downsampled tier kept longer, within the ring, e.g. 1m=64MiB (may be repeated)
     #[arg(long = "tier", value_name = "STEP=SIZE", value_parser = parse_tier)]
     pub tiers: Vec<TierOptions>,
     /// The CPU on which the whole recorder runs
     #[arg(long, value_name = "N")]
     pub cpu: Option<usize>,
-    /// Cadence of every source: 1s, 10ms
+    /// Sampling interval of every source: 1s, 10ms
     #[arg(long, value_name = "DURATION", value_parser = parse_interval)]
     pub interval: Option<Duration>,
     /// Record these sources or tables and no others: stat,disk; ebpf stands for the programs in the
@@ -192,7 +192,7 @@ impl How {
                 return Err(flag("--source")(what));
             }
             if !scope.is_empty() && nature != Some(Nature::Ebpf) {
-                let what = format!("`{}` is not of programs in the kernel: no filter", source.name);
+                let what = format!("source `{}` does not support filters", source.name);
                 return Err(flag("--source")(what));
             }
         }

@@ -34,7 +34,8 @@ enum CommandError {
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(
-        "cannot stay on CPU {cpu}: {why}; `cpu` and --cpu take the number of a CPU of this machine"
+        "cannot run on CPU {cpu}: {why}; `cpu` and --cpu take the number of a CPU that is online{}",
+        online()
     )]
     Cpu { cpu: usize, why: rustix::io::Errno },
     #[error("cannot write the answer: {0}")]
@@ -44,6 +45,12 @@ enum CommandError {
     /// `check` has said it already.
     #[error("nothing can be recorded here")]
     Nothing,
+}
+
+/// The CPUs that are online, in parentheses.
+fn online() -> String {
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    if online.is_empty() { String::new() } else { format!(" ({})", online.trim()) }
 }
 
 impl CommandError {

@@ -114,6 +114,10 @@ impl<'a> Samples<'a> {
             column.words.clear();
             column.words.resize(rows, 0);
             column.present = None;
+            if self.plan.is_below_resolution(slot) {
+                column.present = Some(Bitmap::filled(rows, false));
+                continue;
+            }
             for (offset, wanted) in self.wanted.iter().enumerate() {
                 let cells = chunk.cells(s, wanted.index);
                 let mut lane = Lane { column, stride: instances, offset };

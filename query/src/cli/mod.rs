@@ -139,7 +139,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  answered
   1  something went wrong; standard error says what, and what to do
-  2  the command line was not understood
+  2  invalid arguments
   3  there is no data in the range; standard error says what span exists
   4  damage was found; what could be read was used, standard error names the rest
   130  interrupted; no half-written file was left behind

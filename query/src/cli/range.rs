@@ -27,7 +27,7 @@ pub struct RangeArgs {
     /// One row a step of this length: 1s, 100ms, 5m
     #[arg(long, value_name = "DURATION", value_parser = crate::time::parse_duration_ns)]
     pub step: Option<i64>,
-    /// What becomes of the values of a step: min, max, avg, sum, first, last, count, p50, p99,
+    /// Aggregation per step: min, max, avg, sum, first, last, count, p50, p99,
     /// p99.9 [default: avg; last of states and of raw counters; p50, p99 and max of histograms; the
     /// number of events]
     #[arg(long = "agg", value_name = "AGGREGATE", value_delimiter = ',', requires = "step")]
@@ -75,6 +75,6 @@ Answers:
   Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
   in csv as a line with the start of the gap as its time, no values, and its end and cause in the
   last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.
-  Where the ring has forgotten rows, a coarser tier answers with the last sample of each of its
-  steps, and a note says so.
+  Where rows are no longer in the ring, a downsampled tier answers with the last sample of each of
+  its steps, and a note says so.
   Times in csv and jsonl are RFC 3339 in UTC; in parquet and arrow ns since 1970.";

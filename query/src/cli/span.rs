@@ -9,7 +9,7 @@ pub struct SpanArgs {
     /// Start of the span, inclusive; without it the start of the recording
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<TimeSpec>,
-    /// End of the span, exclusive; without it now, or the end of a recording that nobody writes
+    /// End of the span, exclusive; without it now, or the end of a recording that is not live
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<TimeSpec>,
 }
@@ -17,7 +17,7 @@ pub struct SpanArgs {
 /// How times are written; part of the help of every command that takes some.
 pub const TIMES: &str = "\
 Times:
-  -5m  -1h30m  -2d         before now. Of a recording that nobody writes any more (its recorder
+  -5m  -1h30m  -2d         before now. Of a recording that is not live any more (its recorder
                            ended, or it is a copy) before its last row; a note says so
   +4s                      for --to: after --from
   2026-11-20T03:12:07Z     RFC 3339, also with an offset or a fraction

@@ -2,6 +2,7 @@
 
 mod nearest;
 mod select;
+mod synonym;
 mod unit;
 
 pub use nearest::nearest;

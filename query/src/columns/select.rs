@@ -1,5 +1,6 @@
 //! Finds the columns that names mean.
 
+use super::synonym::synonym;
 use super::{label, nearest};
 use crate::error::QueryError;
 use globset::Glob;
@@ -29,7 +30,8 @@ pub fn find<'a>(
         [] => Err(QueryError::UnknownColumn {
             table: schema.name.clone(),
             name: name.to_owned(),
-            nearest: nearest(name, columns.map(|column| column.name.as_str())),
+            nearest: synonym(name, columns.clone().map(|column| column.name.as_str()))
+                .or_else(|| nearest(name, columns.map(|column| column.name.as_str()))),
         }),
         _ => {
             let names: Vec<&str> =

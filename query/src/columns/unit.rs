@@ -122,10 +122,10 @@ fn expected(text: &str, base: &str, is_rate: bool) -> String {
         (unit::BYTES, false) => "a size such as 4096, 500MB or 1GiB",
         (unit::BYTES, true) => "a rate such as 10MB or 1GiB (a second)",
         (unit::NS, false) => "a time such as 250us, 10ms or 2s",
-        (unit::NS, true) => "a share of the time such as 50%",
+        (unit::NS, true) => "a percentage such as 50%",
         _ => "a number",
     };
-    format!("{text:?} is not {example}")
+    format!("{text:?}: expects {example}")
 }
 
 #[cfg(test)]

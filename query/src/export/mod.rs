@@ -106,7 +106,7 @@ impl Job<'_> {
         if let Some(until) = answer.coarse_until {
             self.progress.above(|| {
                 self.context.note(&format!(
-                    "up to {} the ring has forgotten the samples of {}; a coarser tier is written",
+                    "before {} only downsampled data of {} is left; that is written",
                     show_instant(until, &self.context.anchors.zone),
                     source.schema.name
                 ));

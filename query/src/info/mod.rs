@@ -9,7 +9,7 @@ use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
 use crate::time::{show_age, show_duration, show_instant};
-use nodemon_formats::reader::{SegmentState, SegmentSummary};
+use nodemon_formats::reader::{ReadError, SegmentState, SegmentSummary};
 use nodemon_formats::text::printable;
 
 /// Intervals below this are worth a line.
@@ -34,7 +34,11 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
         }
     }
     Output::stdout().put(text.as_bytes())?;
-    Ok(Outcome::Complete)
+    let problems = context.recording.problems();
+    Ok(match problems.iter().any(|problem| matches!(problem, ReadError::Damaged { .. })) {
+        true => Outcome::Damaged,
+        false => Outcome::Complete,
+    })
 }
 
 fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
@@ -99,11 +103,11 @@ fn density(tables: &[Measured]) -> String {
 
 fn state(context: &Context) -> String {
     match context.recording.span() {
-        _ if context.anchors.live => "live: a recorder writes it now".into(),
+        _ if context.anchors.live => "live: a recorder is writing to it".into(),
         Some((_, last)) => {
-            format!("nobody writes it; the last row is {}", show_age(last, context.anchors.now))
+            format!("not live; the last row is {}", show_age(last, context.anchors.now))
         }
-        None => "nobody writes it, and it has no row".into(),
+        None => "not live, and it has no row".into(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::QueryError;
 use crate::filter::{Filter, Test};
 use crate::rows::Header;
 use nodemon_formats::reader::{Rollup, ScanRequest};
+use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
 use std::sync::Arc;
 
@@ -212,6 +213,19 @@ impl Plan {
                 .map(|step| Rollup { origin: step.origin, step: step.length }),
             threads: 0,
         }
+    }
+
+    /// Whether the rate of `slot` cannot be told: rows are closer together than the step in which the
+    /// kernel counts that time. A millisecond in which a tick of four is counted is not a CPU used
+    /// four times over, and one in which none is was not idle.
+    pub fn is_below_resolution(&self, slot: &Slot) -> bool {
+        let over_ns = match self.step {
+            Some(step) => step.length.unsigned_abs(),
+            None => self.schema.interval_ns,
+        };
+        let counted = self.schema.row_columns().nth(slot.column);
+        let is_time = |column: &&Column| column.unit == unit::NS && column.quantum > over_ns;
+        slot.rate && over_ns > 0 && counted.filter(is_time).is_some()
     }
 
     fn rollups_suffice(&self) -> bool {

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::cli::RangeArgs;
 use crate::context::Context;
 use crate::error::QueryError;
+use crate::listing::show_many;
 use crate::time::{Span, show_precise};
 use nodemon_formats::Schema;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub fn explain(
         let filters: Vec<&str> = args.filters.iter().map(|filter| filter.column.as_str()).collect();
         let other: Vec<String> = answers.iter().flat_map(|a| a.other_keys.clone()).collect();
         let there = match other.is_empty() {
-            true => format!("{seen} samples of {name} were looked at"),
+            true => format!("searched {}; none matched", show_many(seen, "sample")),
             false => format!("there is {} = {}", filters.join(", "), other.join(", ")),
         };
         let what = match filters.is_empty() {
@@ -47,7 +48,7 @@ pub fn explain(
     }
     let mut there = match context.recording.table(name)? {
         Some(table) => format!("{name} spans {}", between(table.span.0, table.span.1)),
-        None => format!("{name} has no rows as they were sent"),
+        None => format!("{name} has no full-resolution rows"),
     };
     if let Some(first) = start_of_tiers(context)? {
         there.push_str(&format!("; tiers reach back to {}", show_precise(first, zone)));

@@ -34,7 +34,7 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
-        if format == Format::Table {
+        if format == Format::Table || args.rate {
             note_ticks(context, &plan);
         }
         let several = schemas.len() > 1;
@@ -97,9 +97,12 @@ fn note_ticks(context: &Context, plan: &Plan) {
         let ticks = show_duration(first.quantum.cast_signed());
         let labels: Vec<&str> = coarse.iter().map(|field| field.label.as_str()).collect();
         let (many, over) = (labels.join(", "), show_duration(over_ns.cast_signed()));
+        let so = match coarse.iter().any(|field| over_ns < field.quantum) {
+            true => format!("rates over {over} cannot be told and are left blank"),
+            false => format!("rates over {over} are no finer"),
+        };
         context.note(&format!(
-            "the kernel counts {many} in steps of {ticks}: their rates over {over} are no finer; \
-             --step joins samples"
+            "the kernel counts {many} in steps of {ticks}: {so}; --step joins samples"
         ));
     }
 }
@@ -107,7 +110,7 @@ fn note_ticks(context: &Context, plan: &Plan) {
 fn note_tier(context: &Context, schema: &Schema, answer: &Answer) {
     if let Some(until) = answer.coarse_until {
         context.note(&format!(
-            "up to {} the ring has forgotten the samples of {}; a coarser tier answers for them",
+            "before {} only downsampled data of {} is left",
             show_instant(until, &context.anchors.zone),
             schema.name
         ));

@@ -177,5 +177,5 @@ fn control_characters_of_a_process_name_do_not_reach_the_terminal() {
     let mut batch = batch(1, vec![constant(1, 0)]);
     batch.strings.intern(b"evil\x1b[2J\n\xff");
     let text = table(&header, None, &[batch]);
-    assert!(text.lines().last().unwrap().ends_with("evil\\u{1b}[2J\\n\u{fffd}"), "{text:?}");
+    assert!(text.lines().last().unwrap().ends_with("evil\\u{1b}[2J\\n\\xff"), "{text:?}");
 }

@@ -92,7 +92,7 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
         line("instances", format!("{} in the newest block", table.instances));
     }
     let mut text = format!("{}\n{}\n", printable(&heading), facts.text());
-    let mut listing = Listing::new(&["column", "type", "unit", "kind", "exact to", "what"]);
+    let mut listing = Listing::new(&["column", "type", "unit", "kind", "resolution", "what"]);
     for key in &schema.keys {
         listing.row(column(key, "key"));
     }

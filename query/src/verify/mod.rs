@@ -43,7 +43,7 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
             show_many(rows, "sample")
         );
         let verdict = match problems {
-            0 => "all whole".to_owned(),
+            0 => "no damage found".to_owned(),
             _ => show_many(problems, "problem"),
         };
         output.put(
@@ -55,7 +55,7 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
 
 fn of_segment(verified: &Verified) -> String {
     let whole = match verified.problems.len() as u64 {
-        0 => "whole".to_owned(),
+        0 => "no damage found".to_owned(),
         problems => show_many(problems, "problem"),
     };
     let mut text = line(&format!(

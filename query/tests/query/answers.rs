@@ -1,6 +1,10 @@
 //! Answers of the real binary, held against what was recorded.
 
 use super::support::*;
+use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::schema::unit;
+use nodemon_formats::writer::{RecordingWriter, WriterOptions};
+use nodemon_formats::{ColumnType, Schema};
 use serde_json::Value;
 
 fn numbers(rows: &[Value], column: &str) -> Vec<f64> {
@@ -9,6 +13,45 @@ fn numbers(rows: &[Value], column: &str) -> Vec<f64> {
 
 fn is_gap(row: &Value) -> bool {
     row.get("gap").is_some()
+}
+
+#[test]
+fn a_rate_over_less_than_a_tick_is_blank_and_matches_no_filter() {
+    let home = tempfile::tempdir().unwrap();
+    let mut writer = RecordingWriter::open(home.path(), WriterOptions::new(16 << 20)).unwrap();
+    let mut schema = Schema::sample("cpu", "/proc/stat", "CPUs")
+        .key("cpu", ColumnType::U64, "")
+        .counter("user_ns", unit::NS, "")
+        .counted_in(4_000_000)
+        .counter("busy_ns", unit::NS, "");
+    schema.interval_ns = 1_000_000;
+    let number = writer.add_table(schema.clone());
+    let mut record = RecordBuilder::new(&schema);
+    for ms in 0..100 {
+        record.begin_sample(first_boot_time() + ms * 1_000_000);
+        record.instance(|key| key.u64(0));
+        record.u64(ms / 4 * 4_000_000);
+        record.u64(ms * 500_000);
+        record.end_sample();
+    }
+    let mut archive = rkyv::util::AlignedVec::new();
+    record.finish(number, &mut archive).unwrap();
+    writer.push(&archive).unwrap();
+    writer.commit().unwrap();
+    writer.close().unwrap();
+    let table = ask(home.path(), &["range", "-t", "cpu"]);
+    assert!(table.out.contains("50.0") && !table.out.contains("400.0"), "{}", table.out);
+    assert!(table.err.contains("left blank"), "{}", table.err);
+    for format in ["csv", "jsonl"] {
+        let said = ask(home.path(), &["range", "-t", "cpu", "--rate", "-f", format]);
+        assert!(!said.out.contains("4000000000") && !said.out.contains("4e9"), "{}", said.out);
+    }
+    let said = ask(home.path(), &["range", "-t", "cpu", "-w", "user>50%"]);
+    assert_eq!(said.code, Some(3), "a tick is taken for a busy millisecond: {}", said.out);
+    let said = ask(home.path(), &["range", "-t", "cpu", "-f", "csv"]);
+    assert!(said.out.contains(",96000000,"), "raw counters stay as they are: {}", said.out);
+    let steps = ask(home.path(), &["range", "-t", "cpu", "--step", "20ms"]);
+    assert!(steps.out.contains("100.0"), "joined samples have a rate: {}", steps.out);
 }
 
 #[test]

@@ -83,6 +83,10 @@ fn an_unknown_table_or_column_brings_the_nearest_to_mind() {
     expect(&said, 1, &["no table \"dsik\"", "did you mean \"disk\"?"]);
     let said = ask(&recorded.dir, &["range", "-t", "cpu", "-c", "usr_ns"]);
     expect(&said, 1, &["cpu has no column \"usr_ns\"", "did you mean \"user_ns\"?"]);
+    let said = ask(&recorded.dir, &["range", "-t", "cpu", "-w", "usr>50%"]);
+    expect(&said, 1, &["cpu has no column \"usr\"", "did you mean \"user_ns\"?"]);
+    let said = ask(&recorded.dir, &["range", "-t", "syscall"]);
+    expect(&said, 1, &["no table \"syscall\"", "nodemon-recorder run --source syscall"]);
     let said = ask(&recorded.dir, &["range", "-t", "disk", "-w", "inflight>1"]);
     expect(&said, 1, &["disk has no column \"inflight\"", "did you mean \"in_flight\"?"]);
 }
@@ -278,7 +282,11 @@ fn samples_of_nothing_are_told_from_rows_that_no_filter_lets_through() {
     writer.push(&archive).unwrap();
     writer.close().unwrap();
     let said = ask(&dir, &["range", "-t", "disk", "--raw"]);
-    expect(&said, 3, &["disk has no rows in", "nothing to tell", "1 samples of disk"]);
+    expect(
+        &said,
+        3,
+        &["disk has no rows in", "nothing to tell", "searched 1 sample; none matched"],
+    );
     let said = ask(&dir, &["range", "-t", "disk", "--raw", "-w", "device=sda"]);
     expect(&said, 3, &["passes -w device"]);
 }

@@ -251,10 +251,10 @@ fn names_of_tables_lead_nowhere_else() {
     let to = home.path().join("a/b/out");
     let said = ask(&recording, &["export", "-f", "csv", "-o", to.to_str().unwrap()]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let expected = ["______evil.csv", "______evil_.csv", "gaps.csv", "gaps_.csv"];
+    let expected = ["______evil.csv", "______evil_2.csv", "gaps.csv", "gaps_2.csv"];
     assert_eq!(names(&to), expected, "every table has a file of its own, in the directory");
     assert_eq!(names(&home.path().join("a")), ["b"]);
-    let gaps = std::fs::read_to_string(to.join("gaps_.csv")).unwrap();
+    let gaps = std::fs::read_to_string(to.join("gaps_2.csv")).unwrap();
     assert!(gaps.starts_with("time,table,until_ns,cause,"), "{gaps}");
 }
 

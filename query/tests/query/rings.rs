@@ -73,7 +73,7 @@ fn time_that_the_ring_has_forgotten_is_answered_by_a_tier_which_is_told() {
 
     let (rows, told) = asked(&["--to", "+10s", "-c", "level0,grows"]);
     assert_eq!(rows.len(), 10, "one row a second is left of ten");
-    assert!(told.contains("note: up to") && told.contains("coarser tier"), "{told}");
+    assert!(told.contains("note: before") && told.contains("only downsampled data of"), "{told}");
     for (second, row) in rows.iter().enumerate() {
         let last = second as u64 * 10 + 9;
         assert_eq!(row["level0"], level(last, 3, 0), "second {second}");
@@ -140,8 +140,8 @@ fn minus_five_minutes_counts_from_now_while_somebody_writes() {
     write(&dir);
     let _writer = RecordingWriter::open(&dir, WriterOptions::new(16 << 20)).unwrap();
     let info = ask(&dir, &["info"]);
-    assert!(info.out.contains("live: a recorder writes it now"), "{}", info.out);
+    assert!(info.out.contains("live: a recorder is writing to it"), "{}", info.out);
     let said = ask(&dir, &["range", "-t", "noise", "--from", "-5s"]);
     assert_eq!(said.code, Some(3), "these rows are older than five seconds: {}", said.out);
-    assert!(said.err.contains("noise spans") && !said.err.contains("nobody"), "{}", said.err);
+    assert!(said.err.contains("noise spans") && !said.err.contains("not live"), "{}", said.err);
 }

@@ -31,7 +31,7 @@ const EBPF: &str = "
 # events_per_s = 1000
 # How much its maps hold, where that grows with what happens, from 1 to 1048576: the kernel takes
 # the memory for it at the start. For example: entries = 8192
-# What took less is left out. For example: min_latency = \"1ms\"
+# Shorter events are not recorded. For example: min_latency = \"1ms\"
 # A source that cannot tell whose doing it is what it sees stays off where one of the following is
 # set for it; `nodemon-recorder tables` says which can.
 # One process and no other, programs of one name, a control group (version 2) with those below it,

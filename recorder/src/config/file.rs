@@ -28,7 +28,7 @@ pub fn read(path: &Path, catalogue: &Catalogue) -> Result<Settings, ConfigError>
 pub fn parse(document: Document<'_>, catalogue: &Catalogue) -> Result<Settings, ConfigError> {
     let tree = DeTable::parse(document.text).map_err(|error| {
         let span = error.span().unwrap_or(document.text.len()..document.text.len());
-        document.error(&span, &error.message().replace('\n', "; "))
+        document.error(&span, error.message().replace('\n', "; "))
     })?;
     let mut section = Section::new(document, tree.get_ref());
     let settings = Settings {

@@ -10,7 +10,7 @@ pub struct Scope {
     pub events_per_s: Option<u32>,
     /// Elements of its maps, where these may grow with what happens.
     pub entries: Option<u32>,
-    /// What took less is left out.
+    /// Shorter events are not recorded.
     pub min_latency: Option<Duration>,
     /// One process, and no other.
     pub pid: Option<u32>,
