@@ -7,6 +7,7 @@ mod since_last_run;
 mod table;
 pub(crate) mod tier;
 pub(crate) mod tier_dir;
+mod tier_growth;
 mod tier_histogram;
 
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
@@ -88,12 +89,18 @@ pub struct WriterStats {
     pub evicted: u64,
 }
 
+/// Rows wait for their block for a minute or a few; clocks that were set more often than this
+/// meanwhile are out of order anyway.
+const MOST_CLOCKS: usize = 64;
+
 /// Writes a recording.
 pub struct RecordingWriter {
     options: WriterOptions,
     _lock: Lock,
     opened_ns: u64,
     clock: ClockOffset,
+    /// Offsets of this run, oldest first, each known by when it began to hold.
+    clocks: Vec<ClockOffset>,
     raw: RingWriter,
     tiers: Vec<Tier>,
     /// What each number stands for.
@@ -134,7 +141,16 @@ impl RecordingWriter {
             clock = last.clock.unwrap_or(clock);
         }
         let schemas = Vec::new();
-        Ok(RecordingWriter { options, _lock: lock, opened_ns, clock, raw, tiers, schemas })
+        Ok(RecordingWriter {
+            options,
+            _lock: lock,
+            opened_ns,
+            clock,
+            clocks: Vec::new(),
+            raw,
+            tiers,
+            schemas,
+        })
     }
 
     /// When it was opened, `CLOCK_BOOTTIME` ns: there the gap since the last run ends.
@@ -206,8 +222,15 @@ impl RecordingWriter {
         let tiers = &mut self.tiers;
         self.clock = self.clock.renewed(ClockOffset::now());
         let clock = self.clock;
-        let mut sealed = |number: u32, rows: &Rows| {
-            tiers.iter_mut().for_each(|tier| tier.add(number, rows, clock.offset_ns));
+        if self.clocks.last().is_none_or(|last| last.offset_ns != clock.offset_ns) {
+            if self.clocks.len() >= MOST_CLOCKS {
+                self.clocks.remove(0);
+            }
+            self.clocks.push(clock);
+        }
+        let clocks = &self.clocks;
+        let mut sealed = |number: u32, rows: &Rows, samples: usize| {
+            tiers.iter_mut().for_each(|tier| tier.add(number, rows, samples, clocks));
         };
         self.raw.commit(close, clock, &mut sealed)
     }

@@ -41,6 +41,7 @@ pub struct Table {
     pub lost: Option<(u64, u64)>,
     /// Time of the last of these.
     pub last_lost_ns: u64,
+    is_sealed: bool,
 }
 
 impl Table {
@@ -58,6 +59,7 @@ impl Table {
             last_ns: 0,
             lost: None,
             last_lost_ns: 0,
+            is_sealed: false,
         }
     }
 
@@ -98,16 +100,24 @@ impl Table {
             && self.schema.interval_ns * BLOCK_ROWS as u64 <= FAST_NS
     }
 
-    /// Its rows are in a block.
-    pub fn sealed(&mut self) {
-        self.rows.clear();
+    /// Its rows are in a block of the commit that is being made.
+    pub fn seal(&mut self) {
         self.journal.clear();
         self.sealed_records = self.records;
+        self.is_sealed = true;
+    }
+
+    /// Whether its rows are in a block of the commit that is being made.
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Everything that was pushed is durable.
     pub fn committed(&mut self) -> u64 {
         self.journal.clear();
+        if std::mem::take(&mut self.is_sealed) {
+            self.rows.clear();
+        }
         std::mem::take(&mut self.undurable)
     }
 
