@@ -90,12 +90,20 @@ impl Succession {
         }
     }
 
+    /// Whether what was seen before the pause from `before` to `now` is no proof any more that what
+    /// comes after it returns.
+    pub fn is_pause(&self, before: u64, now: u64) -> bool {
+        now.saturating_sub(before) > self.near_ns
+    }
+
     /// What an instance in the sample at `now` has to do with the sample before, at `before`.
+    /// `since` is the first sample after the last pause, or of the recorder.
     /// `seen` is when it was there last, `start_ns` the word of its start key, where there is one.
     /// After `restarted`, between the two another recorder began, which may look at more.
     pub fn standing(
         &self,
         seen: Option<u64>,
+        since: u64,
         before: Option<u64>,
         now: u64,
         start_ns: Option<u64>,
@@ -111,7 +119,11 @@ impl Succession {
                 Some(start) if start.saturating_add(quantum_ns) > before => Standing::Began,
                 _ => Standing::Unknown,
             },
-            Beginning::Absence if seen.is_none() && !restarted && now - before <= self.near_ns => {
+            Beginning::Absence
+                if seen.is_none_or(|seen| seen < since)
+                    && !restarted
+                    && now - before <= self.near_ns =>
+            {
                 Standing::Began
             }
             _ => Standing::Unknown,
@@ -214,7 +226,8 @@ mod tests {
     #[test]
     fn a_process_is_new_by_its_start_and_the_same_by_its_keys() {
         let of = succession("process", "start_ns");
-        let standing = |seen, start| of.standing(seen, Some(9 * SECOND), 10 * SECOND, start, true);
+        let standing =
+            |seen, start| of.standing(seen, 0, Some(9 * SECOND), 10 * SECOND, start, true);
         assert_eq!(standing(None, Some(9 * SECOND + 1)), Standing::Began);
         assert_eq!(standing(None, Some(8 * SECOND)), Standing::Unknown, "it was left out before");
         assert_eq!(standing(Some(3 * SECOND), Some(1)), Standing::Bridges);
@@ -224,7 +237,7 @@ mod tests {
     fn what_is_new_in_a_sample_began_and_what_returns_may_be_another() {
         let disk = succession("disk", "device");
         let standing =
-            |seen, before, restarted| disk.standing(seen, before, 10 * SECOND, None, restarted);
+            |seen, before, restarted| disk.standing(seen, 0, before, 10 * SECOND, None, restarted);
         assert_eq!(standing(None, Some(9 * SECOND), false), Standing::Began);
         assert_eq!(standing(None, Some(9 * SECOND), true), Standing::Unknown, "another recorder");
         assert_eq!(standing(None, None, false), Standing::Unknown, "the first sample");
@@ -232,7 +245,7 @@ mod tests {
         assert_eq!(standing(Some(9 * SECOND), Some(9 * SECOND), false), Standing::Continues);
         assert_eq!(standing(Some(8 * SECOND), Some(9 * SECOND), false), Standing::Unknown);
         let cpu = succession("cpu", "cpu");
-        let new = cpu.standing(None, Some(9 * SECOND), 10 * SECOND, None, false);
+        let new = cpu.standing(None, 0, Some(9 * SECOND), 10 * SECOND, None, false);
         assert_eq!(new, Standing::Unknown, "a CPU goes on counting where it was");
     }
 }

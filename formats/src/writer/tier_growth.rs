@@ -26,6 +26,8 @@ pub struct Growths {
     free: Vec<usize>,
     /// When the table was sampled last; `None` before its first sample.
     last_ns: Option<u64>,
+    /// Its first sample since the last pause.
+    since_ns: u64,
 }
 
 /// An instance.
@@ -61,6 +63,7 @@ impl Growths {
             known: Vec::new(),
             free: Vec::new(),
             last_ns: None,
+            since_ns: 0,
         }
     }
 
@@ -101,8 +104,14 @@ impl Growths {
         grown: &mut Grown,
     ) {
         let known = &mut self.known[number];
-        let standing =
-            self.succession.standing(known.seen_ns, self.last_ns, time_ns, known.start_ns, false);
+        let standing = self.succession.standing(
+            known.seen_ns,
+            self.since_ns,
+            self.last_ns,
+            time_ns,
+            known.start_ns,
+            false,
+        );
         let since_ns = match standing {
             Standing::Continues | Standing::Began => self.last_ns,
             Standing::Bridges => known.seen_ns,
@@ -139,6 +148,9 @@ impl Growths {
 
     /// A sample is done.
     pub fn end_sample(&mut self, time_ns: u64) {
+        if self.last_ns.is_none_or(|last_ns| self.succession.is_pause(last_ns, time_ns)) {
+            self.since_ns = time_ns;
+        }
         self.last_ns = Some(time_ns);
     }
 

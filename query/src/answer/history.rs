@@ -44,6 +44,9 @@ pub struct History<'a> {
     restarted: bool,
     /// Whether no two samples at hand are too far apart for growth between them.
     steady: bool,
+    /// The rows at hand that are the first after a pause, and the last such sample before them.
+    pauses: Vec<u64>,
+    since_ns: u64,
     seen: Vec<Option<u64>>,
     previous: Vec<Previous>,
 }
@@ -83,6 +86,8 @@ impl<'a> History<'a> {
             last: None,
             restarted: false,
             steady: true,
+            pauses: Vec::new(),
+            since_ns: 0,
             seen: Vec::new(),
             previous: Vec::new(),
         }
@@ -105,6 +110,7 @@ impl<'a> History<'a> {
 
     /// Samples come next, of which the first is at `wall`.
     pub fn begin(&mut self, wall: i64, boot_times: &[u64]) {
+        self.pauses.clear();
         self.restarted = false;
         while let Some(b) = self.breaks.next_if(|b| b.at <= wall) {
             if self.last.is_some_and(|(_, last)| last <= b.at) {
@@ -118,10 +124,18 @@ impl<'a> History<'a> {
         let longest_ns = self.succession.longest_ns;
         let is_steady = |pair: &[u64]| pair[1] > pair[0] && pair[1] - pair[0] <= longest_ns;
         self.steady = boot_times.windows(2).all(is_steady);
+        let mut before = self.last.map(|(boot_ns, _)| boot_ns).filter(|_| !self.restarted);
+        for &time in boot_times {
+            if before.is_none_or(|before| self.succession.is_pause(before, time)) {
+                self.pauses.push(time);
+            }
+            before = Some(time);
+        }
     }
 
     /// The samples that came are done; the last of them was at this `CLOCK_BOOTTIME` and wall time.
     pub fn end(&mut self, boot_ns: u64, wall: i64) {
+        self.since_ns = self.pauses.last().copied().unwrap_or(self.since_ns);
         self.last = Some((boot_ns, wall));
     }
 
@@ -193,7 +207,9 @@ impl<'a> History<'a> {
             }),
             _ => None,
         };
-        self.succession.standing(seen, before, now, start, restarted)
+        let begun = self.pauses.partition_point(|pause| *pause <= now);
+        let since = begun.checked_sub(1).map_or(self.since_ns, |at| self.pauses[at]);
+        self.succession.standing(seen, since, before, now, start, restarted)
     }
 
     /// How some rows of an instance of a chunk stand to the samples before them.

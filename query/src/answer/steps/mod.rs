@@ -102,7 +102,9 @@ impl<'a> Steps<'a> {
         if in_range {
             self.enter(self.step.of(first), emitter)?;
         }
-        self.history.begin(first, &[]);
+        // A step of a tier tells its last sample alone: what it joined has no pause that matters.
+        let start = if summary.tier.is_some() { &[][..] } else { &[summary.boot_times.0][..] };
+        self.history.begin(first, start);
         for wanted in std::mem::take(&mut self.wanted) {
             self.take_summary(summary, wanted, in_range);
         }
