@@ -11,6 +11,7 @@
 pub mod block;
 pub mod clock;
 pub mod gap;
+pub mod growth;
 pub mod histogram;
 pub mod interner;
 pub mod reader;

@@ -26,7 +26,7 @@ impl Context {
     /// Opens the recording that the arguments name.
     ///
     /// # Errors
-    /// When there is no recording, or nothing of it can be read.
+    /// When there is no recording, or nothing of it can be read; when `TZ` names no zone.
     pub fn open(args: &GlobalArgs) -> Result<Context, QueryError> {
         let dir = args.dir.clone().unwrap_or_else(default_dir);
         let recording = Recording::open(&dir)?;
@@ -35,7 +35,7 @@ impl Context {
         let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
         Ok(Context {
             recording,
-            anchors: Anchors { now, recorded, live, zone: zone(args) },
+            anchors: Anchors { now, recorded, live, zone: zone(args)? },
             color: color(args.color, std::io::stdout().is_terminal()),
             color_errors: color(args.color, std::io::stderr().is_terminal()),
         })
@@ -106,15 +106,22 @@ pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
 /// The zone of this machine. Read from `/etc/localtime` where `TZ` does not say otherwise: to look
 /// a zone up by its name takes a walk through the whole database, which is longer than most
 /// answers take.
-fn zone(args: &GlobalArgs) -> TimeZone {
+fn zone(args: &GlobalArgs) -> Result<TimeZone, QueryError> {
     if args.utc {
-        return TimeZone::UTC;
+        return Ok(TimeZone::UTC);
     }
-    if std::env::var_os("TZ").is_some_and(|zone| !zone.is_empty()) {
-        return TimeZone::system();
+    if let Some(name) = std::env::var_os("TZ").filter(|zone| !zone.is_empty()) {
+        let zone = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
+        return zone.ok_or_else(|| {
+            QueryError::Usage(format!(
+                "TZ={} is no time zone that this machine knows; write one such as TZ=Europe/Berlin, \
+                 or ask with --utc",
+                name.to_string_lossy()
+            ))
+        });
     }
     let local = std::fs::read("/etc/localtime").ok();
-    local.and_then(|data| TimeZone::tzif("local", &data).ok()).unwrap_or(TimeZone::UTC)
+    Ok(local.and_then(|data| TimeZone::tzif("local", &data).ok()).unwrap_or(TimeZone::UTC))
 }
 
 /// Whether to colour a stream.

@@ -1,6 +1,7 @@
 //! Which ring answers for which part of a span: rows as they were sent, or a tier.
 
 use super::open::OpenSegment;
+use super::steps::knows_growth;
 use super::{Recording, ScanRequest};
 use std::sync::Arc;
 
@@ -74,7 +75,14 @@ fn complete(
     table: &str,
 ) -> impl Iterator<Item = (i64, i64)> {
     let step = step_ns(tier).max(1);
-    spans(recording, tier, table).enumerate().map(move |(number, (first, last))| {
+    // One that does not know what counters grew by answers only where nothing else does.
+    let knows_growth = move |segment: &Arc<OpenSegment>| {
+        segment.table(table).is_some_and(|(_, schema)| knows_growth(&schema))
+    };
+    let with_rows = tier.iter().filter(|segment| span(recording, segment, table).is_some());
+    let spans = with_rows.enumerate().filter(move |(_, segment)| knows_growth(segment));
+    let spans = spans.filter_map(move |(at, segment)| Some((at, span(recording, segment, table)?)));
+    spans.map(move |(number, (first, last))| {
         // A step carries the time of its last row; the rows before it are in it too.
         let begin = first.div_euclid(step).saturating_mul(step);
         (if number == 0 { begin } else { begin.saturating_add(step) }, last)
@@ -92,9 +100,11 @@ fn spans(
     segments: &[Arc<OpenSegment>],
     table: &str,
 ) -> impl Iterator<Item = (i64, i64)> {
-    segments.iter().filter_map(move |segment| {
-        let (number, _) = segment.table(table)?;
-        let span = segment.table_spans_ns.get(&number)?;
-        Some(recording.wall_span(segment, *span))
-    })
+    segments.iter().filter_map(move |segment| span(recording, segment, table))
+}
+
+fn span(recording: &Recording, segment: &OpenSegment, table: &str) -> Option<(i64, i64)> {
+    let (number, _) = segment.table(table)?;
+    let span = segment.table_spans_ns.get(&number)?;
+    Some(recording.wall_span(segment, *span))
 }

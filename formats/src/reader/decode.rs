@@ -43,8 +43,11 @@ pub fn block(
             .map_err(damaged);
     }
     let is_whole = rows == (0..times.len());
+    let longest_ns = crate::growth::longest_ns(wanted.schema.interval_ns);
+    let has_pause = || boot_times.windows(2).any(|pair| pair[1] - pair[0] > longest_ns);
     if let Some(rollup) = rollup
         && is_whole
+        && !has_pause()
         && step_of(rollup, times[0]) == step_of(rollup, times[times.len() - 1])
         && let Some(columns) = rollups(&block, plan)
     {
@@ -57,6 +60,7 @@ pub fn block(
             rows: times.len(),
             columns,
             strings: block.strings().clone(),
+            tier: None,
         })]);
     }
     let existing: Vec<usize> = plan.columns.iter().flatten().copied().collect();

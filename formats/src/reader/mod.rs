@@ -20,7 +20,9 @@ mod words;
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
 pub use error::ReadError;
 pub use recording::Recording;
-pub use scan::{ColumnRollup, Rollup, Scan, ScanItem, ScanRequest, Summary};
+pub use scan::{
+    ColumnRollup, InstanceStep, Rollup, Scan, ScanItem, ScanRequest, Summary, TierStep,
+};
 pub use summary::{SegmentState, SegmentSummary, TableSummary, WallGap};
 pub use verify::{Verdict, Verified};
 pub use words::RowWords;

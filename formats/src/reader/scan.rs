@@ -70,6 +70,32 @@ pub struct Summary {
     pub columns: Vec<ColumnRollup>,
     /// The dictionary of the strings.
     pub strings: Strings,
+    /// Set where this is a step of a tier.
+    pub tier: Option<TierStep>,
+}
+
+/// What a step of a tier knows of its counters beside their last values: by
+/// [`crate::growth`] what they grew by since the last sample of the step before.
+#[derive(Clone, Debug, Default)]
+pub struct TierStep {
+    /// For each instance; empty where the tier was written before it knew.
+    pub instances: Vec<InstanceStep>,
+    /// What each column grew by, in the order of [`Summary::columns`] and typed by the column.
+    pub grown: Vec<Option<u64>>,
+    /// The first value of each column in the step.
+    pub first: Vec<Option<u64>>,
+}
+
+/// An instance in a step of a tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstanceStep {
+    /// The time over which its counters grew, ns.
+    pub grown_ns: u64,
+    /// Set where the tier did not know what was before: then [`TierStep::first`] is there, this is
+    /// when it was sampled, and the growth is that since.
+    pub first_ns: Option<u64>,
+    /// Whether it was there at the last sample of the step.
+    pub is_there: bool,
 }
 
 /// What is known of a column of one instance without its rows. Words are typed by the column.

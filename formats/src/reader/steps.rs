@@ -2,14 +2,21 @@
 
 use super::histograms;
 use super::plan::SegmentPlan;
-use super::{ColumnRollup, ReadError, ScanItem, Summary};
+use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
-use crate::schema::TableKind;
-use crate::writer::tier::{SAMPLES, is_numeric_gauge};
+use crate::schema::{Schema, TableKind};
+use crate::writer::tier::{FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge};
 use std::ops::Range;
 
 /// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.
 const OF_A_GAUGE: usize = 4;
+
+/// Columns that a tier keeps of a counter: its last value, its growth, its first value. Version 1
+/// kept the last value alone.
+const OF_A_COUNTER: usize = 3;
+
+/// Columns behind those of the table: the time it grew over, its first sample, whether it is there.
+const OF_AN_INSTANCE: [&str; 3] = [GROWN_NS, FIRST_NS, IS_THERE];
 
 /// One summary for each of the rows of a block of a tier, behind what `damaged` makes of malformed
 /// histograms.
@@ -26,12 +33,19 @@ pub fn of_block(
     if schema.kind != TableKind::Sample || !is_of_a_tier {
         return Err(BlockError::Layout("schema of a tier"));
     }
-    let width = |column: usize| {
-        if is_numeric_gauge(&schema.values[column]) { OF_A_GAUGE } else { 1 }
+    let knows_growth = knows_growth(schema);
+    let width = |column: usize| match &schema.values[column] {
+        column if is_numeric_gauge(column) => OF_A_GAUGE,
+        column if knows_growth && is_counter(column) => OF_A_COUNTER,
+        _ => 1,
     };
     let mut stored = Vec::new();
     for &column in plan.columns.iter().flatten() {
         stored.extend(column..column + width(column));
+    }
+    let of_an_instance = stored.len();
+    if knows_growth {
+        stored.extend(schema.values.len() - 1 - OF_AN_INSTANCE.len()..schema.values.len() - 1);
     }
     // The last column says how many samples a step stands for.
     stored.push(schema.values.len() - 1);
@@ -46,6 +60,11 @@ pub fn of_block(
     let samples = &decoded[(stored.len() - 1) * instances.len()..];
     for row in rows {
         let mut columns = Vec::with_capacity(plan.columns.len() * instances.len());
+        let mut tier = TierStep::default();
+        let cell_at = |column: usize, instance: usize| {
+            let cells = &decoded[column * instances.len() + instance];
+            cells.present.at(row).then(|| cells.words.at(row))
+        };
         let mut from = 0;
         for column in &plan.columns {
             let width = column.map_or(0, width);
@@ -63,8 +82,23 @@ pub fn of_block(
                     let last = word(0);
                     ColumnRollup { count, first: last, last, min: last, max: last, sum: f64::NAN }
                 });
+                if knows_growth {
+                    let of_counter = |at| match width {
+                        OF_A_COUNTER => cell_at(from + at, instance),
+                        _ => None,
+                    };
+                    tier.grown.push(of_counter(1));
+                    tier.first.push(of_counter(2));
+                }
             }
             from += width;
+        }
+        if knows_growth {
+            tier.instances.extend((0..instances.len()).map(|instance| InstanceStep {
+                grown_ns: cell_at(of_an_instance, instance).unwrap_or(0),
+                first_ns: cell_at(of_an_instance + 1, instance),
+                is_there: cell_at(of_an_instance + 2, instance) == Some(1),
+            }));
         }
         let boot_time = block.times()[row];
         let most = samples.iter().map(|cells| cells.words.at(row)).max();
@@ -77,7 +111,14 @@ pub fn of_block(
             rows: most.unwrap_or(0) as usize,
             columns,
             strings: block.strings().clone(),
+            tier: Some(tier),
         }));
     }
     Ok(steps)
+}
+
+/// Whether a table of a tier says what counters grew by.
+pub fn knows_growth(schema: &Schema) -> bool {
+    let columns = schema.values.iter().rev().skip(1).take(OF_AN_INSTANCE.len()).rev();
+    columns.map(|column| column.name.as_str()).eq(OF_AN_INSTANCE)
 }

@@ -7,6 +7,7 @@ mod since_last_run;
 mod table;
 pub(crate) mod tier;
 pub(crate) mod tier_dir;
+mod tier_growth;
 mod tier_histogram;
 
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
@@ -94,12 +95,18 @@ pub struct WriterStats {
     pub evicted: u64,
 }
 
+/// Rows wait for their block for a minute or a few; clocks that were set more often than this
+/// meanwhile are out of order anyway.
+const MOST_CLOCKS: usize = 64;
+
 /// Writes a recording.
 pub struct RecordingWriter {
     options: WriterOptions,
     lock: Lock,
     opened_ns: u64,
     clock: ClockOffset,
+    /// Offsets of this run, oldest first, each known by when it began to hold.
+    clocks: Vec<ClockOffset>,
     raw: RingWriter,
     tiers: Vec<Tier>,
     /// What each number stands for.
@@ -137,7 +144,16 @@ impl RecordingWriter {
             clock = last.clock.unwrap_or(clock);
         }
         let schemas = Vec::new();
-        Ok(RecordingWriter { options, lock, opened_ns, clock, raw, tiers, schemas })
+        Ok(RecordingWriter {
+            options,
+            lock,
+            opened_ns,
+            clock,
+            clocks: Vec::new(),
+            raw,
+            tiers,
+            schemas,
+        })
     }
 
     /// When it was opened, `CLOCK_BOOTTIME` ns: there the gap since the last run ends.
@@ -214,16 +230,24 @@ impl RecordingWriter {
 
     /// Commits rows as the sources sent them, and hands them on to the tiers.
     fn commit_raw(&mut self, close: bool) -> Result<Commit, WriteError> {
-        if let Err(error) = self.hold_dir() {
-            self.raw.fail(error.to_string());
-            return Err(error);
-        }
+        let held = self.hold_dir();
         let tiers = &mut self.tiers;
         self.clock = self.clock.renewed(ClockOffset::now());
         let clock = self.clock;
-        let mut sealed = |number: u32, rows: &Rows| {
-            tiers.iter_mut().for_each(|tier| tier.add(number, rows, clock.offset_ns));
+        if self.clocks.last().is_none_or(|last| last.offset_ns != clock.offset_ns) {
+            if self.clocks.len() >= MOST_CLOCKS {
+                self.clocks.remove(0);
+            }
+            self.clocks.push(clock);
+        }
+        let clocks = &self.clocks;
+        let mut sealed = |number: u32, rows: &Rows, samples: usize| {
+            tiers.iter_mut().for_each(|tier| tier.add(number, rows, samples, clocks));
         };
+        if let Err(error) = held {
+            self.raw.fail(error.to_string(), &mut sealed);
+            return Err(error);
+        }
         self.raw.commit(close, clock, &mut sealed)
     }
 

@@ -91,7 +91,8 @@ impl RingWriter {
     }
 
     /// Seals the blocks that are due, or all, and makes everything durable. `sealed` is shown the
-    /// rows of each block.
+    /// rows of each block once they are durable, and how many samples of them are: where the commit
+    /// fails, those that the journal had before.
     ///
     /// # Errors
     /// [`WriteError::Disk`]: what was pushed since the last commit is dropped and will be a gap.
@@ -99,11 +100,11 @@ impl RingWriter {
         &mut self,
         close: bool,
         clock: ClockOffset,
-        sealed: &mut dyn FnMut(u32, &Rows),
+        sealed: &mut dyn FnMut(u32, &Rows, usize),
     ) -> Result<Commit, WriteError> {
         let result = self.try_commit(close, clock, sealed);
         if let Err(error) = &result {
-            self.fail(error.to_string());
+            self.fail(error.to_string(), sealed);
         }
         result
     }
@@ -117,7 +118,7 @@ impl RingWriter {
         &mut self,
         close: bool,
         clock: ClockOffset,
-        sealed: &mut dyn FnMut(u32, &Rows),
+        sealed: &mut dyn FnMut(u32, &Rows, usize),
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
         let deleted = self.ring.deleted();
@@ -147,8 +148,7 @@ impl RingWriter {
                     .encode(&table.rows, &table.schema, number as u32, &mut self.block)
                     .map_err(|error| disk_error("write", &path, error))?;
                 segment.put_block(number as u32, table, &self.block, &mut self.batch);
-                sealed(number as u32, &table.rows);
-                table.sealed();
+                table.seal();
                 commit.blocks += 1;
             }
         }
@@ -171,7 +171,7 @@ impl RingWriter {
         }
         commit.bytes = self.batch.size_bytes() as u64;
         commit.evicted = (self.ring.deleted() - deleted) as u32;
-        self.committed(&mut commit);
+        self.committed(&mut commit, sealed);
         if seal_all {
             // What is lost by now is told in the next segment, now where there is no next commit.
             if self.leave_lost_segment() && close {
@@ -238,8 +238,11 @@ impl RingWriter {
         Ok(())
     }
 
-    fn committed(&mut self, commit: &mut Commit) {
-        for table in &mut self.tables {
+    fn committed(&mut self, commit: &mut Commit, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
+        for (number, table) in self.tables.iter_mut().enumerate() {
+            if table.is_sealed() {
+                sealed(number as u32, &table.rows, table.rows.samples());
+            }
             commit.rows += table.committed();
             table.lost = None;
         }
@@ -278,8 +281,12 @@ impl RingWriter {
     }
 
     /// What was pushed since the last commit is lost to this error.
-    pub fn fail(&mut self, error: String) {
-        for table in &mut self.tables {
+    pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
+        for (number, table) in self.tables.iter_mut().enumerate() {
+            let durable = (table.rows.samples() as u64).saturating_sub(table.undurable);
+            if durable > 0 {
+                sealed(number as u32, &table.rows, durable as usize);
+            }
             self.stats.samples_lost += table.failed();
         }
         self.disk_error.get_or_insert(error);

@@ -43,6 +43,8 @@ pub struct Table {
     pub last_lost_ns: u64,
     /// What of it is in blocks of the current segment.
     in_segment: Option<Stored>,
+    /// Whether its rows are in a block of the commit that is being made.
+    is_sealed: bool,
 }
 
 /// Samples that are stored together.
@@ -72,6 +74,7 @@ impl Table {
             lost: None,
             last_lost_ns: 0,
             in_segment: None,
+            is_sealed: false,
         }
     }
 
@@ -112,22 +115,30 @@ impl Table {
             && self.schema.interval_ns * BLOCK_ROWS as u64 <= FAST_NS
     }
 
-    /// Its rows are in a block.
-    pub fn sealed(&mut self) {
-        if let (Some(&first), Some(&last)) = (self.rows.times.first(), self.rows.times.last()) {
-            let all = Stored { samples: 0, from_ns: first, to_ns: last };
-            let stored = self.in_segment.get_or_insert(all);
-            stored.samples += self.rows.times.len() as u64;
-            stored.to_ns = last;
-        }
-        self.rows.clear();
+    /// Its rows are in a block of the commit that is being made.
+    pub fn seal(&mut self) {
         self.journal.clear();
         self.sealed_records = self.records;
+        self.is_sealed = true;
+    }
+
+    /// Whether its rows are in a block of the commit that is being made.
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Everything that was pushed is durable.
     pub fn committed(&mut self) -> u64 {
         self.journal.clear();
+        if std::mem::take(&mut self.is_sealed) {
+            if let (Some(&first), Some(&last)) = (self.rows.times.first(), self.rows.times.last()) {
+                let none = Stored { samples: 0, from_ns: first, to_ns: last };
+                let stored = self.in_segment.get_or_insert(none);
+                stored.samples += self.rows.times.len() as u64;
+                stored.to_ns = last;
+            }
+            self.rows.clear();
+        }
         std::mem::take(&mut self.undurable)
     }
 

@@ -2,10 +2,12 @@
 //!
 //! A tier is a ring of its own in a directory below the recording. Of each sample table that is
 //! sampled faster than its step it keeps one row a step and instance, made from the rows as their
-//! blocks are sealed: of counters and states the last value, of gauges the last, smallest, largest
+//! blocks are sealed: of counters the last value and the growth, of states the last value, of gauges the last, smallest, largest
 //! and mean, of histograms the sum. Steps are aligned to the wall clock.
 
 use super::ring_writer::{RingWriter, disk_error};
+pub use super::tier_growth::is_counter;
+use super::tier_growth::{Grown, Growths};
 use super::tier_histogram::Merged;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
@@ -26,6 +28,16 @@ pub const MIN: &str = ":min";
 pub const MAX: &str = ":max";
 /// Suffix of the column with a gauge's mean.
 pub const MEAN: &str = ":mean";
+/// Suffix of the column with what a counter grew by since the last sample of the step before.
+pub const GROWTH: &str = ":growth";
+/// Suffix of the column with a counter's first value, where nothing was known of what was before.
+pub const FIRST: &str = ":first";
+/// The column with the time over which the counters of an instance grew.
+pub const GROWN_NS: &str = ":grown_ns";
+/// The column with the time of the first sample, where nothing was known of what was before.
+pub const FIRST_NS: &str = ":first_ns";
+/// The column that says whether an instance was there at the end of the step.
+pub const IS_THERE: &str = ":is_there";
 
 /// A tier that is being written.
 pub struct Tier {
@@ -49,6 +61,7 @@ struct TierTable {
     /// The step that is being gathered.
     step: i64,
     last_ns: u64,
+    growths: Growths,
     /// Places in `gathered` by the key words of the instance, strings spelt out.
     instances: BTreeMap<Vec<Key>, usize>,
     gathered: Vec<Gathered>,
@@ -62,9 +75,11 @@ struct TierTable {
 const NOWHERE: usize = usize::MAX;
 
 /// A key of an instance, free of any dictionary.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// As it is.
     Word(u64),
+    /// A string.
     Text(Vec<u8>),
 }
 
@@ -74,6 +89,9 @@ struct Gathered {
     /// The newest of its rows among those at hand; its last values are still to be taken.
     newest_row: Option<usize>,
     cells: Vec<Cell>,
+    /// Its number among those whose growth is known, and what it has grown by.
+    number: usize,
+    grown: Grown,
     /// For each of the table's histograms what it has come to, if it was there.
     histograms: Vec<Option<Merged>>,
 }
@@ -120,6 +138,7 @@ impl Tier {
                 histograms: (0..schema.values.len())
                     .filter(|at| schema.values[*at].kind == ColumnType::Histogram)
                     .collect(),
+                growths: Growths::new(schema),
                 columns: schema.values.clone(),
                 keys: schema.keys.clone(),
                 step: i64::MIN,
@@ -133,15 +152,17 @@ impl Tier {
         self.tables.push(table);
     }
 
-    /// Adds the rows of a block. `offset_ns` is from boot time to wall time.
-    pub fn add(&mut self, number: u32, rows: &Rows, offset_ns: i64) {
+    /// Adds the first `samples` of the rows of a block. `clocks` are the offsets from boot time to
+    /// wall time, oldest first.
+    pub fn add(&mut self, number: u32, rows: &Rows, samples: usize, clocks: &[ClockOffset]) {
         let Some(Some(table)) = self.tables.get_mut(number as usize) else { return };
         let step_ns = self.step_ns.cast_signed();
         let mut start = 0;
         table.places.clear();
         table.places.resize(rows.instances(), NOWHERE);
-        for (sample, &end) in rows.row_ends.iter().enumerate() {
+        for (sample, &end) in rows.row_ends.iter().enumerate().take(samples) {
             let time = rows.times[sample];
+            let offset_ns = offset_at(clocks, time);
             let step = offset_ns.saturating_add_unsigned(time).div_euclid(step_ns);
             if step != table.step {
                 table.take_last_values(rows);
@@ -150,11 +171,13 @@ impl Tier {
             }
             table.last_ns = time;
             for row in start..end as usize {
-                table.gather(rows, row);
+                table.gather(rows, row, time);
             }
+            table.growths.end_sample(time);
             start = end as usize;
         }
         table.take_last_values(rows);
+        table.growths.forget(rows.instances());
         if table.record.samples() > 0
             && table.record.finish(table.number, &mut self.archive).is_ok()
         {
@@ -179,7 +202,7 @@ impl Tier {
             }
         }
         if close || self.writer.is_waiting() {
-            self.writer.commit(close, clock, &mut |_, _| ())
+            self.writer.commit(close, clock, &mut |_, _, _| ())
         } else {
             Ok(Commit::default())
         }
@@ -194,7 +217,7 @@ impl Tier {
 impl TierTable {
     /// Adds one row of the step. Counters and states are left to [`TierTable::take_last_values`]:
     /// of a thousand rows only the last one counts.
-    fn gather(&mut self, rows: &Rows, row: usize) {
+    fn gather(&mut self, rows: &Rows, row: usize, time_ns: u64) {
         let instance = rows.rows[row] as usize;
         let place = match self.places[instance] {
             NOWHERE => self.find_place(rows, instance),
@@ -203,6 +226,7 @@ impl TierTable {
         let gathered = &mut self.gathered[place];
         gathered.samples += 1;
         gathered.newest_row = Some(row);
+        self.growths.take(gathered.number, rows, row, time_ns, &mut gathered.grown);
         for &at in &self.gauges {
             let cell = row * self.columns.len() + at;
             if !rows.is_absent(cell) {
@@ -221,17 +245,25 @@ impl TierTable {
     /// The place of an instance, made now if the step has not seen it.
     fn find_place(&mut self, rows: &Rows, instance: usize) -> usize {
         let words = &rows.keys[instance * rows.key_width..(instance + 1) * rows.key_width];
-        let key = (self.keys.iter().zip(words))
+        let key: Vec<Key> = (self.keys.iter().zip(words))
             .map(|(key, &word)| match key.kind.is_dictionary() {
                 true => Key::Text(rows.strings.get(word as u32).to_vec()),
                 false => Key::Word(word),
             })
             .collect();
+        let number = self.growths.number_of(&key);
         let place = *self.instances.entry(key).or_insert(self.gathered.len());
         if place == self.gathered.len() {
             let cells = vec![Cell::default(); self.columns.len()];
             let histograms = vec![None; self.histograms.len()];
-            self.gathered.push(Gathered { samples: 0, newest_row: None, cells, histograms });
+            self.gathered.push(Gathered {
+                samples: 0,
+                newest_row: None,
+                cells,
+                number,
+                grown: Grown::default(),
+                histograms,
+            });
         }
         self.places[instance] = place;
         place
@@ -264,6 +296,8 @@ impl TierTable {
         for (key, place) in std::mem::take(&mut self.instances) {
             let gathered = &mut self.gathered[place];
             let mut histograms = gathered.histograms.drain(..);
+            let first = gathered.grown.first.as_ref();
+            let mut counter = 0;
             if !key.is_empty() {
                 self.record.instance(|filler| {
                     for part in &key {
@@ -295,7 +329,24 @@ impl TierTable {
                         self.record.f64(cell.sum / cell.count as f64);
                     }
                 }
+                if is_counter(column) {
+                    let grown = gathered.grown.by.get(counter).copied().flatten();
+                    let first = first.and_then(|(_, words)| *words.get(counter)?);
+                    for word in [grown, first] {
+                        match word {
+                            Some(word) => self.record.u64(word),
+                            None => self.record.absent(),
+                        }
+                    }
+                    counter += 1;
+                }
             }
+            self.record.u64(gathered.grown.ns);
+            match first {
+                Some((first_ns, _)) => self.record.u64(*first_ns),
+                None => self.record.absent(),
+            }
+            self.record.u64(u64::from(gathered.grown.last_ns == self.last_ns));
             self.record.u64(gathered.samples);
         }
         self.record.end_sample();
@@ -322,6 +373,12 @@ impl Cell {
     }
 }
 
+/// The offset that holds at a time: that of the latest piece that has begun, as readers have it.
+fn offset_at(clocks: &[ClockOffset], at_ns: u64) -> i64 {
+    let begun = clocks.iter().rev().find(|clock| clock.from_ns <= at_ns);
+    begun.or(clocks.first()).map_or(0, |clock| clock.offset_ns)
+}
+
 /// Whether smallest, largest and mean of a column are kept.
 pub fn is_numeric_gauge(column: &Column) -> bool {
     column.semantics == Semantics::Gauge
@@ -341,8 +398,18 @@ fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
                 rolled.values.push(Column { name, kind, ..column.clone() });
             }
         }
+        if is_counter(column) {
+            for (suffix, semantics) in [(GROWTH, Semantics::Gauge), (FIRST, Semantics::State)] {
+                let name = format!("{}{suffix}", column.name);
+                rolled.values.push(Column { name, semantics, ..column.clone() });
+            }
+        }
     }
     let samples = "samples that the row stands for";
+    let rolled = rolled
+        .gauge(GROWN_NS, ColumnType::U64, unit::NS, "the time over which its counters grew")
+        .state(FIRST_NS, ColumnType::U64, "its first sample, where what was before is not known")
+        .state(IS_THERE, ColumnType::U64, "1 where it was there at the last sample of the step");
     rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
 }
 

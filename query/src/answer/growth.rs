@@ -1,6 +1,8 @@
-//! How counters grow from sample to sample.
+//! How counters grow from sample to sample: [`nodemon_formats::growth`], with the time it took.
 
+use crate::rows::as_f64;
 use nodemon_formats::ColumnType;
+use nodemon_formats::growth::{Standing, between, from_zero};
 
 /// How much a counter grew over which time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,7 +21,7 @@ impl Growth {
     }
 }
 
-/// The sample before.
+/// The last value of a counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Previous {
     word: u64,
@@ -28,49 +30,59 @@ pub struct Previous {
 }
 
 impl Previous {
-    /// Takes in the next sample and tells the growth since the one before it.
-    ///
-    /// There is none where a counter went down: it was reset, or it wrapped, and nothing tells which
-    /// from where. There is none either where time did not advance (a reboot starts it anew), or by
-    /// more than `longest_ns`.
+    /// Remembers a value of which no growth is wanted.
     #[inline]
-    pub fn advance(
+    pub fn remember(&mut self, word: u64, time_ns: u64) {
+        *self = Previous { word, time_ns, known: true };
+    }
+
+    /// Takes in the last value of a step of a tier that knows no more, and tells the growth since
+    /// the step before, unless that was more than `longest_ns` earlier.
+    pub fn pair(
         &mut self,
         kind: ColumnType,
         word: u64,
         time_ns: u64,
         longest_ns: u64,
     ) -> Option<Growth> {
-        let before = std::mem::replace(self, Previous { word, time_ns, known: true });
-        let ns = time_ns.checked_sub(before.time_ns).filter(|ns| *ns > 0 && *ns <= longest_ns)?;
-        if !before.known {
-            return None;
-        }
-        Some(Growth { by: difference(kind, before.word, word)?, ns })
+        let last = std::mem::replace(self, Previous { word, time_ns, known: true });
+        let ns = time_ns.checked_sub(last.time_ns).filter(|ns| *ns > 0 && *ns <= longest_ns)?;
+        let by = between(kind, last.word, word).filter(|_| last.known)?;
+        Some(Growth { by: as_f64(kind, by), ns })
+    }
+
+    /// Takes in the value in the sample at `time_ns` of an instance that stands so to the sample
+    /// before, and tells the growth since. There is none across a sample in which the instance was
+    /// and the value was not.
+    #[inline]
+    pub fn advance(
+        &mut self,
+        kind: ColumnType,
+        word: u64,
+        time_ns: u64,
+        standing: Standing,
+        before_ns: u64,
+    ) -> Option<Growth> {
+        let last = std::mem::replace(self, Previous { word, time_ns, known: true });
+        let (by, since_ns) = match standing {
+            Standing::Continues if last.known && last.time_ns == before_ns => {
+                (between(kind, last.word, word)?, before_ns)
+            }
+            Standing::Bridges if last.known => (between(kind, last.word, word)?, last.time_ns),
+            Standing::Began => (from_zero(kind, word)?, before_ns),
+            _ => return None,
+        };
+        let ns = time_ns.checked_sub(since_ns).filter(|ns| *ns > 0)?;
+        Some(Growth { by: as_f64(kind, by), ns })
     }
 }
 
-/// `later - earlier`, where that is not negative.
-#[inline]
-pub fn difference(kind: ColumnType, earlier: u64, later: u64) -> Option<f64> {
-    match kind {
-        ColumnType::F64 => {
-            Some(f64::from_bits(later) - f64::from_bits(earlier)).filter(|by| *by >= 0.0)
-        }
-        ColumnType::I64 => {
-            let by = i128::from(later.cast_signed()) - i128::from(earlier.cast_signed());
-            (by >= 0).then_some(by as f64)
-        }
-        _ => later.checked_sub(earlier).map(|by| by as f64),
-    }
-}
-
-/// Whether a counter never goes down.
+/// Whether a counter never goes down, and says nowhere that it does not know.
 pub fn only_grows(kind: ColumnType, words: &[u64]) -> bool {
     match kind {
-        ColumnType::U64 => words.is_sorted(),
+        ColumnType::U64 => words.is_sorted() && words.last() != Some(&u64::MAX),
         ColumnType::I64 => words.is_sorted_by_key(|word| word.cast_signed()),
-        _ => words.windows(2).all(|pair| difference(kind, pair[0], pair[1]).is_some()),
+        _ => words.windows(2).all(|pair| f64::from_bits(pair[0]) <= f64::from_bits(pair[1])),
     }
 }
 
@@ -78,34 +90,27 @@ pub fn only_grows(kind: ColumnType, words: &[u64]) -> bool {
 mod tests {
     use super::{Growth, Previous, only_grows};
     use nodemon_formats::ColumnType;
+    use nodemon_formats::growth::Standing;
 
-    const MINUTE: u64 = 60_000_000_000;
-
-    fn growths(samples: &[(u64, u64)]) -> Vec<Option<Growth>> {
+    #[test]
+    fn growth_is_told_since_the_sample_before_and_from_zero_for_what_began() {
         let mut previous = Previous::default();
-        let step = |(word, time)| previous.advance(ColumnType::U64, word, time, MINUTE);
-        samples.iter().copied().map(step).collect()
-    }
-
-    #[test]
-    fn a_counter_that_was_reset_or_wrapped_has_no_rate_for_one_sample_and_never_a_spike() {
-        let wrapped = growths(&[(u64::from(u32::MAX), 1), (4, 2), (6, 3)]);
-        assert_eq!(wrapped, [None, None, Some(Growth { by: 2.0, ns: 1 })]);
-    }
-
-    #[test]
-    fn a_reboot_a_standstill_and_a_long_silence_have_no_rate() {
-        assert_eq!(growths(&[(5, 1000), (6, 10)]), [None, None], "boot time began anew");
-        assert_eq!(growths(&[(5, 10), (6, 10)]), [None, None], "no time went by");
-        assert_eq!(growths(&[(5, 10), (6, 11 + MINUTE)]), [None, None], "a minute and more");
-        assert_eq!(growths(&[(5, 0), (6, MINUTE)])[1], Some(Growth { by: 1.0, ns: MINUTE }));
+        let mut take = |word, time, standing, before| {
+            previous.advance(ColumnType::U64, word, time, standing, before)
+        };
+        assert_eq!(take(5, 10, Standing::Began, 4), Some(Growth { by: 5.0, ns: 6 }));
+        assert_eq!(take(8, 20, Standing::Continues, 10), Some(Growth { by: 3.0, ns: 10 }));
+        assert_eq!(take(9, 40, Standing::Continues, 30), None, "it had no value at 30");
+        assert_eq!(take(11, 60, Standing::Bridges, 50), Some(Growth { by: 2.0, ns: 20 }));
+        assert_eq!(take(12, 70, Standing::Unknown, 60), None);
     }
 
     #[test]
     fn growth_is_told_from_decline_in_every_type() {
         let float = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        assert!(only_grows(ColumnType::U64, &[1, 1, u64::MAX]));
+        assert!(only_grows(ColumnType::U64, &[1, 1, u64::MAX - 1]));
         assert!(!only_grows(ColumnType::U64, &[1, 0]));
+        assert!(!only_grows(ColumnType::U64, &[1, u64::MAX]), "-1");
         assert!(only_grows(ColumnType::I64, &[u64::MAX, 0, 1]), "-1, 0, 1");
         assert!(only_grows(ColumnType::F64, &float(&[-1.0, 0.0, 2.5])));
         assert!(!only_grows(ColumnType::F64, &float(&[1.0, f64::NAN, 2.0])));

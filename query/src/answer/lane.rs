@@ -1,6 +1,7 @@
 //! The rows of one instance among those of all.
 
 use super::growth::Previous;
+use super::history::Standings;
 use crate::rows::{BatchColumn, Bitmap};
 use nodemon_formats::ColumnType;
 use nodemon_formats::reader::{Cells, Presence, Words};
@@ -39,6 +40,7 @@ impl Lane<'_> {
     }
 
     /// Puts the rates there that the values of rows of a chunk come to.
+    #[expect(clippy::too_many_arguments, reason = "the loop over rows is where time goes")]
     pub fn rates(
         &mut self,
         kind: ColumnType,
@@ -46,11 +48,16 @@ impl Lane<'_> {
         boot_times: &[u64],
         range: Range<usize>,
         previous: &mut Previous,
-        longest_ns: u64,
+        standings: &Standings,
+        before_ns: u64,
     ) {
         for (sample, row) in range.enumerate() {
             let growth = match cells.present.at(row) {
-                true => previous.advance(kind, cells.words.at(row), boot_times[row], longest_ns),
+                true => {
+                    let before_ns = if row > 0 { boot_times[row - 1] } else { before_ns };
+                    let (word, time) = (cells.words.at(row), boot_times[row]);
+                    previous.advance(kind, word, time, standings.at(row), before_ns)
+                }
                 false => None,
             };
             match growth {

@@ -23,6 +23,7 @@ use crate::error::{Outcome, QueryError};
 use crate::question::Plan;
 use crate::rows::{Missing, Sink};
 use emitter::Emitter;
+use history::Break;
 use nodemon_formats::reader::{ReadError, Recording, ScanItem};
 
 /// What an answer was made from.
@@ -54,15 +55,22 @@ pub fn answer(
     sink: &mut dyn Sink,
     warn: &mut dyn FnMut(&ReadError),
 ) -> Result<Answer, QueryError> {
-    let gaps = recording.gaps(Some(&plan.schema.name), plan.from, plan.to)?;
+    let before = plan.request_before();
+    let from = if before.is_some() { plan.before() } else { plan.from };
+    let mut gaps = recording.gaps(Some(&plan.schema.name), from, plan.to)?;
+    let breaks = gaps.iter().filter_map(Break::of).collect();
+    gaps.retain(|gap| gap.to >= plan.from);
     let gaps = gaps.into_iter().map(Missing::from).collect();
-    answer_items(recording.scan(plan.request())?, gaps, plan, sink, warn)
+    let before = before.map(|request| recording.scan(request)).transpose()?;
+    let items = before.into_iter().flatten().chain(recording.scan(plan.request())?);
+    answer_items(items, gaps, breaks, plan, sink, warn)
 }
 
 /// [`answer`], from the items of a scan.
 fn answer_items(
     items: impl Iterator<Item = Result<ScanItem, ReadError>>,
     gaps: Vec<Missing>,
+    breaks: Vec<Break>,
     plan: &Plan,
     sink: &mut dyn Sink,
     warn: &mut dyn FnMut(&ReadError),
@@ -70,8 +78,8 @@ fn answer_items(
     let mut emitter = Emitter::new(gaps, plan.step, sink);
     let mut outcome = Outcome::Complete;
     let mut engine = match plan.step {
-        None => Engine::Samples(samples::Samples::new(plan)),
-        Some(step) => Engine::Steps(steps::Steps::new(plan, step)),
+        None => Engine::Samples(samples::Samples::new(plan, breaks)),
+        Some(step) => Engine::Steps(steps::Steps::new(plan, step, breaks)),
     };
     let (mut seen, mut coarse_until) = (0, None);
     for item in items {
@@ -80,22 +88,25 @@ fn answer_items(
                 let is_before = |time: &i64| *time < plan.from;
                 seen += chunk.rows() - chunk.times.partition_point(is_before);
                 match engine {
-                    Engine::Samples(samples) => samples.chunk(&chunk, &mut emitter)?,
-                    Engine::Steps(steps) => steps.chunk(&chunk, &mut emitter)?,
+                    Engine::Samples(samples) => samples.chunk(&chunk, None, &mut emitter)?,
+                    Engine::Steps(steps) => steps.chunk(&chunk, None, &mut emitter)?,
                 }
             }
             (ScanItem::Summary(summary), engine) => {
-                seen += summary.rows;
-                if tier::is_coarser_than_asked(&summary, plan) {
+                let is_wanted = summary.times.1 >= plan.from;
+                seen += if is_wanted { summary.rows } else { 0 };
+                if is_wanted && tier::is_coarser_than_asked(&summary, plan) {
                     coarse_until = Some(summary.times.1);
                 }
                 match engine {
                     Engine::Steps(steps) if plan.value_tests.is_empty() => {
                         steps.summary(&summary, &mut emitter)?;
                     }
-                    Engine::Steps(steps) => steps.chunk(&tier::as_row(&summary), &mut emitter)?,
+                    Engine::Steps(steps) => {
+                        steps.chunk(&tier::as_row(&summary), Some(&summary), &mut emitter)?;
+                    }
                     Engine::Samples(samples) => {
-                        samples.chunk(&tier::as_row(&summary), &mut emitter)?;
+                        samples.chunk(&tier::as_row(&summary), Some(&summary), &mut emitter)?;
                     }
                 }
             }

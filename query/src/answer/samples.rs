@@ -1,7 +1,7 @@
 //! Rows as they were sampled.
 
 use super::emitter::Emitter;
-use super::history::History;
+use super::history::{Break, History, Standings};
 use super::instances::{Instances, Wanted};
 use super::keys::key_word;
 use super::lane::Lane;
@@ -10,7 +10,7 @@ use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
 use nodemon_formats::interner::Interner;
-use nodemon_formats::reader::{Chunk, Presence};
+use nodemon_formats::reader::{Chunk, Presence, Summary};
 use nodemon_formats::{ColumnType, Value};
 use std::ops::Range;
 
@@ -34,41 +34,61 @@ const UNSEEN: u32 = u32::MAX;
 
 impl<'a> Samples<'a> {
     /// Nothing was seen yet.
-    pub fn new(plan: &'a Plan) -> Samples<'a> {
+    pub fn new(plan: &'a Plan, breaks: Vec<Break>) -> Samples<'a> {
         let columns = plan.keys.len() + plan.slots.len();
         let batch = Batch { columns: vec![BatchColumn::default(); columns], ..Batch::default() };
         Samples {
             plan,
             instances: Instances::new(plan),
             wanted: Vec::new(),
-            history: History::new(plan),
+            history: History::new(plan, breaks),
             batch,
             strings: Vec::new(),
             keys: vec![Vec::new(); plan.keys.len()],
         }
     }
 
-    /// Takes a chunk in and hands its rows out.
+    /// Takes a chunk in, which may be made of a step of a tier, and hands its rows out.
     ///
     /// # Errors
     /// The sink's.
-    pub fn chunk(&mut self, chunk: &Chunk, emitter: &mut Emitter<'_>) -> Result<(), QueryError> {
+    pub fn chunk(
+        &mut self,
+        chunk: &Chunk,
+        step: Option<&Summary>,
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), QueryError> {
         let Some(&last) = chunk.times.last() else { return Ok(()) };
         let begin = chunk.times.partition_point(|time| *time < self.plan.from);
         let end = chunk.times.partition_point(|time| *time < self.plan.to);
         let born = |number| self.history.born(number);
         self.instances.number(&chunk.instances, last, &mut self.wanted, born);
+        self.history.begin(chunk.times[0], &chunk.boot_times);
+        if let Some(step) = step.filter(|_| begin == 0) {
+            self.history.begin_step(step, &self.wanted);
+        }
+        let result = self.rows(chunk, begin..end, emitter);
+        self.history.end(chunk.boot_times[chunk.rows() - 1], last);
+        result
+    }
+
+    fn rows(
+        &mut self,
+        chunk: &Chunk,
+        range: Range<usize>,
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), QueryError> {
         if self.wanted.is_empty() {
             return Ok(());
         }
-        self.history.remember(chunk, begin, &self.wanted);
+        self.history.remember(chunk, range.start, &self.wanted);
         self.batch.strings.clear();
         self.strings.clear();
         self.strings.resize(chunk.strings.ends.len(), UNSEEN);
         self.spell_keys();
         let rows = (TILE_ROWS / self.wanted.len()).max(1);
-        for start in (begin..end).step_by(rows) {
-            self.tile(chunk, start..end.min(start + rows));
+        for start in range.clone().step_by(rows) {
+            self.tile(chunk, start..range.end.min(start + rows));
             let filters =
                 self.batch.columns.split_off(self.plan.keys.len() + self.plan.cells.len());
             let result = emitter.rows_of(&self.batch);
@@ -109,6 +129,11 @@ impl<'a> Samples<'a> {
             (0..samples).for_each(|_| column.words.extend_from_slice(words));
             column.present = present;
         }
+        let has_rates = self.plan.slots.iter().any(|slot| slot.rate);
+        let rated = self.wanted.iter().filter(|_| has_rates);
+        let standings: Vec<Standings> =
+            rated.map(|wanted| self.history.standings(chunk, *wanted, &range)).collect();
+        let before_ns = self.history.before_ns();
         for (s, slot) in self.plan.slots.iter().enumerate() {
             let column = &mut self.batch.columns[self.plan.keys.len() + s];
             column.words.clear();
@@ -123,14 +148,14 @@ impl<'a> Samples<'a> {
                 let mut lane = Lane { column, stride: instances, offset };
                 if slot.rate {
                     let previous = self.history.of(wanted.number, s);
-                    let longest = self.plan.longest_pair_ns;
                     lane.rates(
                         slot.kind,
                         cells,
                         &chunk.boot_times,
                         range.clone(),
                         previous,
-                        longest,
+                        &standings[offset],
+                        before_ns,
                     );
                 } else {
                     lane.values(cells, range.clone());
@@ -146,6 +171,9 @@ impl<'a> Samples<'a> {
                     *word = renumber(*word, chunk, &mut self.strings, &mut self.batch.strings);
                 }
             }
+        }
+        for wanted in self.wanted.iter().filter(|_| has_rates) {
+            self.history.saw(chunk, *wanted, &range);
         }
         if let Some(keep) = self.rows_to_keep(chunk, range) {
             self.batch.retain(&keep);

@@ -5,6 +5,7 @@ use crate::columns::{find, select};
 use crate::error::QueryError;
 use crate::filter::{Filter, Test};
 use crate::rows::Header;
+use nodemon_formats::growth::longest_ns;
 use nodemon_formats::reader::{Rollup, ScanRequest};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
@@ -84,7 +85,8 @@ pub struct Plan {
     /// Set where a row a step is wanted.
     pub step: Option<Step>,
     /// Two samples further apart than this, ns, have no rate between them: what happened in
-    /// between is not known well enough to be shown as if it happened at the second.
+    /// between is not known well enough to be shown as if it happened at the second. It does not
+    /// depend on the question; see [`nodemon_formats::growth`].
     pub longest_pair_ns: u64,
 }
 
@@ -144,7 +146,7 @@ impl Question {
             value_tests: Vec::new(),
             histograms: self.histograms,
             step: self.step.as_ref().map(|question| question.step),
-            longest_pair_ns: longest_pair_ns(schema.interval_ns, self.step.as_ref()),
+            longest_pair_ns: longest_ns(schema.interval_ns),
         };
         let values = select(schema, &self.columns)?;
         let mut header = fields::fill(&mut plan, self, &values, host)?;
@@ -194,23 +196,40 @@ impl Plan {
         Ok(())
     }
 
-    /// What to scan. Where rates are wanted it begins early enough to have the sample before the
-    /// first row.
+    /// What to scan for the rows of the answer.
     pub fn request(&self) -> ScanRequest {
-        let back = match self.slots.iter().any(|slot| slot.rate) {
-            true if self.schema.interval_ns == 0 => 10_000_000_000,
-            true => self.schema.interval_ns.saturating_mul(3),
-            false => 0,
-        };
+        let rollup = self.step.filter(|_| self.rollups_suffice());
+        self.request_of(
+            self.from,
+            self.to,
+            rollup.map(|step| Rollup { origin: step.origin, step: step.length }),
+        )
+    }
+
+    /// What to scan before that, where rates are wanted: as much as can have a part in the first.
+    /// It is the same time before whatever start, so that no rate depends on where a question
+    /// begins. Of whole blocks the last values will do.
+    pub fn request_before(&self) -> Option<ScanRequest> {
+        self.slots.iter().any(|slot| slot.rate).then(|| {
+            let from = self.before();
+            // One step, which fits those of no tier.
+            let step = self.from.saturating_sub(from).saturating_add(1);
+            self.request_of(from, self.from, Some(Rollup { origin: from, step }))
+        })
+    }
+
+    /// The first wall time of [`Plan::request_before`].
+    pub fn before(&self) -> i64 {
+        self.from.saturating_sub_unsigned(self.longest_pair_ns)
+    }
+
+    fn request_of(&self, from: i64, to: i64, rollup: Option<Rollup>) -> ScanRequest {
         ScanRequest {
             table: self.schema.name.clone(),
-            from: self.from.saturating_sub(i64::try_from(back).unwrap_or(i64::MAX)),
-            to: self.to,
+            from,
+            to,
             columns: Some(self.slots.iter().map(|slot| slot.column).collect()),
-            rollup: self
-                .step
-                .filter(|_| self.rollups_suffice())
-                .map(|step| Rollup { origin: step.origin, step: step.length }),
+            rollup,
             threads: 0,
         }
     }
@@ -238,14 +257,6 @@ impl Plan {
             && self.value_tests.is_empty()
             && self.cells.iter().all(suffices)
     }
-}
-
-/// Three minutes, ten intervals, or a step and a half: long enough for what a tier of minutes, a slow
-/// source or a coarse question holds apart.
-fn longest_pair_ns(interval_ns: u64, step: Option<&StepQuestion>) -> u64 {
-    let step_ns = step.map_or(0, |step| step.step.length.unsigned_abs());
-    let step_and_half_ns = step_ns.saturating_add(step_ns / 2);
-    interval_ns.saturating_mul(10).max(180_000_000_000).max(step_and_half_ns)
 }
 
 /// Whether people look at the rate of a column.

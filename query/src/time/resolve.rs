@@ -3,7 +3,7 @@
 use super::TimeSpec;
 use crate::cli::SpanArgs;
 use crate::error::QueryError;
-use jiff::civil::Time;
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -86,18 +86,27 @@ impl Anchors {
             TimeSpec::Start(span) => self.shift(start, span),
             TimeSpec::End(span) => self.shift(end, span),
             TimeSpec::Instant(instant) => nanoseconds(*instant),
-            TimeSpec::Civil(date) => {
-                nanoseconds(self.zone.to_timestamp(*date).map_err(out_of_range)?)
-            }
+            TimeSpec::Civil(date) => self.local(*date),
             TimeSpec::Clock(time) => self.time_of_day(*time, from),
         }
+    }
+
+    /// A local date and time. Where the clocks were set back it came twice: then the later one is
+    /// meant, unless that is still to come.
+    fn local(&self, date: DateTime) -> Result<i64, QueryError> {
+        let both = self.zone.to_ambiguous_timestamp(date);
+        let later = nanoseconds(both.later().map_err(out_of_range)?)?;
+        if both.is_ambiguous() && later > self.present() {
+            return nanoseconds(both.compatible().map_err(out_of_range)?);
+        }
+        Ok(later)
     }
 
     /// The first such time of day after `from`; without one the last that is not in the future.
     fn time_of_day(&self, time: Time, from: Option<i64>) -> Result<i64, QueryError> {
         let reference = self.zoned(from.unwrap_or(self.present()));
         let today = reference.date().to_datetime(time);
-        let at = |date| nanoseconds(self.zone.to_timestamp(date).map_err(out_of_range)?);
+        let at = |date| self.local(date);
         let instant = at(today)?;
         match from {
             Some(from) if instant <= from => {
@@ -201,6 +210,17 @@ mod tests {
         anchors.now = at("2026-10-25T11:00:00Z");
         anchors.recorded = None;
         assert_eq!(span(&anchors, "-1d", "").from, at("2026-10-24T10:00:00Z"));
+    }
+
+    #[test]
+    fn of_an_hour_that_came_twice_the_later_one_is_meant_unless_it_is_still_to_come() {
+        let mut anchors = anchors(true);
+        anchors.recorded = None;
+        anchors.now = at("2026-10-25T11:00:00Z");
+        assert_eq!(span(&anchors, "2026-10-25 02:30", "").from, at("2026-10-25T01:30:00Z"));
+        assert_eq!(span(&anchors, "02:30", "").from, at("2026-10-25T01:30:00Z"));
+        anchors.now = at("2026-10-25T00:45:00Z");
+        assert_eq!(span(&anchors, "2026-10-25 02:30", "").from, at("2026-10-25T00:30:00Z"));
     }
 
     #[test]

@@ -5,12 +5,14 @@ mod take;
 mod tallies;
 
 use super::emitter::Emitter;
-use super::history::History;
+use super::growth::{Growth, Previous};
+use super::history::{Break, History};
 use super::instances::{Instances, Wanted};
 use crate::error::QueryError;
 use crate::question::{Plan, Step};
-use crate::rows::{Batch, BatchColumn};
+use crate::rows::{Batch, BatchColumn, as_f64};
 use nodemon_formats::ColumnType;
+use nodemon_formats::growth::Standing;
 use nodemon_formats::reader::{Chunk, Summary};
 use tallies::Tallies;
 
@@ -24,29 +26,38 @@ pub struct Steps<'a> {
     tallies: Tallies,
     current: Option<i64>,
     batch: Batch,
+    /// The longest time between steps of a tier that does not say what counters grew by.
+    longest_of_tier_ns: u64,
 }
 
 impl<'a> Steps<'a> {
     /// Nothing was seen yet.
-    pub fn new(plan: &'a Plan, step: Step) -> Steps<'a> {
+    pub fn new(plan: &'a Plan, step: Step, breaks: Vec<Break>) -> Steps<'a> {
         let columns = plan.keys.len() + plan.cells.len();
         Steps {
             plan,
             step,
             instances: Instances::new(plan),
             wanted: Vec::new(),
-            history: History::new(plan),
+            history: History::new(plan, breaks),
             tallies: Tallies::new(plan),
             current: None,
+            longest_of_tier_ns: plan.longest_pair_ns.max(step.length.unsigned_abs() / 2 * 3),
             batch: Batch { columns: vec![BatchColumn::default(); columns], ..Batch::default() },
         }
     }
 
-    /// Takes a chunk in, and hands out the steps that it ends.
+    /// Takes a chunk in, which may be made of a step of a tier, and hands out the steps that it
+    /// ends.
     ///
     /// # Errors
     /// The sink's.
-    pub fn chunk(&mut self, chunk: &Chunk, emitter: &mut Emitter<'_>) -> Result<(), QueryError> {
+    pub fn chunk(
+        &mut self,
+        chunk: &Chunk,
+        step: Option<&Summary>,
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), QueryError> {
         let Some(&last) = chunk.times.last() else { return Ok(()) };
         let mut row = chunk.times.partition_point(|time| *time < self.plan.from);
         let end = chunk.times.partition_point(|time| *time < self.plan.to);
@@ -55,7 +66,11 @@ impl<'a> Steps<'a> {
             self.tallies.born(number);
         };
         self.instances.number(&chunk.instances, last, &mut self.wanted, born);
+        self.history.begin(chunk.times[0], &chunk.boot_times);
         self.history.remember(chunk, row, &self.wanted);
+        if let Some(step) = step.filter(|_| row == 0) {
+            self.history.begin_step(step, &self.wanted);
+        }
         while row < end {
             let number = self.step.of(chunk.times[row]);
             let next = self.step.start(number.saturating_add(1));
@@ -64,6 +79,7 @@ impl<'a> Steps<'a> {
             self.take_rows(chunk, row..row + rows);
             row += rows;
         }
+        self.history.end(chunk.boot_times[chunk.rows() - 1], last);
         Ok(())
     }
 
@@ -86,9 +102,13 @@ impl<'a> Steps<'a> {
         if in_range {
             self.enter(self.step.of(first), emitter)?;
         }
+        // A step of a tier tells its last sample alone: what it joined has no pause that matters.
+        let start = if summary.tier.is_some() { &[][..] } else { &[summary.boot_times.0][..] };
+        self.history.begin(first, start);
         for wanted in std::mem::take(&mut self.wanted) {
             self.take_summary(summary, wanted, in_range);
         }
+        self.history.end(summary.boot_times.1, last);
         Ok(())
     }
 
@@ -108,32 +128,59 @@ impl<'a> Steps<'a> {
 
     fn take_summary(&mut self, summary: &Summary, wanted: Wanted, in_range: bool) {
         let (start, end) = summary.boot_times;
-        let within = self.longest_within(end.saturating_sub(start), summary.rows);
+        let keys = &summary.instances[wanted.index];
+        let of_tier = summary.tier.as_ref().and_then(|tier| tier.instances.get(wanted.index));
+        let standing = match of_tier {
+            Some(_) => self.history.standing_of_first(wanted.number, summary, wanted.index),
+            None => self.history.standing(wanted.number, keys, start),
+        };
+        // One that went before the step ended was not in its last sample.
+        let is_gone = of_tier.is_some_and(|instance| !instance.is_there);
+        let seen_ns = if is_gone { end.saturating_sub(1) } else { end };
+        let before_ns = self.history.before_ns();
         let mut is_there = false;
         for (s, slot) in self.plan.slots.iter().enumerate() {
-            let column = &summary.columns[s * summary.instances.len() + wanted.index];
-            if column.count == 0 {
+            let at = s * summary.instances.len() + wanted.index;
+            let column = &summary.columns[at];
+            if column.count == 0 && of_tier.is_none() {
                 continue;
             }
-            is_there = true;
+            is_there |= column.count > 0;
             let needs = self.tallies.needs[s];
             let tally = self.tallies.of(wanted.number, s);
             if slot.rate {
-                let longest = if in_range { self.plan.longest_pair_ns } else { 0 };
                 let previous = self.history.of(wanted.number, s);
-                let pairs = [
-                    previous.advance(slot.kind, column.first, start, longest),
-                    previous.advance(slot.kind, column.last, end, within),
-                ];
+                let pairs = match (&summary.tier, of_tier) {
+                    (Some(tier), Some(instance)) => {
+                        let first = instance.first_ns.zip(tier.first[at]);
+                        let joined = first.and_then(|(first_ns, word)| {
+                            previous.advance(slot.kind, word, first_ns, standing, before_ns)
+                        });
+                        *previous = Previous::default();
+                        if column.count > 0 {
+                            previous.remember(column.last, seen_ns);
+                        }
+                        let by = tier.grown[at].map(|by| as_f64(slot.kind, by));
+                        [joined, by.map(|by| Growth { by, ns: instance.grown_ns })]
+                    }
+                    (None, _) => [
+                        previous.advance(slot.kind, column.first, start, standing, before_ns),
+                        previous.advance(slot.kind, column.last, end, Standing::Bridges, start),
+                    ],
+                    (Some(_), None) => {
+                        let longest = self.longest_of_tier_ns;
+                        [previous.pair(slot.kind, column.last, end, longest), None]
+                    }
+                };
                 for growth in pairs.into_iter().flatten().filter(|_| in_range) {
                     tally.grow(growth);
-                    if needs.each_rate {
+                    if needs.each_rate && growth.ns > 0 {
                         let rate = growth.per_s().to_bits();
                         tally.push(ColumnType::F64, rate, needs.sketch);
                     }
                 }
             }
-            if !in_range {
+            if !in_range || column.count == 0 {
                 continue;
             }
             tally.count += column.count;
@@ -154,13 +201,6 @@ impl<'a> Steps<'a> {
         if in_range && is_there {
             self.tallies.touch(wanted.number, summary.rows as u64);
         }
-    }
-
-    /// The longest time between the ends of a block of `rows` samples over which growth counts: 0
-    /// when there must be a pause inside that is too long for a rate.
-    fn longest_within(&self, length_ns: u64, rows: usize) -> u64 {
-        let even_ns = self.plan.schema.interval_ns.saturating_mul(rows as u64);
-        let pauses_ns = length_ns.saturating_sub(even_ns);
-        if pauses_ns > self.plan.longest_pair_ns { 0 } else { length_ns }
+        self.history.saw_at(wanted.number, seen_ns);
     }
 }

@@ -2,11 +2,13 @@
 
 use super::Steps;
 use super::tallies::Needs;
-use crate::answer::growth::{Growth, Previous, difference, only_grows};
+use crate::answer::growth::{Growth, Previous, only_grows};
+use crate::answer::history::Standings;
 use crate::answer::instances::Wanted;
 use crate::answer::tally::Tally;
 use crate::question::{Plan, ValueTest};
 use nodemon_formats::ColumnType;
+use nodemon_formats::growth::Standing;
 use nodemon_formats::reader::{Cells, Chunk, Presence, Words};
 use std::ops::Range;
 
@@ -21,26 +23,37 @@ impl Steps<'_> {
             }
             if self.plan.value_tests.is_empty() {
                 self.tallies.touch(instance.number, present as u64);
+                let standings = self.history.standings(chunk, *instance, &range);
                 for s in 0..self.plan.slots.len() {
-                    self.take_cells(chunk, s, *instance, range.clone());
+                    self.take_cells(chunk, s, *instance, range.clone(), &standings);
                 }
             } else {
                 self.take_passing(chunk, *instance, range.clone());
             }
+            self.history.saw(chunk, *instance, &range);
         }
         self.wanted = wanted;
     }
 
-    fn take_cells(&mut self, chunk: &Chunk, s: usize, instance: Wanted, range: Range<usize>) {
+    fn take_cells(
+        &mut self,
+        chunk: &Chunk,
+        s: usize,
+        instance: Wanted,
+        range: Range<usize>,
+        standings: &Standings,
+    ) {
         let (cells, slot) = (chunk.cells(s, instance.index), &self.plan.slots[s]);
         let present = rows_present(&cells.present, &range);
         let mut one = self.one(instance.number, s);
         one.tally.count += present as u64;
         if slot.rate {
-            let whole = present == range.len() && !one.needs.each_rate;
-            if !(whole && one.take_growth(slot.kind, cells, &chunk.boot_times, range.clone())) {
+            let times =
+                Times { boot_times: &chunk.boot_times, before_ns: one.before_ns, standings };
+            let whole = present == range.len() && !one.needs.each_rate && standings.is_steady();
+            if !(whole && one.take_growth(slot.kind, cells, &times, range.clone())) {
                 for row in range.filter(|row| cells.present.at(*row)) {
-                    one.take_rate(slot.kind, cells.words.at(row), chunk.boot_times[row]);
+                    one.take_rate(slot.kind, cells.words.at(row), &times, row);
                 }
             }
         } else if slot.kind == ColumnType::Histogram {
@@ -63,13 +76,18 @@ impl Steps<'_> {
     fn take_passing(&mut self, chunk: &Chunk, instance: Wanted, range: Range<usize>) {
         let slots = &self.plan.slots;
         let mut growths: Vec<Option<Growth>> = vec![None; slots.len()];
+        let standings = self.history.standings(chunk, instance, &range);
         for row in range.filter(|row| chunk.present[instance.index].at(*row)) {
             for (s, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.rate) {
                 let cells = chunk.cells(s, instance.index);
                 let one = self.one(instance.number, s);
-                let (word, time) = (cells.words.at(row), chunk.boot_times[row]);
+                let times = Times {
+                    boot_times: &chunk.boot_times,
+                    before_ns: one.before_ns,
+                    standings: &standings,
+                };
                 growths[s] = match cells.present.at(row) {
-                    true => one.previous.advance(slot.kind, word, time, one.longest_ns),
+                    true => times.advance(one.previous, slot.kind, cells.words.at(row), row),
                     false => None,
                 };
             }
@@ -109,10 +127,10 @@ impl Steps<'_> {
 
     fn one(&mut self, number: usize, s: usize) -> One<'_> {
         One {
+            before_ns: self.history.before_ns(),
             needs: self.tallies.needs[s],
             previous: self.history.of(number, s),
             tally: self.tallies.of(number, s),
-            longest_ns: self.plan.longest_pair_ns,
         }
     }
 }
@@ -122,7 +140,30 @@ struct One<'a> {
     previous: &'a mut Previous,
     tally: &'a mut Tally,
     needs: Needs,
-    longest_ns: u64,
+    before_ns: u64,
+}
+
+/// When rows were sampled, and how they stand to those before.
+struct Times<'a> {
+    boot_times: &'a [u64],
+    /// Of the sample before the first row of the chunk.
+    before_ns: u64,
+    standings: &'a Standings,
+}
+
+impl Times<'_> {
+    /// The growth of a counter that has `word` in `row`.
+    #[inline]
+    fn advance(
+        &self,
+        previous: &mut Previous,
+        kind: ColumnType,
+        word: u64,
+        row: usize,
+    ) -> Option<Growth> {
+        let before_ns = if row > 0 { self.boot_times[row - 1] } else { self.before_ns };
+        previous.advance(kind, word, self.boot_times[row], self.standings.at(row), before_ns)
+    }
 }
 
 impl One<'_> {
@@ -147,8 +188,8 @@ impl One<'_> {
         }
     }
 
-    fn take_rate(&mut self, kind: ColumnType, word: u64, time_ns: u64) {
-        if let Some(growth) = self.previous.advance(kind, word, time_ns, self.longest_ns) {
+    fn take_rate(&mut self, kind: ColumnType, word: u64, times: &Times<'_>, row: usize) {
+        if let Some(growth) = times.advance(self.previous, kind, word, row) {
             self.tally.grow(growth);
             if self.needs.each_rate {
                 let rate = growth.per_s().to_bits();
@@ -158,20 +199,16 @@ impl One<'_> {
     }
 
     /// Takes rows that all have a value at once; false where they have to be taken one by one,
-    /// because the counter was reset among them or there is too long a pause.
+    /// because the counter was reset among them.
     fn take_growth(
         &mut self,
         kind: ColumnType,
         cells: &Cells,
-        boot_times: &[u64],
+        times: &Times<'_>,
         range: Range<usize>,
     ) -> bool {
-        let times = &boot_times[range.clone()];
-        let (Some(&start), Some(&end)) = (times.first(), times.last()) else { return true };
-        let steady = |pair: &[u64]| pair[1] > pair[0] && pair[1] - pair[0] <= self.longest_ns;
-        if !times.windows(2).all(steady) {
-            return false;
-        }
+        let of_rows = &times.boot_times[range.clone()];
+        let (Some(&start), Some(&end)) = (of_rows.first(), of_rows.last()) else { return true };
         let (first, last) = match &cells.words {
             Words::Constant(word) => (*word, *word),
             Words::Each(words) if only_grows(kind, &words[range.clone()]) => {
@@ -179,12 +216,9 @@ impl One<'_> {
             }
             Words::Each(_) => return false,
         };
-        self.take_rate(kind, first, start);
-        if end > start
-            && let Some(by) = difference(kind, first, last)
-        {
-            self.tally.grow(Growth { by, ns: end - start });
-            self.previous.advance(kind, last, end, 0);
+        self.take_rate(kind, first, times, range.start);
+        if let Some(growth) = self.previous.advance(kind, last, end, Standing::Bridges, start) {
+            self.tally.grow(growth);
         }
         true
     }

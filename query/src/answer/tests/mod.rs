@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod histograms;
+mod law;
 mod model;
 mod table;
 
@@ -57,7 +58,7 @@ fn ask(plan: &Plan, items: Vec<ScanItem>, gaps: Vec<Missing>) -> (Vec<String>, s
     let kinds = plan.header.fields.iter().map(|field| field.kind).collect();
     let mut lines = Lines { kinds, lines: Vec::new() };
     let items = items.into_iter().map(Ok::<_, ReadError>);
-    let answer = answer_items(items, gaps, plan, &mut lines, &mut |_| ()).unwrap();
+    let answer = answer_items(items, gaps, Vec::new(), plan, &mut lines, &mut |_| ()).unwrap();
     (lines.lines, answer)
 }
 
@@ -182,7 +183,7 @@ fn damage_is_told_and_the_rest_is_answered() {
     let mut told = Vec::new();
     let mut lines = Lines { kinds: Vec::new(), lines: Vec::new() };
     let items = items.into_iter().map(Ok::<_, ReadError>);
-    let answer = answer_items(items, Vec::new(), &plan, &mut lines, &mut |problem| {
+    let answer = answer_items(items, Vec::new(), Vec::new(), &plan, &mut lines, &mut |problem| {
         told.push(problem.to_string());
     })
     .unwrap();

@@ -23,16 +23,21 @@ pub struct Model<'a> {
 impl<'a> Model<'a> {
     pub fn new(table: &Table, plan: &'a Plan) -> Model<'a> {
         let mut rows = Vec::new();
-        let mut before: [Option<(u64, u64)>; 3] = [None; 3];
+        let mut before: [Option<(u64, usize)>; 3] = [None; 3];
         for (n, instances) in table.rows.iter().enumerate() {
             for (instance, row) in instances.iter().enumerate() {
                 let Some(values) = *row else { continue };
                 let time = table.times[n];
                 let growth = values[0].and_then(|value| {
-                    let (old, at) = before[instance].replace((value, time))?;
-                    let ns = time - at;
-                    (value >= old && ns > 0 && ns <= plan.longest_pair_ns)
-                        .then(|| (value - old, ns))
+                    let (old, at) = before[instance].replace((value, n))?;
+                    let ns = time - table.times[at];
+                    let by = match value >= old {
+                        true => value - old,
+                        false if value <= old / 8 => value,
+                        false => return None,
+                    };
+                    // A CPU that was away, or had no value, is nobody's successor.
+                    (at + 1 == n && ns > 0 && ns <= plan.longest_pair_ns).then_some((by, ns))
                 });
                 rows.push(Sampled { wall: table.wall(n), instance, values, growth });
             }

@@ -1,6 +1,7 @@
 //! Arbitrary tables, cut into arbitrary chunks.
 
 use crate::question::Plan;
+use nodemon_formats::growth::longest_ns;
 use nodemon_formats::interner::Interner;
 use nodemon_formats::reader::{
     Cells, Chunk, ColumnRollup, Presence, ScanItem, Strings, Summary, Words,
@@ -138,6 +139,10 @@ impl Table {
 /// The rollup of a block as the reader makes it: none where a counter went down or is not in every
 /// row.
 fn rolled_up(chunk: &Chunk) -> Option<Summary> {
+    let pause = |pair: &[u64]| pair[1] - pair[0] > longest_ns(SECOND as u64);
+    if chunk.boot_times.windows(2).any(pause) {
+        return None;
+    }
     let mut columns = Vec::new();
     for (n, cells) in chunk.cells.iter().enumerate() {
         let column = chunk.column(n / 3);
@@ -174,6 +179,7 @@ fn rolled_up(chunk: &Chunk) -> Option<Summary> {
         rows: chunk.rows(),
         columns,
         strings: chunk.strings.clone(),
+        tier: None,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::rows::{Batch, Header, Missing, Sink};
 use crate::time::{Stamp, show_duration};
 use cell::{Show, write_cell};
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use layout::{GUTTER, Layout, time_width};
 use nodemon_formats::text::printable;
 pub use scale::alone;
@@ -31,7 +32,8 @@ pub struct TableSink {
     /// What came before there was a layout.
     held: Vec<Held>,
     held_rows: usize,
-    date: Option<Date>,
+    /// Date and offset from UTC that were told last.
+    date: Option<(Date, Offset)>,
     /// Lines since the heading.
     lines: usize,
     text: String,
@@ -114,8 +116,8 @@ impl TableSink {
         let Some(layout) = self.layout.take() else { return Ok(()) };
         for row in 0..batch.len() {
             let stamp = Stamp::of(batch.times[row], &self.look.zone);
-            if self.date != Some(stamp.date) {
-                self.date = Some(stamp.date);
+            if self.date != Some((stamp.date, stamp.offset)) {
+                self.date = Some((stamp.date, stamp.offset));
                 self.note(&format!("{} {}", stamp.date, stamp.zone()));
                 self.heading(&layout);
             } else if self.look.height.is_some_and(|height| self.lines + 3 >= height) {
@@ -168,8 +170,8 @@ impl TableSink {
         let text = |stamp: Stamp, same_day: bool| {
             if same_day { stamp.clock(digits) } else { stamp.text(digits) }
         };
-        let start = text(from, self.date == Some(from.date));
-        let end = text(to, from.date == to.date);
+        let start = text(from, self.date == Some((from.date, from.offset)));
+        let end = text(to, (from.date, from.offset) == (to.date, to.offset));
         let length = show_duration(gap.to.saturating_sub(gap.from));
         let line = format!("gap {start} .. {end} ({length}): {}", gap.why());
         self.colored_note(&line, "\x1b[33m");

@@ -1,0 +1,180 @@
+//! What counters grew by, while a tier gathers: instances by their keys, for as long as growth
+//! since their last sample can be told.
+
+use super::tier::Key;
+use crate::block::Rows;
+use crate::growth::{Beginning, Standing, Succession, between, from_zero};
+use crate::schema::{Column, ColumnType, Schema, Semantics};
+use std::collections::HashMap;
+
+/// So many instances more than those at hand are kept before the old ones are looked for.
+const SPARE_INSTANCES: usize = 256;
+
+/// Whether the growth of a column is kept.
+pub fn is_counter(column: &Column) -> bool {
+    column.semantics == Semantics::Counter
+        && matches!(column.kind, ColumnType::U64 | ColumnType::I64 | ColumnType::F64)
+}
+
+/// The instances of a table and the last values of their counters.
+pub struct Growths {
+    succession: Succession,
+    /// The counters: index among the values, and type.
+    counters: Vec<(usize, ColumnType)>,
+    numbers: HashMap<Vec<Key>, usize>,
+    known: Vec<Known>,
+    free: Vec<usize>,
+    /// When the table was sampled last; `None` before its first sample.
+    last_ns: Option<u64>,
+    /// Its first sample since the last pause.
+    since_ns: u64,
+}
+
+/// An instance.
+#[derive(Clone, Default)]
+struct Known {
+    seen_ns: Option<u64>,
+    start_ns: Option<u64>,
+    words: Vec<Option<u64>>,
+}
+
+/// What one step of one instance has grown by.
+#[derive(Clone, Default)]
+pub struct Grown {
+    /// Over which time, ns.
+    pub ns: u64,
+    /// By how much, for each counter; typed by it.
+    pub by: Vec<Option<u64>>,
+    /// Where nothing is known of what was before: when it was sampled first, and the values.
+    pub first: Option<(u64, Vec<Option<u64>>)>,
+    /// When it was sampled last.
+    pub last_ns: u64,
+}
+
+impl Growths {
+    /// Nothing was seen yet of the table of `schema`.
+    pub fn new(schema: &Schema) -> Growths {
+        let counter =
+            |(at, column): (usize, &Column)| is_counter(column).then_some((at, column.kind));
+        Growths {
+            succession: Succession::of(schema),
+            counters: schema.values.iter().enumerate().filter_map(counter).collect(),
+            numbers: HashMap::new(),
+            known: Vec::new(),
+            free: Vec::new(),
+            last_ns: None,
+            since_ns: 0,
+        }
+    }
+
+    /// The number of an instance, for as long as it is remembered.
+    pub fn number_of(&mut self, keys: &[Key]) -> usize {
+        if let Some(number) = self.numbers.get(keys) {
+            return *number;
+        }
+        let start_ns = match self.succession.beginning {
+            Beginning::Start { key, .. } => match keys.get(key) {
+                Some(Key::Word(start)) => Some(*start),
+                _ => None,
+            },
+            _ => None,
+        };
+        let known = Known { seen_ns: None, start_ns, words: vec![None; self.counters.len()] };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.known[number] = known;
+                number
+            }
+            None => {
+                self.known.push(known);
+                self.known.len() - 1
+            }
+        };
+        self.numbers.insert(keys.to_vec(), number);
+        number
+    }
+
+    /// Takes one row of an instance in, sampled at `time_ns`.
+    pub fn take(
+        &mut self,
+        number: usize,
+        rows: &Rows,
+        row: usize,
+        time_ns: u64,
+        grown: &mut Grown,
+    ) {
+        let known = &mut self.known[number];
+        let standing = self.succession.standing(
+            known.seen_ns,
+            self.since_ns,
+            self.last_ns,
+            time_ns,
+            known.start_ns,
+            false,
+        );
+        let since_ns = match standing {
+            Standing::Continues | Standing::Began => self.last_ns,
+            Standing::Bridges => known.seen_ns,
+            Standing::Unknown => None,
+        };
+        grown.ns += since_ns.map_or(0, |since_ns| time_ns - since_ns);
+        grown.by.resize(self.counters.len(), None);
+        for (at, &(column, kind)) in self.counters.iter().enumerate() {
+            let cell = row * rows.width + column;
+            let word = (!rows.is_absent(cell)).then(|| rows.cells[cell]);
+            let last = known.words[at];
+            if word.is_some() || standing != Standing::Bridges {
+                known.words[at] = word;
+            }
+            let Some(word) = word else { continue };
+            let by = match (standing, last) {
+                (Standing::Continues | Standing::Bridges, Some(last)) => between(kind, last, word),
+                (Standing::Began, _) => from_zero(kind, word),
+                _ => None,
+            };
+            if let Some(by) = by {
+                grown.by[at] = Some(match grown.by[at] {
+                    Some(sum) => add(kind, sum, by),
+                    None => by,
+                });
+            }
+        }
+        if self.last_ns.is_none() && grown.first.is_none() {
+            grown.first = Some((time_ns, known.words.clone()));
+        }
+        known.seen_ns = Some(time_ns);
+        grown.last_ns = time_ns;
+    }
+
+    /// A sample is done.
+    pub fn end_sample(&mut self, time_ns: u64) {
+        if self.last_ns.is_none_or(|last_ns| self.succession.is_pause(last_ns, time_ns)) {
+            self.since_ns = time_ns;
+        }
+        self.last_ns = Some(time_ns);
+    }
+
+    /// Rows of so many instances are done: forgets those of which nothing more can be told.
+    pub fn forget(&mut self, instances: usize) {
+        if self.numbers.len() <= 2 * instances + SPARE_INSTANCES {
+            return;
+        }
+        let (known, free) = (&self.known, &mut self.free);
+        let since_ns = self.last_ns.unwrap_or(0).saturating_sub(self.succession.longest_ns);
+        self.numbers.retain(|_, number| {
+            let is_recent = known[*number].seen_ns.is_some_and(|seen_ns| seen_ns >= since_ns);
+            if !is_recent {
+                free.push(*number);
+            }
+            is_recent
+        });
+    }
+}
+
+fn add(kind: ColumnType, a: u64, b: u64) -> u64 {
+    match kind {
+        ColumnType::F64 => (f64::from_bits(a) + f64::from_bits(b)).to_bits(),
+        ColumnType::I64 => a.cast_signed().saturating_add(b.cast_signed()).cast_unsigned(),
+        _ => a.saturating_add(b),
+    }
+}
