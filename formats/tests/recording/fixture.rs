@@ -226,6 +226,10 @@ fn a_recording_of_version_1_reads_as_it_did() {
         }
         fs::write(&text, told(dir.path())).unwrap();
     }
+    // The bytes never change; what is told of them does when a rule of the reader does.
+    if std::env::var_os("NODEMON_WRITE_ANSWERS").is_some() {
+        fs::write(&text, told(unpacked(&packed).path())).unwrap();
+    }
     let expected = fs::read_to_string(&text).unwrap();
     let told = told(unpacked(&packed).path());
     for (number, (line, expected)) in told.lines().zip(expected.lines()).enumerate() {

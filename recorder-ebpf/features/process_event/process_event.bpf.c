@@ -307,7 +307,7 @@ int BPF_PROG(exited, struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
-	struct life life = {.start_ns = leader->start_boottime, .pid = task->tgid};
+	struct life life = { .start_ns = leader->start_boottime, .pid = task->tgid };
 	char command[COMMAND_BYTES] __attribute__((aligned(4)));
 	struct usage used = {};
 	struct event *event;

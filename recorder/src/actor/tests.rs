@@ -302,7 +302,7 @@ fn what_the_writer_refuses_is_counted_as_lost_and_its_gaps_lie_side_by_side() {
     Trial::run(1 << 20, |trial| async move {
         trial.start_source(&MOODY, INTERVAL).await;
         trial.wait_for_samples(&MOODY, 30).await;
-        set_mood(trial.dir.path(), "twice");
+        set_mood(trial.dir.path(), "older");
         trial.wait_for_samples(&MOODY, 120).await;
         set_mood(trial.dir.path(), "good");
         trial.wait_for_samples(&MOODY, 60).await;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A source that reads the file `mood` below the procfs of its context each time: it fails, panics,
-/// dawdles, hangs, stalls (in the kernel, before it has read anything), has one of its instances
-/// twice, or counts.
+/// dawdles, hangs, stalls (in the kernel, before it has read anything), goes
+/// back in time, or counts.
 pub static MOODY: Descriptor = Descriptor {
     name: "moody",
     reads: "mood",
@@ -106,7 +106,10 @@ impl Source for Moody {
         if mood == "stall" {
             std::thread::sleep(Duration::from_millis(45));
         }
-        let time_ns = sink.time_ns();
+        let mut time_ns = sink.time_ns();
+        if mood == "older" {
+            time_ns -= 10_000_000_000;
+        }
         let table = sink.table(0);
         table.begin_sample(time_ns);
         table.instance(|key| key.u64(0));
@@ -119,7 +122,7 @@ impl Source for Moody {
             "hang" => std::thread::sleep(HANGS_FOR),
             _ => {}
         }
-        table.instance(|key| key.u64(if mood == "twice" { 0 } else { 1 }));
+        table.instance(|key| key.u64(1));
         table.u64(self.taken);
         table.end_sample();
         self.taken += 1;

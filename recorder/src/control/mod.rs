@@ -29,8 +29,9 @@ use watchdog::{Watchdog, give_up, new_watch};
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// The writer has this long to make the last samples durable.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A source that is not open after this is not waited for any more.
-const OPEN_TIMEOUT: Duration = Duration::from_millis(1500);
+/// A source that is not open after this is not waited for any more, with what comes when all are
+/// open: the log says so, and capabilities are dropped.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the recorder did not run, or did not end well.
 #[derive(Debug, thiserror::Error)]

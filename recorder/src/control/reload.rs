@@ -67,10 +67,11 @@ impl Recorder {
         }
         let was_off = self.off.clone();
         let (mut on, mut without) = (Vec::new(), Vec::new());
+        let until = Instant::now() + OPEN_TIMEOUT;
         for plan in &begun {
             let name = plan.descriptor.name;
             let started = match self.ask(plan, boottime_ns()) {
-                Ok(answer) => Ok(self.started(plan, answer, Instant::now() + OPEN_TIMEOUT).await),
+                Ok(answer) => Ok(self.started(plan, answer, until).await),
                 Err(error) => Err(error),
             };
             match started {

@@ -103,7 +103,7 @@ fn sighup_changes_cadences_sources_and_the_ring_and_an_error_changes_nothing() {
     let told = format!("{}:2:1: there is no key `cadence`", file.display());
     assert!(said.contains(&told) && said.contains("goes on as before"), "{said}");
     assert!(said.contains("the ring takes at most 32.0 MiB now"), "{said}");
-    assert!(said.contains("switched off: loadavg; begun anew: stat, vmstat"), "{said}");
+    assert!(said.contains("stopped: loadavg; restarted: stat, vmstat"), "{said}");
     let grace = changed + 1_500_000_000;
     assert!(times(&dir, "load").iter().all(|time| *time < grace), "loadavg was switched off");
     let memory = times(&dir, "memory");
@@ -181,6 +181,6 @@ fn sighup_names_a_source_that_falls_off_by_the_new_configuration_and_it_is_a_gap
     };
     running.wait_until("the gap with its reason", failed);
     let (_, _, said) = running.end(Signal::TERM);
-    let told = "begun anew: nothing; wanted, but without data: process_event";
+    let told = "restarted: none; enabled but unavailable: process_event";
     assert!(said.contains(told) && said.contains("no control group /no/such"), "{said}");
 }
