@@ -11,6 +11,8 @@ const ROUNDS: u32 = 50;
 const TABLES: [&str; 2] = ["kernel", "cpu"];
 /// What a kill may take.
 const SECOND_MS: i64 = 1000;
+/// What the program may take to begin, on a machine that is busy with other tests.
+const START_MS: i64 = 500;
 
 #[test]
 fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
@@ -43,8 +45,8 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
             match times.last() {
                 Some(last) => lost_ms.push((killed - last) / 1_000_000),
                 // It takes a while to start what samples in the kernel, and a second from then on.
-                // Of what the recorder samples itself a second may be gone, too.
-                None if name == "cpu" || killed - started < SECOND_MS * 1_000_000 => {
+                // Of what the recorder samples itself a second may be gone, too, once it has begun.
+                None if name == "cpu" || killed - started < (START_MS + SECOND_MS) * 1_000_000 => {
                     println!("round {round}: killed before {name} was durable");
                 }
                 None => panic!("round {round}: nothing of {name} is there"),
