@@ -29,6 +29,7 @@ mod watch;
 mod workers;
 mod writer;
 
+pub use alarm::Alarm;
 pub use alert::Alert;
 pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, RunSource};
 pub use message::{Close, Closed, SetRingSize};

@@ -6,9 +6,10 @@
 //! next deadline.
 
 use super::lanes::{Lanes, Running};
-use crate::actor::{Doing, LaneOptions, Opening, Outbox, Watch, culprit_of};
+use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, Watch, culprit_of};
 use crate::config::{PlannedSource, exact_duration};
 use nodemon_formats::clock::{ClockOffset, boottime_ns};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -50,10 +51,17 @@ impl Watchdog {
         Watchdog { lanes, options, outbox, hung: Vec::new(), looked_ns: boottime_ns() }
     }
 
-    /// Looks, for ever.
+    /// Looks, for ever. tokio's timers wake twice for a wait as long as this.
     pub async fn run(mut self) {
+        let mut alarm = match Alarm::new() {
+            Ok(alarm) => alarm,
+            Err(error) => return tracing::error!("nothing looks after sources: {error}"),
+        };
         loop {
-            tokio::time::sleep(until_next_look()).await;
+            let next_ns = next_look_ns();
+            if let Err(error) = poll_fn(|cx| alarm.poll(next_ns, cx)).await {
+                return tracing::error!("nothing looks after sources any more: {error}");
+            }
             self.look(boottime_ns());
         }
     }
@@ -210,10 +218,11 @@ fn rough(ns: u64) -> String {
     exact_duration(Duration::from_millis(ns / 100_000_000 * 100))
 }
 
-fn until_next_look() -> Duration {
+/// When to look next, `CLOCK_BOOTTIME` ns.
+fn next_look_ns() -> u64 {
     const EVERY_NS: i64 = 1_000_000_000 / LOOKS_A_SECOND as i64;
     let now = ClockOffset::now();
     let wall_ns = now.from_ns.cast_signed().wrapping_add(now.offset_ns);
     let into_ns = (wall_ns - PHASE_NS).rem_euclid(EVERY_NS);
-    Duration::from_nanos((EVERY_NS - into_ns).cast_unsigned())
+    now.from_ns + (EVERY_NS - into_ns).cast_unsigned()
 }
