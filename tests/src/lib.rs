@@ -7,6 +7,7 @@
 mod ask;
 mod chunks;
 mod disk;
+mod fuse;
 mod killed;
 mod load;
 mod many_mounts;
@@ -20,6 +21,7 @@ mod ticks;
 pub use ask::{Answer, ask, ask_ok, csv};
 pub use chunks::{Kind, Piece, chunks_in};
 pub use disk::{fingerprint, usage_bytes};
+pub use fuse::{Fuse, Locked, play_role, why_no_fuse};
 pub use killed::{copy, killed_recording};
 pub use load::{burn_cpu, loopback, write_file};
 pub use many_mounts::{ManyMounts, why_no_namespace};

@@ -8,6 +8,7 @@ mod damage;
 mod disk;
 mod docs;
 mod export;
+mod hang;
 mod happenings;
 mod interfaces;
 mod kill;

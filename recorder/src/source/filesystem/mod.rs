@@ -37,7 +37,7 @@ fn tables() -> Vec<Schema> {
     let doc = "How full each file system is that can be reached from the recorder's mount \
                namespace, once for each, at the place where it was mounted first, those of servers \
                and of FUSE too. Each is asked on its own: while one does not answer its figures are \
-               absent, and a gap names it. One that takes longer than 50 ms is shown as it answered \
+               absent, and a gap names it. One that takes longer than 100 ms is shown as it answered \
                since the sample before. Overlays are left out: their space is that of the file \
                system beneath.";
     let schema = Schema::sample("filesystem", "/proc/self/mountinfo, statvfs(3)", doc)

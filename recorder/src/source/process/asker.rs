@@ -41,8 +41,8 @@ impl Asked {
 
     fn words(self) -> &'static str {
         match self {
-            Asked::Title => "its command line",
-            Asked::Io => "its I/O",
+            Asked::Title => "the command line",
+            Asked::Io => "the I/O counts",
         }
     }
 }

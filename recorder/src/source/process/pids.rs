@@ -86,7 +86,12 @@ impl Pids {
         match last {
             Some(last) if now_ns < self.list_at_ns && self.is_near(last) => {
                 let new = self.settled.saturating_add(1)..=last;
-                self.found.extend(new.filter(|&pid| cpu_clock::cpu_ns(pid).is_some()));
+                // The kernel answers the thread that asks by its own number with the clock of its
+                // process.
+                let own = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+                let is_thread = |pid: u32| pid == own && pid != std::process::id();
+                let is_process = |pid: &u32| cpu_clock::cpu_ns(*pid).is_some() && !is_thread(*pid);
+                self.found.extend(new.filter(is_process));
             }
             _ => {
                 self.list()?;
@@ -235,6 +240,18 @@ mod tests {
         assert!(!pids.look(1).unwrap().contains(&thread_id));
         drop(stop);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_thread_that_samples_is_no_process_though_it_was_started_after_all_others() {
+        let mut pids = Pids::open(Path::new("/proc"), 100_000, true).unwrap();
+        pids.look(0).unwrap();
+        let thread = std::thread::spawn(move || {
+            let own = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+            (own, pids.look(1).unwrap().to_vec())
+        });
+        let (own, found) = thread.join().unwrap();
+        assert!(!found.contains(&own), "thread {own} is among the processes {found:?}");
     }
 
     #[test]
