@@ -108,7 +108,8 @@ impl Source for Moody {
         }
         let mut time_ns = sink.time_ns();
         if mood == "older" {
-            time_ns -= 10_000_000_000;
+            // Not as far back as it has run by then, and further than it stays in this mood.
+            time_ns -= 1_500_000_000;
         }
         let table = sink.table(0);
         table.begin_sample(time_ns);
