@@ -33,9 +33,11 @@ pub struct Place(Arc<Mutex<Standing>>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
-    /// It waits for a thread, or has one.
+    /// It waits for a thread.
     #[default]
-    Expected,
+    Queued,
+    /// A thread is at it.
+    Begun,
     /// Another thread has taken the place of its own.
     LeftBehind,
     Done,
@@ -47,6 +49,7 @@ impl Workers {
         let place = Place::default();
         let (workers, own) = (self.clone(), place.clone());
         self.state().queue.push_back(Box::new(move || {
+            *own.standing() = Standing::Begun;
             job();
             workers.came_back(&own);
         }));
@@ -54,10 +57,11 @@ impl Workers {
         place
     }
 
-    /// The job does not come back: another thread takes its place.
+    /// The job does not come back: another thread takes its place. One that waits for a thread still
+    /// holds up nobody.
     pub fn left_behind(&self, place: &Place) {
         let mut standing = place.standing();
-        if *standing == Standing::Expected {
+        if *standing == Standing::Begun {
             *standing = Standing::LeftBehind;
             self.state().hung += 1;
             drop(standing);
@@ -131,11 +135,38 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::{AT_ONCE, Workers};
+    use super::{AT_ONCE, Standing, Workers};
     use std::sync::mpsc::channel;
     use std::time::Duration;
+
+    #[test]
+    fn a_job_that_waits_for_a_thread_is_not_taken_for_one_that_hangs() {
+        let workers = Workers::default();
+        let (go_on, wait) = channel::<()>();
+        let (begin, begun) = channel();
+        let (done, is_done) = channel();
+        let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+        for _ in 0..AT_ONCE {
+            let (wait, begin) = (wait.clone(), begin.clone());
+            workers.give(move || {
+                begin.send(()).unwrap();
+                let _ = wait.lock().unwrap().recv();
+            });
+        }
+        (0..AT_ONCE).for_each(|_| begun.recv().unwrap());
+        for _ in 0..3 * AT_ONCE {
+            let done = done.clone();
+            let place = workers.give(move || done.send(()).unwrap());
+            workers.left_behind(&place);
+        }
+        assert_eq!(workers.state().hung, 0, "nothing has hung yet");
+        drop(go_on);
+        for _ in 0..3 * AT_ONCE {
+            is_done.recv_timeout(Duration::from_secs(20)).expect("every job is done");
+        }
+    }
 
     #[test]
     fn a_job_that_does_not_come_back_holds_up_no_other() {
@@ -155,7 +186,11 @@ mod tests {
         let place = workers.give(move || last.send("last").unwrap());
         let patience = Duration::from_millis(50);
         assert!(is_done.recv_timeout(patience).is_err(), "more than {AT_ONCE} work at once");
+        // Those that wait for a thread get one as soon as the ones before are left behind.
         for (_, place) in &hung {
+            while *place.standing() == Standing::Queued {
+                std::thread::yield_now();
+            }
             workers.left_behind(place);
             // What is said twice counts once.
             workers.left_behind(place);

@@ -94,7 +94,8 @@ impl Watchdog {
                 self.hung.swap_remove(at);
             }
         }
-        let Some(call) = call else { return };
+        // One that waits for a thread, to be opened on, does not hang: those before it may.
+        let Some(call) = call.filter(|call| call.thread != 0) else { return };
         let drains = call.doing == Doing::Sampling && watch.drains();
         let patience_ns = match call.doing {
             Doing::Opening => OPENING_NS,
@@ -111,10 +112,7 @@ impl Watchdog {
                 Doing::Opening => "being opened",
                 Doing::Sampling => "being sampled",
             };
-            let waits_for = match call.thread {
-                0 => Some("a thread".to_owned()),
-                thread => culprit_of(thread),
-            };
+            let waits_for = culprit_of(call.thread);
             let waits_for = waits_for.map_or(String::new(), |what| format!(", waiting for {what}"));
             let why = format!("timed out {doing}{waits_for}");
             tracing::warn!(

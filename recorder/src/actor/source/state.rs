@@ -135,7 +135,7 @@ impl SourceState {
         let attempt = self.supervisor.attempt();
         let schemas: Vec<Schema> =
             self.plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
-        watch.call.is_asked_for(Doing::Opening);
+        watch.call.is_asked_for();
         let own = watch.clone();
         let place = around.workers.give(move || {
             own.call.is_made_by(rustix::thread::gettid().as_raw_nonzero().get());

@@ -44,14 +44,16 @@ impl Call {
         Ends(self)
     }
 
-    /// A call will begin on another thread, which is waited for from now on.
-    pub fn is_asked_for(&self, doing: Doing) {
-        self.set(doing, 0, boottime_ns());
+    /// The source will be opened on another thread, once one is free.
+    pub fn is_asked_for(&self) {
+        self.set(Doing::Opening, 0, boottime_ns());
     }
 
-    /// The thread that makes the call which was asked for.
+    /// The call that was asked for begins now, on this thread.
     pub fn is_made_by(&self, thread: i32) {
-        self.thread.store(thread, Ordering::Relaxed);
+        // Nobody takes the time in which it waited for that of the call.
+        self.end();
+        self.set(Doing::Opening, thread, boottime_ns());
     }
 
     /// The call is over.
