@@ -90,15 +90,9 @@ impl Succession {
         }
     }
 
-    /// Whether what was seen before the pause from `before` to `now` is no proof any more that what
-    /// comes after it returns.
-    pub fn is_pause(&self, before: u64, now: u64) -> bool {
-        now.saturating_sub(before) > self.near_ns
-    }
-
     /// What an instance in the sample at `now` has to do with the sample before, at `before`.
-    /// `since` is the first sample after the last pause, or of the recorder.
-    /// `seen` is when it was there last, `start_ns` the word of its start key, where there is one.
+    /// `seen` is when it was there last, in a sample since `since`, where the recorder began that
+    /// took this one: of what others saw before that this one knows nothing. `start_ns` is the word of its start key, where there is one.
     /// After `restarted`, between the two another recorder began, which may look at more.
     pub fn standing(
         &self,

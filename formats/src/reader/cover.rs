@@ -1,8 +1,11 @@
 //! Which ring answers for which part of a span: rows as they were sent, or a tier.
 
 use super::open::OpenSegment;
+use super::plan::Wanted;
+use super::scan::Scan;
 use super::steps::knows_growth;
-use super::{Recording, ScanRequest};
+use super::{Recording, ScanItem, ScanRequest, Summary};
+use crate::schema::Schema;
 use std::sync::Arc;
 
 /// A part of a span, and the segments that answer for it.
@@ -24,7 +27,12 @@ struct Ring<'a> {
 /// Splits the span of a request. Rows as they were sent answer where there are any; older time is
 /// answered by the finest tier that has it. Where a value a step is all that is wanted, and the
 /// steps are made of steps of a tier, the tier answers for what it has: it is shorter to read.
-pub fn parts<'a>(recording: &'a Recording, table: &str, request: &ScanRequest) -> Vec<Part<'a>> {
+pub fn parts<'a>(
+    recording: &'a Recording,
+    schema: &Arc<Schema>,
+    request: &ScanRequest,
+) -> Vec<Part<'a>> {
+    let table = &schema.name;
     let suits = |tier: &&Vec<Arc<OpenSegment>>| {
         let step = step_ns(tier);
         request
@@ -32,12 +40,21 @@ pub fn parts<'a>(recording: &'a Recording, table: &str, request: &ScanRequest) -
             .is_some_and(|rollup| step > 0 && rollup.step % step == 0 && rollup.origin % step == 0)
     };
     let finest_first = recording.tiers().iter().rev().map(Vec::as_slice);
-    let rings: Vec<Ring<'_>> = std::iter::once(recording.raw())
+    let mut rings: Vec<Ring<'_>> = std::iter::once(recording.raw())
         .chain(finest_first)
         .filter_map(|segments| {
             Some(Ring { first: spans(recording, segments, table).next()?.0, segments })
         })
         .collect();
+    if request.whole_steps {
+        for at in 1..rings.len() {
+            let first = rings[at - 1].first;
+            let is_asked_for = (request.from..request.to).contains(&first);
+            if is_asked_for && has_forgotten(&rings[at - 1]) {
+                rings[at - 1].first = behind_step(recording, schema, first, &rings[at]);
+            }
+        }
+    }
     let mut parts = Vec::new();
     let mut from = request.from;
     if let Some(tier) = recording.tiers().iter().find(suits) {
@@ -66,6 +83,56 @@ fn rows_first<'a>(rings: &[Ring<'a>], from: i64, to: i64, parts: &mut Vec<Part<'
     }
 }
 
+/// Whether the oldest segments of a ring were deleted.
+fn has_forgotten(ring: &Ring<'_>) -> bool {
+    ring.segments.first().is_some_and(|segment| segment.reader.description().number > 1)
+}
+
+/// The wall time at which rows take over from a tier, where the first of them is at `first`: behind
+/// the step of the tier that has this row.
+fn behind_step(
+    recording: &Recording,
+    schema: &Arc<Schema>,
+    first: i64,
+    tier: &Ring<'_>,
+) -> i64 {
+    let step = step_ns(tier.segments).max(1);
+    let to = first.div_euclid(step).saturating_add(1).saturating_mul(step);
+    let wanted = Wanted { schema: schema.clone(), selected: Vec::new(), from: first, to };
+    let wanted = Arc::new(wanted);
+    let has_some = |segment: &&Arc<OpenSegment>| {
+        knows_growth_of(segment, &schema.name)
+            && span(recording, segment, &schema.name)
+                .is_some_and(|(begin, end)| begin < to && end >= first)
+    };
+    let segments = tier.segments.iter().filter(has_some);
+    let segments = segments.map(|segment| (segment.clone(), wanted.clone())).collect();
+    let request = ScanRequest { threads: 1, ..ScanRequest::default() };
+    let mut steps = Scan::new(segments, recording.timeline().clone(), &request);
+    let step = steps.find_map(|item| match item {
+        Ok(ScanItem::Summary(summary)) => Some(summary),
+        _ => None,
+    });
+    match step {
+        Some(step) if !began_behind(&step, first) => step.times.1.saturating_add(1),
+        _ => first,
+    }
+}
+
+/// Whether the run that a step of a tier is of took its first sample behind this wall time.
+fn began_behind(step: &Summary, wall: i64) -> bool {
+    let offset = step.times.1.saturating_sub_unsigned(step.boot_times.1);
+    let instances = step.tier.iter().flat_map(|tier| &tier.instances);
+    let first_of_run = instances
+        .filter(|instance| instance.before_ns.is_none())
+        .find_map(|instance| instance.first_ns);
+    first_of_run.is_some_and(|first_ns| offset.saturating_add_unsigned(first_ns) > wall)
+}
+
+fn knows_growth_of(segment: &OpenSegment, table: &str) -> bool {
+    segment.table(table).is_some_and(|(_, schema)| knows_growth(&schema))
+}
+
 /// The spans for which a tier has every row of a table. A recorder that was killed takes along what
 /// it had gathered, so between two segments of a tier something may be missing, and the first step
 /// of the later one may lack rows.
@@ -76,11 +143,9 @@ fn complete(
 ) -> impl Iterator<Item = (i64, i64)> {
     let step = step_ns(tier).max(1);
     // One that does not know what counters grew by answers only where nothing else does.
-    let knows_growth = move |segment: &Arc<OpenSegment>| {
-        segment.table(table).is_some_and(|(_, schema)| knows_growth(&schema))
-    };
     let with_rows = tier.iter().filter(|segment| span(recording, segment, table).is_some());
-    let spans = with_rows.enumerate().filter(move |(_, segment)| knows_growth(segment));
+    let spans =
+        with_rows.enumerate().filter(move |(_, segment)| knows_growth_of(segment, table));
     let spans = spans.filter_map(move |(at, segment)| Some((at, span(recording, segment, table)?)));
     spans.map(move |(number, (first, last))| {
         // A step carries the time of its last row; the rows before it are in it too.

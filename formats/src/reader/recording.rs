@@ -138,6 +138,11 @@ impl Recording {
         })
     }
 
+    pub(super) fn timeline(&self) -> &Arc<Timeline> {
+        &self.timeline
+    }
+
+    /// The wall times of a span of a segment.
     pub(super) fn wall_span(&self, segment: &OpenSegment, span: (u64, u64)) -> (i64, i64) {
         let wall = |at| self.timeline.wall_ns(segment.boot, at);
         (wall(span.0), wall(span.1))
@@ -279,7 +284,7 @@ impl Recording {
         let mut selected: Vec<usize> = request.columns.clone().unwrap_or_else(all);
         selected.retain(|column| *column < width);
         let mut segments = VecDeque::new();
-        for part in cover::parts(self, &schema.name, &request) {
+        for part in cover::parts(self, &schema, &request) {
             let (schema, selected) = (schema.clone(), selected.clone());
             let wanted = Arc::new(Wanted { schema, selected, from: part.from, to: part.to });
             let touched = part.segments.iter().filter(|segment| {

@@ -26,6 +26,9 @@ pub struct ScanRequest {
     /// Set where only a value a step is wanted: blocks that lie inside one step may then come as
     /// [`ScanItem::Summary`].
     pub rollup: Option<Rollup>,
+    /// Whether growth over the span is to be whole: where a tier hands over to rows inside one of
+    /// its steps, the tier answers for the whole step, though some of its rows are left.
+    pub whole_steps: bool,
     /// Threads that decode; 0 to let the machine decide.
     pub threads: usize,
 }
@@ -89,11 +92,15 @@ pub struct TierStep {
 /// An instance in a step of a tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InstanceStep {
+    /// Whether it was in any sample of the step; if not, the rest means nothing.
+    pub is_in_step: bool,
     /// The time over which its counters grew, ns.
     pub grown_ns: u64,
     /// Set where the tier did not know what was before: then [`TierStep::first`] is there, this is
     /// when it was sampled, and the growth is that since.
     pub first_ns: Option<u64>,
+    /// When the same recorder sampled the table before that, if it did: it left this instance out.
+    pub before_ns: Option<u64>,
     /// Whether it was there at the last sample of the step.
     pub is_there: bool,
 }

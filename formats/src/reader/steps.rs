@@ -5,7 +5,7 @@ use super::plan::SegmentPlan;
 use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::schema::{Schema, TableKind};
-use crate::writer::tier::{FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge};
+use crate::writer::tier::{BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge};
 use std::ops::Range;
 
 /// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.
@@ -15,8 +15,9 @@ const OF_A_GAUGE: usize = 4;
 /// kept the last value alone.
 const OF_A_COUNTER: usize = 3;
 
-/// Columns behind those of the table: the time it grew over, its first sample, whether it is there.
-const OF_AN_INSTANCE: [&str; 3] = [GROWN_NS, FIRST_NS, IS_THERE];
+/// Columns behind those of the table: the time it grew over, its first sample, the sample before
+/// that, whether it is there.
+const OF_AN_INSTANCE: [&str; 4] = [GROWN_NS, FIRST_NS, BEFORE_NS, IS_THERE];
 
 /// One summary for each of the rows of a block of a tier, behind what `damaged` makes of malformed
 /// histograms.
@@ -95,9 +96,11 @@ pub fn of_block(
         }
         if knows_growth {
             tier.instances.extend((0..instances.len()).map(|instance| InstanceStep {
+                is_in_step: cell_at(of_an_instance + 3, instance).is_some(),
                 grown_ns: cell_at(of_an_instance, instance).unwrap_or(0),
                 first_ns: cell_at(of_an_instance + 1, instance),
-                is_there: cell_at(of_an_instance + 2, instance) == Some(1),
+                before_ns: cell_at(of_an_instance + 2, instance),
+                is_there: cell_at(of_an_instance + 3, instance) == Some(1),
             }));
         }
         let boot_time = block.times()[row];

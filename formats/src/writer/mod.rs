@@ -120,6 +120,18 @@ impl RecordingWriter {
     /// # Errors
     /// [`WriteError::Locked`], [`WriteError::Disk`], [`WriteError::TooSmall`].
     pub fn open(dir: &Path, options: WriterOptions) -> Result<RecordingWriter, WriteError> {
+        RecordingWriter::open_at(dir, options, ClockOffset::now())
+    }
+
+    /// As [`RecordingWriter::open`], at the time that `clock` begins.
+    ///
+    /// # Errors
+    /// As [`RecordingWriter::open`].
+    pub fn open_at(
+        dir: &Path,
+        options: WriterOptions,
+        mut clock: ClockOffset,
+    ) -> Result<RecordingWriter, WriteError> {
         options.check()?;
         create_dir(dir)?;
         let lock = Lock::take(dir).map_err(|error| not_locked(dir, error))?;
@@ -135,7 +147,6 @@ impl RecordingWriter {
         former.retain(|dir| !tier_dirs.contains(dir));
         let ring = Ring::open(dir, &tier_dirs, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
-        let mut clock = ClockOffset::now();
         let opened_ns = clock.from_ns;
         let last = since_last_run::look(&ring.newest_first(), &options.boot_id, opened_ns);
         let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);

@@ -16,6 +16,8 @@ pub struct WriterOptions {
     pub ring_size_bytes: u64,
     /// Rollup tiers, finest first.
     pub tiers: Vec<TierOptions>,
+    /// A segment is closed at this size, bytes; sooner in a small ring.
+    pub segment_size_bytes: u64,
     /// Name of the host.
     pub host: String,
     /// The kernel's boot id.
@@ -40,6 +42,7 @@ impl WriterOptions {
         WriterOptions {
             ring_size_bytes,
             tiers: TierOptions::defaults(ring_size_bytes),
+            segment_size_bytes: SEGMENT_BYTES,
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             boot_id: boot_id.unwrap_or_default().trim().to_owned(),
             recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -89,7 +92,7 @@ impl TierOptions {
     }
 }
 
-/// The size at which a segment of a ring of this size is closed.
-pub fn segment_size_bytes(ring_size_bytes: u64) -> u64 {
-    (ring_size_bytes / 16).min(SEGMENT_BYTES)
+/// The size at which a segment of a ring of this size is closed, if it may be this large.
+pub fn segment_size_bytes(ring_size_bytes: u64, most_bytes: u64) -> u64 {
+    (ring_size_bytes / 16).min(most_bytes)
 }

@@ -36,6 +36,8 @@ pub const FIRST: &str = ":first";
 pub const GROWN_NS: &str = ":grown_ns";
 /// The column with the time of the first sample, where nothing was known of what was before.
 pub const FIRST_NS: &str = ":first_ns";
+/// The column with the time of the sample before that, where the same recorder took one.
+pub const BEFORE_NS: &str = ":before_ns";
 /// The column that says whether an instance was there at the end of the step.
 pub const IS_THERE: &str = ":is_there";
 
@@ -70,6 +72,9 @@ struct TierTable {
     /// The same places by the number that the rows at hand give the instance.
     places: Vec<usize>,
 }
+
+/// No step was begun.
+const NO_STEP: i64 = i64::MIN;
 
 /// No place yet.
 const NOWHERE: usize = usize::MAX;
@@ -141,7 +146,7 @@ impl Tier {
                 growths: Growths::new(schema),
                 columns: schema.values.clone(),
                 keys: schema.keys.clone(),
-                step: i64::MIN,
+                step: NO_STEP,
                 last_ns: 0,
                 instances: BTreeMap::new(),
                 gathered: Vec::new(),
@@ -287,9 +292,11 @@ impl TierTable {
         }
     }
 
-    /// Writes a row for each instance that the step has seen.
+    /// Writes a row for each instance that the step has seen. A step that has seen none is a sample
+    /// without rows: what returns after it was away.
     fn end_step(&mut self) {
-        if self.gathered.is_empty() {
+        let is_begun = std::mem::replace(&mut self.step, NO_STEP) != NO_STEP;
+        if !is_begun || self.gathered.is_empty() && self.keys.is_empty() {
             return;
         }
         self.record.begin_sample(self.last_ns);
@@ -331,7 +338,7 @@ impl TierTable {
                 }
                 if is_counter(column) {
                     let grown = gathered.grown.by.get(counter).copied().flatten();
-                    let first = first.and_then(|(_, words)| *words.get(counter)?);
+                    let first = first.and_then(|first| *first.words.get(counter)?);
                     for word in [grown, first] {
                         match word {
                             Some(word) => self.record.u64(word),
@@ -342,9 +349,11 @@ impl TierTable {
                 }
             }
             self.record.u64(gathered.grown.ns);
-            match first {
-                Some((first_ns, _)) => self.record.u64(*first_ns),
-                None => self.record.absent(),
+            for word in [first.map(|first| first.time_ns), first.and_then(|first| first.before_ns)] {
+                match word {
+                    Some(word) => self.record.u64(word),
+                    None => self.record.absent(),
+                }
             }
             self.record.u64(u64::from(gathered.grown.last_ns == self.last_ns));
             self.record.u64(gathered.samples);
@@ -409,6 +418,7 @@ fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
     let rolled = rolled
         .gauge(GROWN_NS, ColumnType::U64, unit::NS, "the time over which its counters grew")
         .state(FIRST_NS, ColumnType::U64, "its first sample, where what was before is not known")
+        .state(BEFORE_NS, ColumnType::U64, "the sample before that, where the same recorder took one")
         .state(IS_THERE, ColumnType::U64, "1 where it was there at the last sample of the step");
     rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
 }

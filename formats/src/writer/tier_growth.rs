@@ -26,8 +26,8 @@ pub struct Growths {
     free: Vec<usize>,
     /// When the table was sampled last; `None` before its first sample.
     last_ns: Option<u64>,
-    /// Its first sample since the last pause.
-    since_ns: u64,
+    /// Its first sample.
+    began_ns: u64,
 }
 
 /// An instance.
@@ -38,6 +38,17 @@ struct Known {
     words: Vec<Option<u64>>,
 }
 
+/// The first row of an instance of which another run of the recorder may know more.
+#[derive(Clone)]
+pub struct First {
+    /// When it was sampled.
+    pub time_ns: u64,
+    /// When the table was sampled before, if this run did.
+    pub before_ns: Option<u64>,
+    /// The values of the counters.
+    pub words: Vec<Option<u64>>,
+}
+
 /// What one step of one instance has grown by.
 #[derive(Clone, Default)]
 pub struct Grown {
@@ -45,8 +56,8 @@ pub struct Grown {
     pub ns: u64,
     /// By how much, for each counter; typed by it.
     pub by: Vec<Option<u64>>,
-    /// Where nothing is known of what was before: when it was sampled first, and the values.
-    pub first: Option<(u64, Vec<Option<u64>>)>,
+    /// Where nothing is known of what was before: its first row.
+    pub first: Option<First>,
     /// When it was sampled last.
     pub last_ns: u64,
 }
@@ -63,7 +74,7 @@ impl Growths {
             known: Vec::new(),
             free: Vec::new(),
             last_ns: None,
-            since_ns: 0,
+            began_ns: 0,
         }
     }
 
@@ -106,7 +117,7 @@ impl Growths {
         let known = &mut self.known[number];
         let standing = self.succession.standing(
             known.seen_ns,
-            self.since_ns,
+            self.began_ns,
             self.last_ns,
             time_ns,
             known.start_ns,
@@ -139,8 +150,16 @@ impl Growths {
                 });
             }
         }
-        if self.last_ns.is_none() && grown.first.is_none() {
-            grown.first = Some((time_ns, known.words.clone()));
+        // What this run left out before, the run before may have seen.
+        let was_left_out = || {
+            standing == Standing::Unknown
+                && known.seen_ns.is_none()
+                && matches!(self.succession.beginning, Beginning::Start { .. })
+                && time_ns.saturating_sub(self.began_ns) <= self.succession.longest_ns
+        };
+        if grown.first.is_none() && (self.last_ns.is_none() || was_left_out()) {
+            let words = known.words.clone();
+            grown.first = Some(First { time_ns, before_ns: self.last_ns, words });
         }
         known.seen_ns = Some(time_ns);
         grown.last_ns = time_ns;
@@ -148,8 +167,8 @@ impl Growths {
 
     /// A sample is done.
     pub fn end_sample(&mut self, time_ns: u64) {
-        if self.last_ns.is_none_or(|last_ns| self.succession.is_pause(last_ns, time_ns)) {
-            self.since_ns = time_ns;
+        if self.last_ns.is_none() {
+            self.began_ns = time_ns;
         }
         self.last_ns = Some(time_ns);
     }

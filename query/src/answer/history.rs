@@ -44,8 +44,7 @@ pub struct History<'a> {
     restarted: bool,
     /// Whether no two samples at hand are too far apart for growth between them.
     steady: bool,
-    /// The rows at hand that are the first after a pause, and the last such sample before them.
-    pauses: Vec<u64>,
+    /// Behind the last sample of the recorder before the one that took those at hand.
     since_ns: u64,
     seen: Vec<Option<u64>>,
     previous: Vec<Previous>,
@@ -86,7 +85,6 @@ impl<'a> History<'a> {
             last: None,
             restarted: false,
             steady: true,
-            pauses: Vec::new(),
             since_ns: 0,
             seen: Vec::new(),
             previous: Vec::new(),
@@ -110,7 +108,6 @@ impl<'a> History<'a> {
 
     /// Samples come next, of which the first is at `wall`.
     pub fn begin(&mut self, wall: i64, boot_times: &[u64]) {
-        self.pauses.clear();
         self.restarted = false;
         while let Some(b) = self.breaks.next_if(|b| b.at <= wall) {
             if self.last.is_some_and(|(_, last)| last <= b.at) {
@@ -124,18 +121,27 @@ impl<'a> History<'a> {
         let longest_ns = self.succession.longest_ns;
         let is_steady = |pair: &[u64]| pair[1] > pair[0] && pair[1] - pair[0] <= longest_ns;
         self.steady = boot_times.windows(2).all(is_steady);
-        let mut before = self.last.map(|(boot_ns, _)| boot_ns).filter(|_| !self.restarted);
-        for &time in boot_times {
-            if before.is_none_or(|before| self.succession.is_pause(before, time)) {
-                self.pauses.push(time);
-            }
-            before = Some(time);
+        if self.restarted {
+            self.begin_run();
         }
+    }
+
+    /// A step of a tier comes next. The gaps of its time may be gone, but it tells whether it is
+    /// the first of a run.
+    pub fn begin_of_tier(&mut self, summary: &Summary) {
+        self.begin(summary.times.0, &[]);
+        let mut instances = summary.tier.iter().flat_map(|tier| &tier.instances);
+        if instances.any(|instance| instance.first_ns.is_some() && instance.before_ns.is_none()) {
+            self.begin_run();
+        }
+    }
+
+    fn begin_run(&mut self) {
+        self.since_ns = self.last.map_or(0, |(boot_ns, _)| boot_ns.saturating_add(1));
     }
 
     /// The samples that came are done; the last of them was at this `CLOCK_BOOTTIME` and wall time.
     pub fn end(&mut self, boot_ns: u64, wall: i64) {
-        self.since_ns = self.pauses.last().copied().unwrap_or(self.since_ns);
         self.last = Some((boot_ns, wall));
     }
 
@@ -155,7 +161,8 @@ impl<'a> History<'a> {
     /// sample before those at hand. A recorder began there; where the clocks moved against each
     /// other as well it may have been another boot.
     pub fn standing_of_first(&self, number: usize, summary: &Summary, index: usize) -> Standing {
-        let first_ns = summary.tier.as_ref().and_then(|tier| tier.instances.get(index)?.first_ns);
+        let of_tier = summary.tier.as_ref().and_then(|tier| tier.instances.get(index));
+        let first_ns = of_tier.and_then(|instance| instance.first_ns);
         let (Some(now), Some((boot_ns, wall))) = (first_ns, self.last) else {
             return Standing::Unknown;
         };
@@ -165,7 +172,8 @@ impl<'a> History<'a> {
             return Standing::Unknown;
         }
         let (seen, keys) = (self.seen[number], &summary.instances[index]);
-        self.standing_to(seen, Some(boot_ns), now, keys, true)
+        let before_ns = of_tier.and_then(|instance| instance.before_ns).unwrap_or(boot_ns);
+        self.standing_to(seen, Some(before_ns), now, keys, true)
     }
 
     /// A row is what a step of a tier comes to: each rate in it is what its counter grew by, also
@@ -175,7 +183,10 @@ impl<'a> History<'a> {
             return;
         };
         let Some((before_ns, _)) = self.last else { return };
-        for instance in wanted {
+        let is_in_step = |wanted: &&Wanted| {
+            tier.instances.get(wanted.index).is_some_and(|instance| instance.is_in_step)
+        };
+        for instance in wanted.iter().filter(is_in_step) {
             self.seen[instance.number] = Some(before_ns);
             for (s, slot) in self.plan.slots.iter().enumerate().filter(|(_, slot)| slot.rate) {
                 let at = s * summary.instances.len() + instance.index;
@@ -207,9 +218,7 @@ impl<'a> History<'a> {
             }),
             _ => None,
         };
-        let begun = self.pauses.partition_point(|pause| *pause <= now);
-        let since = begun.checked_sub(1).map_or(self.since_ns, |at| self.pauses[at]);
-        self.succession.standing(seen, since, before, now, start, restarted)
+        self.succession.standing(seen, self.since_ns, before, now, start, restarted)
     }
 
     /// How some rows of an instance of a chunk stand to the samples before them.

@@ -63,7 +63,10 @@ impl<'a> Samples<'a> {
         let end = chunk.times.partition_point(|time| *time < self.plan.to);
         let born = |number| self.history.born(number);
         self.instances.number(&chunk.instances, last, &mut self.wanted, born);
-        self.history.begin(chunk.times[0], &chunk.boot_times);
+        match step {
+            Some(step) => self.history.begin_of_tier(step),
+            None => self.history.begin(chunk.times[0], &chunk.boot_times),
+        }
         if let Some(step) = step.filter(|_| begin == 0) {
             self.history.begin_step(step, &self.wanted);
         }

@@ -6,7 +6,7 @@ use nodemon_formats::reader::{Cells, Chunk, Presence, Summary, Words};
 /// Whether a summary stands for more time than the answer may join.
 pub fn is_coarser_than_asked(summary: &Summary, plan: &Plan) -> bool {
     let is_of_tier = summary.times.0 == summary.times.1 && summary.rows > 1;
-    let covers_ns = plan.schema.interval_ns.saturating_mul(summary.rows as u64 - 1);
+    let covers_ns = plan.schema.interval_ns.saturating_mul(summary.rows.saturating_sub(1) as u64);
     let joins_ns = plan.step.map_or(0, |step| step.length.unsigned_abs());
     is_of_tier && covers_ns > joins_ns
 }

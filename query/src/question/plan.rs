@@ -230,6 +230,7 @@ impl Plan {
             to,
             columns: Some(self.slots.iter().map(|slot| slot.column).collect()),
             rollup,
+            whole_steps: self.step.is_some(),
             threads: 0,
         }
     }

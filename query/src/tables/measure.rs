@@ -70,8 +70,8 @@ fn newest_instances(context: &Context, table: &str, last: i64) -> Result<usize, 
         from: last,
         to: last.saturating_add(1),
         columns: Some(Vec::new()),
-        rollup: None,
         threads: 1,
+        ..ScanRequest::default()
     };
     let mut instances = 0;
     for item in context.recording.scan(request)? {

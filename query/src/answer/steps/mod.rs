@@ -66,7 +66,10 @@ impl<'a> Steps<'a> {
             self.tallies.born(number);
         };
         self.instances.number(&chunk.instances, last, &mut self.wanted, born);
-        self.history.begin(chunk.times[0], &chunk.boot_times);
+        match step {
+            Some(step) => self.history.begin_of_tier(step),
+            None => self.history.begin(chunk.times[0], &chunk.boot_times),
+        }
         self.history.remember(chunk, row, &self.wanted);
         if let Some(step) = step.filter(|_| row == 0) {
             self.history.begin_step(step, &self.wanted);
@@ -102,9 +105,10 @@ impl<'a> Steps<'a> {
         if in_range {
             self.enter(self.step.of(first), emitter)?;
         }
-        // A step of a tier tells its last sample alone: what it joined has no pause that matters.
-        let start = if summary.tier.is_some() { &[][..] } else { &[summary.boot_times.0][..] };
-        self.history.begin(first, start);
+        match summary.tier {
+            Some(_) => self.history.begin_of_tier(summary),
+            None => self.history.begin(first, &[summary.boot_times.0]),
+        }
         for wanted in std::mem::take(&mut self.wanted) {
             self.take_summary(summary, wanted, in_range);
         }
@@ -130,6 +134,9 @@ impl<'a> Steps<'a> {
         let (start, end) = summary.boot_times;
         let keys = &summary.instances[wanted.index];
         let of_tier = summary.tier.as_ref().and_then(|tier| tier.instances.get(wanted.index));
+        if of_tier.is_some_and(|instance| !instance.is_in_step) {
+            return;
+        }
         let standing = match of_tier {
             Some(_) => self.history.standing_of_first(wanted.number, summary, wanted.index),
             None => self.history.standing(wanted.number, keys, start),

@@ -254,8 +254,9 @@ fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood
         let _napping = Napping::start();
         let mut recorder = Recorder::open(feed);
         let mut compared = 0;
+        // As many rows as it takes: how many a moment yields depends on what else runs.
         let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(600) {
+        while compared <= 100 && start.elapsed() < Duration::from_secs(60) {
             let remembered = recorder.sample();
             let fresh = Recorder::open(feed).sample();
             let again = recorder.sample();
@@ -283,7 +284,7 @@ fn what_is_remembered_of_a_process_is_what_a_fresh_look_finds_if_its_clock_stood
                 compared += 1;
             }
         }
-        assert!(compared > 100, "only {compared} rows could be compared");
+        assert!(compared > 100, "only {compared} rows could be compared in a minute");
     }
 }
 
