@@ -26,6 +26,8 @@ pub enum GapCause {
     Budget,
     /// What was stored is damaged and cannot be read back.
     Damaged,
+    /// The writer broke down over something that it held, and was started anew.
+    WriterFailed,
 }
 
 impl GapCause {
@@ -42,6 +44,7 @@ impl GapCause {
             GapCause::Suspended => "machine suspended",
             GapCause::Budget => "event budget exceeded",
             GapCause::Damaged => "stored data damaged",
+            GapCause::WriterFailed => "writer failed",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod active_segment;
 mod options;
 mod ring_writer;
+mod resumption;
 mod since_last_run;
 mod table;
 pub(crate) mod tier;
@@ -10,6 +11,7 @@ pub(crate) mod tier_dir;
 mod tier_growth;
 mod tier_histogram;
 
+pub use resumption::Resumption;
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 
 use crate::block::Rows;
@@ -130,7 +132,17 @@ impl RecordingWriter {
     pub fn open_at(
         dir: &Path,
         options: WriterOptions,
-        mut clock: ClockOffset,
+        clock: ClockOffset,
+    ) -> Result<RecordingWriter, WriteError> {
+        let mut recording = RecordingWriter::open_without_gap(dir, options, clock)?;
+        recording.tell_last_run();
+        Ok(recording)
+    }
+
+    fn open_without_gap(
+        dir: &Path,
+        options: WriterOptions,
+        clock: ClockOffset,
     ) -> Result<RecordingWriter, WriteError> {
         options.check()?;
         create_dir(dir)?;
@@ -148,12 +160,7 @@ impl RecordingWriter {
         let ring = Ring::open(dir, &tier_dirs, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let opened_ns = clock.from_ns;
-        let last = since_last_run::look(&ring.newest_first(), &options.boot_id, opened_ns);
-        let mut raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
-        if let Some(last) = last {
-            last.gaps.into_iter().for_each(|gap| raw.gap(gap));
-            clock = last.clock.unwrap_or(clock);
-        }
+        let raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
         let schemas = Vec::new();
         Ok(RecordingWriter {
             options,
@@ -165,6 +172,26 @@ impl RecordingWriter {
             tiers,
             schemas,
         })
+    }
+
+    /// Records the gap since the last run, and goes on with its clock.
+    fn tell_last_run(&mut self) {
+        let segments = self.raw.newest_first();
+        let last = since_last_run::look(&segments, &self.options.boot_id, self.opened_ns);
+        if let Some(last) = last {
+            last.gaps.into_iter().for_each(|gap| self.raw.gap(gap));
+            self.clock = last.clock.unwrap_or(self.clock);
+        }
+    }
+
+    /// What it takes to go on with this recording after this writer was dropped half way.
+    pub fn resumption(&self) -> Resumption {
+        Resumption {
+            dir: self.raw.dir().to_owned(),
+            options: self.options.clone(),
+            clock: self.clock,
+            schemas: self.schemas.clone(),
+        }
     }
 
     /// When it was opened, `CLOCK_BOOTTIME` ns: there the gap since the last run ends.
@@ -216,6 +243,14 @@ impl RecordingWriter {
     /// # Errors
     /// As [`RecordingWriter::commit`].
     pub fn close(mut self) -> Result<Commit, WriteError> {
+        self.seal()
+    }
+
+    /// As [`RecordingWriter::commit`], but seals all blocks and closes the segment.
+    ///
+    /// # Errors
+    /// As [`RecordingWriter::commit`].
+    pub fn seal(&mut self) -> Result<Commit, WriteError> {
         self.commit_and(true)
     }
 

@@ -11,7 +11,7 @@ use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{Batch, SegmentDescription, SegmentWriter};
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a commit mostly takes on disk beyond its chunks: pages of the trees, headers of redb's
 /// regions. Where it takes more, [`BoundedFile`] makes room.
@@ -61,6 +61,11 @@ impl RingWriter {
             batch: Batch::default(),
             block: Vec::new(),
         }
+    }
+
+    /// The closed segments, the newest first.
+    pub fn newest_first(&self) -> Vec<PathBuf> {
+        self.ring.newest_first()
     }
 
     /// The directory.

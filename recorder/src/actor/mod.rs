@@ -14,6 +14,7 @@ mod backoff;
 mod clock;
 mod gaps;
 mod lane;
+mod kept;
 mod message;
 mod outbox;
 mod pace;

@@ -177,7 +177,8 @@ fn guarded<T>(what: impl FnOnce() -> Result<T, SourceError>) -> Result<T, Fault>
     }
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

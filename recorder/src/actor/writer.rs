@@ -11,6 +11,7 @@
 //! safe when its commit begins but when it has ended, so what commits took of late is set aside. A
 //! timer stands behind that, should no batch come at all.
 
+use super::kept::Kept;
 use super::message::{AddTables, Batch, Close, Closed, SetRingSize};
 use crate::overhead::Overhead;
 use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
@@ -36,7 +37,7 @@ const MAILBOX: usize = 256;
 /// The writer actor.
 pub struct Writer {
     /// `None` once it is closed.
-    recording: Option<RecordingWriter>,
+    recording: Option<Kept>,
     overhead: Arc<Overhead>,
     /// Time of the oldest sample that is not durable, `CLOCK_BOOTTIME` ns.
     oldest_ns: Option<u64>,
@@ -65,7 +66,7 @@ impl Writer {
     /// A writer to `recording`.
     pub fn new(recording: RecordingWriter, overhead: Arc<Overhead>) -> Writer {
         Writer {
-            recording: Some(recording),
+            recording: Some(Kept::new(recording)),
             overhead,
             oldest_ns: None,
             last_commit_ns: 0,
@@ -86,7 +87,7 @@ impl Writer {
         }
         for sent in batch.records {
             let contents = sent.contents;
-            if let Err(error) = recording.push(&sent.buffer) {
+            if let Err(error) = recording.push(&sent) {
                 tracing::error!("a record of table {} was refused: {error}", sent.feed.table);
                 self.refused_samples += contents.samples;
                 let table = &sent.feed.table;
@@ -226,14 +227,8 @@ impl Handler<Close> for Writer {
         let last = match self.recording.take() {
             Some(recording) => {
                 let start_ns = boottime_ns();
-                self.totals = recording.stats();
-                let result = recording.close();
-                if let Ok(commit) = &result {
-                    self.totals.samples_stored += commit.rows;
-                    self.totals.blocks += u64::from(commit.blocks);
-                    self.totals.bytes += commit.bytes;
-                    self.totals.evicted += u64::from(commit.evicted);
-                }
+                let (result, totals) = recording.close();
+                self.totals = totals;
                 self.tell(&result, start_ns);
                 result
             }
