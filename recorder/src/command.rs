@@ -7,6 +7,7 @@ use crate::control::{self, Origin, RunError};
 use crate::privilege;
 use crate::source::SOURCES;
 use crate::tables;
+use crate::time_namespace::{self, OtherClock};
 use nodemon_formats::text::printable;
 use nodemon_formats::writer::WriteError;
 use nodemon_recorder_ebpf::heap;
@@ -38,6 +39,8 @@ enum CommandError {
         online()
     )]
     Cpu { cpu: usize, why: rustix::io::Errno },
+    #[error(transparent)]
+    OtherClock(#[from] OtherClock),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
     #[error("cannot measure what programs in the kernel cost: {0}")]
@@ -105,6 +108,7 @@ fn run(options: &Run) -> Result<(), CommandError> {
     privilege::keep_files_private();
     let origin = origin(&options.how)?;
     let config = origin.read()?;
+    time_namespace::check()?;
     if let Some(cpu) = config.cpu {
         privilege::stay_on(cpu).map_err(|why| CommandError::Cpu { cpu, why })?;
     }

@@ -16,4 +16,5 @@ pub mod redact;
 pub mod ring;
 pub mod source;
 pub mod tables;
+pub mod time_namespace;
 pub mod waiting;

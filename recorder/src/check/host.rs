@@ -7,6 +7,9 @@ use rustix::system::uname;
 use std::fs::File;
 use std::thread::available_parallelism;
 
+/// The finding without which nothing can be recorded.
+pub const CLOCK: &str = "clock";
+
 /// Which host, and as whom.
 pub fn title() -> String {
     let name = uname();
@@ -53,6 +56,9 @@ fn cpus(context: &Context) -> Finding {
 /// A clock that is read without a system call costs nanoseconds; others cost microseconds, twice a
 /// sample.
 fn clock(context: &Context) -> Finding {
+    if let Err(other) = crate::time_namespace::check() {
+        return finding(CLOCK, Verdict::No, other.to_string());
+    }
     let path = "devices/system/clocksource/clocksource0/current_clocksource";
     match std::fs::read_to_string(context.sys.join(path)) {
         Ok(text) if matches!(text.trim(), "hpet" | "acpi_pm" | "jiffies" | "pit") => Finding {
@@ -61,10 +67,10 @@ fn clock(context: &Context) -> Finding {
                  available_clocksource beside it, and the boot parameter clocksource="
                     .to_owned(),
             ],
-            ..finding("clock", Verdict::Partly, text.trim().to_owned())
+            ..finding(CLOCK, Verdict::Partly, text.trim().to_owned())
         },
-        Ok(text) => finding("clock", Verdict::Yes, text.trim().to_owned()),
-        Err(_) => finding("clock", Verdict::Yes, "of a kind that sysfs does not tell".to_owned()),
+        Ok(text) => finding(CLOCK, Verdict::Yes, text.trim().to_owned()),
+        Err(_) => finding(CLOCK, Verdict::Yes, "of a kind that sysfs does not tell".to_owned()),
     }
 }
 

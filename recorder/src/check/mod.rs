@@ -69,7 +69,10 @@ impl Report {
 
     /// Whether there is something to record, and somewhere to put it.
     pub fn can_record(&self) -> bool {
-        self.place.iter().all(|finding| finding.verdict != Verdict::No)
+        // Without BTF much can be recorded, by another clock nothing.
+        let is_in_the_way = |finding: &&Finding| finding.subject == host::CLOCK;
+        let needed = self.place.iter().chain(self.host.iter().filter(is_in_the_way));
+        needed.into_iter().all(|finding| finding.verdict != Verdict::No)
             && self.sources.iter().any(|finding| finding.verdict != Verdict::No)
     }
 }

@@ -136,6 +136,31 @@ pub fn times(dir: &Path, table: &str) -> Vec<i64> {
     times
 }
 
+/// The texts that a column of strings has in all rows of a table.
+pub fn string_cells(dir: &Path, table: &str, column: &str) -> Vec<String> {
+    let recording = Recording::open(dir).unwrap();
+    let schema = recording.schema(table).unwrap();
+    let column = schema.row_columns().position(|known| known.name == column).unwrap();
+    let request = ScanRequest {
+        table: table.to_owned(),
+        from: i64::MIN,
+        to: i64::MAX,
+        columns: Some(vec![column]),
+        ..ScanRequest::default()
+    };
+    let mut texts = Vec::new();
+    for item in recording.scan(request).unwrap() {
+        let ScanItem::Chunk(chunk) = item.unwrap() else { panic!("rows were asked for") };
+        for cells in &chunk.cells {
+            let rows = (0..chunk.rows()).filter(|row| cells.present.at(*row));
+            texts.extend(rows.map(|row| {
+                String::from_utf8_lossy(chunk.strings.get(cells.words.at(row))).into_owned()
+            }));
+        }
+    }
+    texts
+}
+
 /// The value after `name` in `/proc/PID/status`, or that of a thread.
 pub fn status_field(path: &str, name: &str) -> String {
     let status = std::fs::read_to_string(path).unwrap();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Who reads. So many processes may hang at a time; beyond that none is asked.
-static CREW: Crew = Crew::new(c"nodemon-procs", 4);
+static CREW: Crew = Crew::new(c"nodemon-procs", 16);
 /// Bytes that are read of a file: what is kept of a command line, and more than `io` has.
 const READ_BYTES: usize = 1024;
 /// Buffers that are kept for later use.
