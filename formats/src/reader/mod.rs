@@ -9,6 +9,7 @@ mod histograms;
 mod open;
 mod plan;
 mod recording;
+mod retention;
 mod scan;
 mod steps;
 mod summary;
@@ -20,6 +21,7 @@ mod words;
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
 pub use error::ReadError;
 pub use recording::Recording;
+pub use retention::{RingKind, RingSummary};
 pub use scan::{
     ColumnRollup, InstanceStep, Rollup, Scan, ScanItem, ScanRequest, Summary, TierStep,
 };

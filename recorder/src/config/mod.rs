@@ -22,7 +22,7 @@ pub use size::{exact_size, parse_size, rough_size};
 use crate::redact::Arguments;
 use crate::source::{Asked, Descriptor, Scope};
 use nodemon_formats::Schema;
-use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
+use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 use std::path::{Path, PathBuf};
 
 /// The ring unless somebody says otherwise: on a node of 2 CPUs most of a day of every default
@@ -71,6 +71,14 @@ impl PartialEq for PlannedSource {
 }
 
 impl Config {
+    /// How the recording is written.
+    pub fn writer_options(&self) -> WriterOptions {
+        match &self.tiers {
+            Some(tiers) => WriterOptions::with_tiers(self.ring_size_bytes, tiers.clone()),
+            None => WriterOptions::new(self.ring_size_bytes),
+        }
+    }
+
     /// Puts the layers together, the one that counts most first.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::source::{Context, Nature};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
-use nodemon_formats::writer::{RecordingWriter, WriteError, WriterOptions};
+use nodemon_formats::writer::{RecordingWriter, WriteError};
 use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
 use signals::{Signals, Told};
@@ -60,10 +60,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result<(), RunError> {
-    let mut options = WriterOptions::new(config.ring_size_bytes);
-    if let Some(tiers) = &config.tiers {
-        options.tiers.clone_from(tiers);
-    }
+    let options = config.writer_options();
     let recording = RecordingWriter::open(&config.directory, options)?;
     if let Some(what) = lack_of_room(&config) {
         tracing::warn!("{what}");
