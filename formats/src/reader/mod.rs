@@ -6,6 +6,7 @@ mod cover;
 mod decode;
 mod error;
 mod histograms;
+mod lasting;
 mod open;
 mod plan;
 mod recording;
@@ -20,6 +21,7 @@ mod words;
 
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
 pub use error::ReadError;
+pub use lasting::{Lasting, lasting_phrase};
 pub use recording::Recording;
 pub use retention::{RingKind, RingSummary};
 pub use scan::{

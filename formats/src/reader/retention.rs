@@ -58,7 +58,7 @@ const IN_USE_NS: i64 = 3_600_000_000_000;
 
 /// What blocks take on disk at most, in hundredths of their bytes, with their index and what lies
 /// empty between them. The journal, which takes more than all else in a young segment, is not in it.
-const OF_BLOCKS_PERCENT: u64 = 185;
+const OF_BLOCKS_PERCENT: u64 = 140;
 
 impl Recording {
     /// Its rings, those with the finest rows first.

@@ -105,12 +105,12 @@ const LEAST_RING_WITH_TIERS_BYTES: u64 = 128 << 20;
 /// In rings smaller than this fine rows are kept among the others.
 const LEAST_RING_WITH_FINE_BYTES: u64 = 32 << 20;
 
-/// Of what tiers leave, fine rows have this many parts of so many. What the parts come to is in
-/// `docs/retention.md`.
-const FINE_PARTS: (u64, u64) = (1, 2);
+/// Of what tiers leave, fine rows have this many parts of so many. These parts suit a node of 2 CPUs
+/// (see `docs/retention.md`); whoever knows the node knows better ones.
+const FINE_PARTS: (u64, u64) = (9, 16);
 
-/// The shares of tiers, each a part of the ring in so many.
-const TIER_PARTS: [(u64, u64); 2] = [(1_000_000_000, 16), (60_000_000_000, 8)];
+/// The shares of tiers, each a part of the ring: so many in so many.
+const TIER_PARTS: [(u64, (u64, u64)); 2] = [(1_000_000_000, (1, 32)), (60_000_000_000, (10, 32))];
 
 fn fine_share_bytes(rest_bytes: u64) -> u64 {
     let fine_bytes = rest_bytes / FINE_PARTS.1 * FINE_PARTS.0;
@@ -129,7 +129,10 @@ impl TierOptions {
         }
         TIER_PARTS
             .iter()
-            .map(|&(step_ns, part)| TierOptions { step_ns, size_bytes: ring_size_bytes / part })
+            .map(|&(step_ns, (parts, of))| TierOptions {
+                step_ns,
+                size_bytes: ring_size_bytes / of * parts,
+            })
             .collect()
     }
 }
