@@ -216,8 +216,9 @@ impl RecordingWriter {
     /// When the record is malformed: then nothing of it was taken.
     pub fn push(&mut self, record: &[u8]) -> Result<(), WriteError> {
         let number = RecordView::schema_of(record).unwrap_or(u32::MAX);
+        let is_split = self.options.fine_size_bytes > 0;
         match (self.schemas.get(number as usize), &mut self.fine) {
-            (Some(schema), Some(fine)) if fine::is_fine(schema) => fine.push(record),
+            (Some(schema), Some(fine)) if is_split && fine::is_fine(schema) => fine.push(record),
             _ => self.raw.push(record),
         }
     }
@@ -287,11 +288,13 @@ impl RecordingWriter {
             return Err(error);
         }
         let mut fine_commit = Ok(Commit::default());
+        let mut has_committed = false;
         if let Some(fine) = &mut self.fine {
             if fine.is_waiting() || (close && fine.has_segment()) {
                 self.fine_missed = 0;
                 fine.set_share_bytes(self.options.fine_size_bytes);
                 fine_commit = fine.commit(close, clock, &mut sealed);
+                has_committed = fine_commit.is_ok();
             } else if self.fine_missed == COMMITS_UNTIL_UNUSED {
                 fine.set_share_bytes(0);
             } else {
@@ -300,7 +303,11 @@ impl RecordingWriter {
             // Rows that are kept longer tell of them, too.
             fine.take_gaps().into_iter().for_each(|gap| self.raw.gap(gap));
         }
-        let mut commit = self.raw.commit(close, clock, &mut sealed)?;
+        // Where fine rows have to be made durable before the others have come, these can wait.
+        let mut commit = match has_committed && !close && self.raw.is_idle() {
+            true => Commit::default(),
+            false => self.raw.commit(close, clock, &mut sealed)?,
+        };
         let fine_commit = fine_commit?;
         commit.add(fine_commit);
         commit.rows += fine_commit.rows;
@@ -327,26 +334,42 @@ impl RecordingWriter {
         stats
     }
 
-    /// Changes the size of the ring; tiers keep their shares. What does not fit any more is deleted
-    /// now. Before a ring becomes smaller everything is made durable and the segment is closed,
-    /// which may be larger than what the ring can hold then; an error of the disk becomes a gap, as
-    /// with any commit.
+    /// Changes the size of the ring; tiers keep their shares. See [`RecordingWriter::set_sizes`].
     ///
     /// # Errors
-    /// [`WriteError::TooSmall`]; the old size stays then. [`WriteError::Disk`] when a segment cannot
-    /// be deleted; the next commit tries again.
+    /// As [`RecordingWriter::set_sizes`].
     pub fn set_ring_size(&mut self, size_bytes: u64) -> Result<(), WriteError> {
-        let options = self.options.resized(size_bytes);
-        options.check()?;
-        if options.ring_size_bytes < self.options.ring_size_bytes {
+        self.set_sizes(&self.options.resized(size_bytes))
+    }
+
+    /// Changes the size of the ring and the shares of fine rows and of tiers to those of `sizes`;
+    /// nothing else of it counts. What does not fit any more is deleted now. Before a ring becomes
+    /// smaller everything is made durable and the segment is closed, which may be larger than what
+    /// the ring can hold then; an error of the disk becomes a gap, as with any commit.
+    ///
+    /// # Errors
+    /// [`WriteError::TooSmall`]; the old sizes stay then. [`WriteError::Disk`] when a segment cannot
+    /// be deleted; the next commit tries again.
+    pub fn set_sizes(&mut self, sizes: &WriterOptions) -> Result<(), WriteError> {
+        sizes.check()?;
+        let fine_size_bytes = if self.fine.is_some() { sizes.fine_size_bytes } else { 0 };
+        let is_smaller = sizes.ring_size_bytes < self.options.ring_size_bytes;
+        let is_split = |fine_size_bytes| fine_size_bytes > 0;
+        if is_smaller || is_split(fine_size_bytes) != is_split(self.options.fine_size_bytes) {
             let _ = self.commit_raw(true);
         }
-        self.options = options;
-        self.budget.set_bound_bytes(self.options.ring_size_bytes);
-        if let Some(fine) = &self.fine {
-            fine.set_share_bytes(self.options.fine_size_bytes);
+        self.options.ring_size_bytes = sizes.ring_size_bytes;
+        self.options.fine_size_bytes = fine_size_bytes;
+        for (own, tier) in self.options.tiers.iter_mut().zip(&self.tiers) {
+            let same = sizes.tiers.iter().find(|other| other.step_ns == own.step_ns);
+            own.size_bytes = same.map_or(LEAST_RING_BYTES, |tier| tier.size_bytes);
+            tier.set_share_bytes(own.size_bytes);
         }
-        self.raw.set_share_bytes(self.options.raw_size_bytes());
+        if let Some(fine) = &self.fine {
+            fine.set_share_bytes(fine_size_bytes);
+        }
+        self.raw.set_share_bytes(self.options.raw_size_bytes().max(LEAST_RING_BYTES));
+        self.budget.set_bound_bytes(sizes.ring_size_bytes);
         self.raw.make_room()
     }
 }

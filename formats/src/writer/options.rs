@@ -69,7 +69,13 @@ impl WriterOptions {
         let mut resized = WriterOptions { ring_size_bytes, ..self.clone() };
         let part = u128::from(resized.rest_bytes()) * u128::from(self.fine_size_bytes)
             / u128::from(self.rest_bytes().max(1));
-        resized.fine_size_bytes = u64::try_from(part).unwrap_or(u64::MAX);
+        let most_bytes = resized.rest_bytes().saturating_sub(LEAST_RING_BYTES);
+        resized.fine_size_bytes = match self.fine_size_bytes {
+            0 => 0,
+            // What cannot hold two rings has one.
+            _ if most_bytes < LEAST_RING_BYTES => 0,
+            _ => u64::try_from(part).unwrap_or(u64::MAX).clamp(LEAST_RING_BYTES, most_bytes),
+        };
         resized
     }
 

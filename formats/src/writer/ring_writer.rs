@@ -130,6 +130,12 @@ impl RingWriter {
         self.segment.is_some()
     }
 
+    /// Whether a commit would bring nothing: nothing came, and there is nothing to tell.
+    pub fn is_idle(&self) -> bool {
+        let is_lost = self.tables.iter().any(|table| table.lost.is_some());
+        self.has_segment() && !self.is_waiting() && !is_lost
+    }
+
     /// The gaps that are to be kept elsewhere: what it lost until it could write again, or nothing
     /// more came.
     pub fn take_gaps(&mut self) -> Vec<Gap> {

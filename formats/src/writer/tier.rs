@@ -224,6 +224,11 @@ impl Tier {
         }
     }
 
+    /// Changes the share of this ring. Deletes nothing.
+    pub fn set_share_bytes(&self, share_bytes: u64) {
+        self.writer.set_share_bytes(share_bytes);
+    }
+
     /// Totals since the start.
     pub fn stats(&self) -> WriterStats {
         self.writer.stats()

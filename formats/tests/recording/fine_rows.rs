@@ -223,6 +223,24 @@ fn between_fine_rows_that_were_forgotten_and_rows_of_before_a_tier_answers() {
 }
 
 #[test]
+fn a_ring_that_becomes_too_small_for_two_goes_on_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), options());
+    (0..10).for_each(|second| world.second(second));
+    let small = WriterOptions { tiers: vec![], ..options() }.resized(LEAST_RING_BYTES);
+    world.writer.set_sizes(&small).unwrap();
+    for second in 10..50 {
+        world.second(second);
+        assert!(du(dir.path()) <= LEAST_RING_BYTES, "second {second}");
+    }
+    let stats = world.writer.stats();
+    assert_eq!(stats.samples_stored, 50 * (ROWS + 1));
+    world.writer.close().unwrap();
+    assert_eq!(segments_of(&fine_dir(dir.path())).len(), 0, "what is written no more goes first");
+    assert_eq!(seconds_of_noise(&rows_of(dir.path(), "noise", 1).0).end, 50);
+}
+
+#[test]
 fn what_fine_rows_lost_is_told_by_the_ring_that_lasts_longer() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::open(dir.path(), options());

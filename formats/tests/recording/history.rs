@@ -42,7 +42,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Commit),
         2 => Just(Step::Kill),
         1 => Just(Step::Restart),
-        1 => (12u64..20).prop_map(Step::RingSize),
+        1 => (8u64..20).prop_map(Step::RingSize),
         1 => Just(Step::OtherRings),
     ];
     proptest::collection::vec(step, 1..70)
@@ -102,7 +102,8 @@ fn options(ring_bytes: u64, has_fine: bool) -> WriterOptions {
     let tier = |step_ns| TierOptions { step_ns, size_bytes: LEAST_RING_BYTES };
     let mut options = WriterOptions::new(ring_bytes);
     options.tiers = vec![tier(1_000_000_000)];
-    options.fine_size_bytes = if has_fine { (ring_bytes - LEAST_RING_BYTES) / 2 } else { 0 };
+    let is_split = has_fine && ring_bytes >= 3 * LEAST_RING_BYTES;
+    options.fine_size_bytes = if is_split { (ring_bytes - LEAST_RING_BYTES) / 2 } else { 0 };
     options
 }
 

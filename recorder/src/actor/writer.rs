@@ -11,7 +11,7 @@
 //! safe when its commit begins but when it has ended, so what commits took of late is set aside. A
 //! timer stands behind that, should no batch come at all.
 
-use super::message::{AddTables, Batch, Close, Closed, SetRingSize};
+use super::message::{AddTables, Batch, Close, Closed, SetSizes};
 use crate::overhead::Overhead;
 use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
 use nodemon_formats::clock::boottime_ns;
@@ -210,12 +210,12 @@ impl Handler<AddTables> for Writer {
     }
 }
 
-impl Handler<SetRingSize> for Writer {
+impl Handler<SetSizes> for Writer {
     type Result = Result<(), WriteError>;
 
-    fn handle(&mut self, message: SetRingSize, _: &mut Context<Writer>) -> Self::Result {
+    fn handle(&mut self, message: SetSizes, _: &mut Context<Writer>) -> Self::Result {
         let Some(recording) = &mut self.recording else { return Ok(()) };
-        recording.set_ring_size(message.size_bytes)
+        recording.set_sizes(&message.0)
     }
 }
 
