@@ -13,6 +13,7 @@ pub mod parse;
 pub mod privilege;
 pub mod procfile;
 pub mod redact;
+pub mod retention;
 pub mod ring;
 pub mod source;
 pub mod tables;

@@ -18,10 +18,44 @@ pub struct Part<'a> {
     pub segments: &'a [Arc<OpenSegment>],
 }
 
-/// A ring that has rows of a table: its segments, and the wall time of the first row.
+/// A ring that has rows of a table, or a run of its segments: their wall times, first and last.
 struct Ring<'a> {
     first: i64,
+    last: i64,
     segments: &'a [Arc<OpenSegment>],
+}
+
+/// What has rows of a table, the finest first.
+struct Rings<'a> {
+    /// Rows as they were sent, in order of time. A table that came to be sampled more often than
+    /// once a second, or no more, went from one ring to another, which forgets at another time: what
+    /// is between two of these may be in a tier only.
+    rows: Vec<Ring<'a>>,
+    tiers: Vec<Ring<'a>>,
+}
+
+impl Rings<'_> {
+    /// Has what is finer begin behind the step of a tier in which its oldest rows are gone.
+    fn hand_over_behind_steps(
+        &mut self,
+        recording: &Recording,
+        schema: &Arc<Schema>,
+        request: &ScanRequest,
+    ) {
+        let behind = |ring: &Ring<'_>, tier: &Ring<'_>| {
+            let is_asked_for = (request.from..request.to).contains(&ring.first);
+            match is_asked_for && has_forgotten(ring) {
+                true => behind_step(recording, schema, ring.first, tier),
+                false => ring.first,
+            }
+        };
+        for at in 1..self.tiers.len() {
+            self.tiers[at - 1].first = behind(&self.tiers[at - 1], &self.tiers[at]);
+        }
+        if let Some(tier) = self.tiers.first() {
+            self.rows.iter_mut().for_each(|run| run.first = behind(run, tier));
+        }
+    }
 }
 
 /// Splits the span of a request. Rows as they were sent answer where there are any; older time is
@@ -40,20 +74,14 @@ pub fn parts<'a>(
             .is_some_and(|rollup| step > 0 && rollup.step % step == 0 && rollup.origin % step == 0)
     };
     let finest_first = recording.tiers().iter().rev().map(Vec::as_slice);
-    let mut rings: Vec<Ring<'_>> = std::iter::once(recording.raw())
-        .chain(finest_first)
-        .filter_map(|segments| {
-            Some(Ring { first: spans(recording, segments, table).next()?.0, segments })
-        })
-        .collect();
+    let tiers = finest_first.filter_map(|segments| {
+        let (first, last) =
+            spans(recording, segments, table).reduce(|all, span| (all.0, all.1.max(span.1)))?;
+        Some(Ring { first, last, segments })
+    });
+    let mut rings = Rings { rows: runs(recording, table), tiers: tiers.collect() };
     if request.whole_steps {
-        for at in 1..rings.len() {
-            let first = rings[at - 1].first;
-            let is_asked_for = (request.from..request.to).contains(&first);
-            if is_asked_for && has_forgotten(&rings[at - 1]) {
-                rings[at - 1].first = behind_step(recording, schema, first, &rings[at]);
-            }
-        }
+        rings.hand_over_behind_steps(recording, schema, request);
     }
     let mut parts = Vec::new();
     let mut from = request.from;
@@ -72,11 +100,44 @@ pub fn parts<'a>(
     parts
 }
 
+/// The runs of segments with rows of a table that belong to the same ring of rows.
+fn runs<'a>(recording: &'a Recording, table: &str) -> Vec<Ring<'a>> {
+    let mut runs: Vec<(usize, usize, i64, i64)> = Vec::new();
+    let raw = recording.raw();
+    for (at, segment) in raw.iter().enumerate() {
+        let Some((first, last)) = span(recording, segment, table) else { continue };
+        match runs.last_mut() {
+            Some(run) if raw[run.0].is_fine == segment.is_fine => {
+                (run.1, run.3) = (at, run.3.max(last));
+            }
+            _ => runs.push((at, at, first, last)),
+        }
+    }
+    let ring = |(from, to, first, last)| Ring { first, last, segments: &raw[from..=to] };
+    runs.into_iter().map(ring).collect()
+}
+
 /// Splits a span into what rows answer for and what only tiers have.
-fn rows_first<'a>(rings: &[Ring<'a>], from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
+fn rows_first<'a>(rings: &Rings<'a>, from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
+    let mut at = from;
+    for (number, run) in rings.rows.iter().enumerate() {
+        let begin = run.first.clamp(at, to.max(at));
+        finest_first(&rings.tiers, at, begin, parts);
+        let is_last = number + 1 == rings.rows.len();
+        let end = if is_last { to } else { run.last.saturating_add(1).clamp(begin, to.max(begin)) };
+        parts.push(Part { from: begin, to: end, segments: run.segments });
+        at = end;
+    }
+    if rings.rows.is_empty() {
+        finest_first(&rings.tiers, from, to, parts);
+    }
+}
+
+/// Splits a span among tiers: the finest answers for what it has, coarser ones for what is older.
+fn finest_first<'a>(tiers: &[Ring<'a>], from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
     let at = parts.len();
     let mut end = to;
-    for ring in rings {
+    for ring in tiers {
         let begin = ring.first.clamp(from, end.max(from));
         parts.insert(at, Part { from: begin, to: end, segments: ring.segments });
         end = begin;

@@ -6,9 +6,11 @@ mod cover;
 mod decode;
 mod error;
 mod histograms;
+mod lasting;
 mod open;
 mod plan;
 mod recording;
+mod retention;
 mod scan;
 mod steps;
 mod summary;
@@ -19,7 +21,9 @@ mod words;
 
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
 pub use error::ReadError;
+pub use lasting::{Lasting, lasting_phrase};
 pub use recording::Recording;
+pub use retention::{RingKind, RingSummary};
 pub use scan::{
     ColumnRollup, InstanceStep, Rollup, Scan, ScanItem, ScanRequest, Summary, TierStep,
 };

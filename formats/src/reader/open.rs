@@ -19,6 +19,8 @@ pub struct OpenSegment {
     pub reader: SegmentReader,
     /// Its file.
     pub path: PathBuf,
+    /// Whether it is of the ring of fine rows.
+    pub is_fine: bool,
     /// The number of its boot within the recording.
     pub boot: usize,
     /// `CLOCK_BOOTTIME` ns of its first and last row, where it has rows.
@@ -65,8 +67,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Opens the segments in these files, oldest first.
-    pub fn open(&mut self, paths: Vec<PathBuf>) -> Vec<Arc<OpenSegment>> {
+    /// Opens the segments of a ring in these files, oldest first.
+    pub fn open(&mut self, paths: Vec<PathBuf>, is_fine: bool) -> Vec<Arc<OpenSegment>> {
         let mut opened = Vec::new();
         for path in paths {
             match open_segment(&path) {
@@ -95,7 +97,7 @@ impl Opening {
             let last_ns = last.unwrap_or(description.created.from_ns);
             let boot = self.timeline.add(&description.boot_id, reader.clocks(), last_ns);
             let (span_ns, salvaged) = (first.zip(last), OnceLock::new());
-            Arc::new(OpenSegment { reader, path, boot, span_ns, table_spans_ns, salvaged })
+            Arc::new(OpenSegment { reader, path, is_fine, boot, span_ns, table_spans_ns, salvaged })
         });
         segments.collect()
     }

@@ -11,7 +11,7 @@ use crate::gap::GapCause;
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, SegmentError};
-use crate::writer::{tier, tier_dir};
+use crate::writer::{fine, tier, tier_dir};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// deletes later stays readable until this is dropped.
 pub struct Recording {
     dir: PathBuf,
+    /// Those with rows as the sources sent them, fine or not, by when their rows begin.
     segments: Vec<Arc<OpenSegment>>,
     /// Segments of each tier, the coarsest tier first.
     tiers: Vec<Vec<Arc<OpenSegment>>>,
@@ -40,15 +41,23 @@ impl Recording {
         // The coarsest tier reaches back furthest, so it knows the oldest boots.
         let mut tiers = Vec::new();
         for tier in tier_dir::list(dir) {
-            tiers.push(opening.open(segment_paths(&tier)?));
+            tiers.push(opening.open(segment_paths(&tier)?, false));
         }
         tiers.retain(|tier| !tier.is_empty());
-        let segments = opening.open(raw);
+        let mut segments = opening.open(raw, false);
+        if let Some(fine) = fine::existing(dir) {
+            segments.extend(opening.open(segment_paths(&fine)?, true));
+        }
         let Opening { mut timeline, mut problems } = opening;
         if segments.is_empty() && tiers.is_empty() {
             return Err(problems.pop().unwrap_or(ReadError::Empty { dir: dir.to_owned() }));
         }
         timeline.settle();
+        segments.sort_by_key(|segment| {
+            let created_ns = segment.reader.description().created.from_ns;
+            let first_ns = segment.span_ns.map_or(created_ns, |span| span.0);
+            (timeline.rank(segment.boot), first_ns)
+        });
         let is_live = Lock::holder(dir).is_some();
         let timeline = Arc::new(timeline);
         Ok(Recording { dir: dir.to_owned(), segments, tiers, timeline, is_live, problems })
@@ -95,9 +104,10 @@ impl Recording {
     /// # Errors
     /// When the index of one cannot be read.
     pub fn segments(&self) -> Result<Vec<SegmentSummary>, ReadError> {
-        let groups = self.tiers.iter().chain([&self.segments]);
-        let newest: Vec<&Path> =
-            groups.filter_map(|group| Some(group.last()?.path.as_path())).collect();
+        let of_tiers = self.tiers.iter().map(|tier| tier.last());
+        let of_rows = |is_fine| self.segments.iter().rfind(|segment| segment.is_fine == is_fine);
+        let newest = of_tiers.chain([of_rows(false), of_rows(true)]).flatten();
+        let newest: Vec<&Path> = newest.map(|segment| segment.path.as_path()).collect();
         self.open_segments()
             .map(|segment| {
                 let is_newest = newest.contains(&segment.path.as_path());
@@ -123,6 +133,7 @@ impl Recording {
             number: description.number,
             path: segment.path.clone(),
             tier_ns: description.tier_ns,
+            is_fine: segment.is_fine,
             size_bytes: disk_bytes(&segment.path).unwrap_or(0),
             state: match reader.access() {
                 Access::Direct if may_be_active => SegmentState::Active,
@@ -231,13 +242,11 @@ impl Recording {
 
     /// Wall time of the first and the last row of any table, ns since the epoch.
     pub fn span(&self) -> Option<(i64, i64)> {
-        let mut spans = self
+        let spans = self
             .segments
             .iter()
             .filter_map(|segment| Some(self.wall_span(segment, segment.span_ns?)));
-        let first = spans.next()?;
-        let last = spans.next_back().unwrap_or(first);
-        Some((first.0, last.1))
+        spans.reduce(|all, span| (all.0.min(span.0), all.1.max(span.1)))
     }
 
     /// Gaps that touch the span, of one table or of all, by time. A gap of every table touches
@@ -247,14 +256,18 @@ impl Recording {
     /// When gaps cannot be read.
     pub fn gaps(&self, table: Option<&str>, from: i64, to: i64) -> Result<Vec<WallGap>, ReadError> {
         let mut gaps = Vec::new();
-        let mut last_wall = None;
+        // The wall time of the last row of any boot before, and so far.
+        let (mut boot, mut before, mut so_far) = (None, None, None);
         for segment in &self.segments {
+            if boot != Some(segment.boot) {
+                (boot, before) = (Some(segment.boot), so_far);
+            }
             let view = segment.reader.view().map_err(|error| segment.error(error))?;
             for gap in view.gaps().map_err(|error| segment.error(error))? {
                 let of_table = table.is_none_or(|name| gap.table.is_empty() || gap.table == name);
                 let span = self.wall_span(segment, (gap.from_ns, gap.to_ns));
                 // A reboot begins where the boot before it ends.
-                let begin = match (gap.cause, last_wall) {
+                let begin = match (gap.cause, before) {
                     (GapCause::Rebooted, Some(last)) => last,
                     (GapCause::Rebooted, None) => span.1,
                     _ => span.0,
@@ -264,7 +277,7 @@ impl Recording {
                 }
             }
             if let Some(span) = segment.span_ns {
-                last_wall = Some(self.wall_span(segment, span).1);
+                so_far = so_far.max(Some(self.wall_span(segment, span).1));
             }
         }
         gaps.sort_by_key(|gap| (gap.from, gap.to));

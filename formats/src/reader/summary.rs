@@ -27,6 +27,9 @@ pub struct SegmentSummary {
     pub path: PathBuf,
     /// Step of the tier, ns; 0 where rows are as the sources sent them.
     pub tier_ns: u64,
+    /// Whether it is of the ring of fine rows, which tables have that are sampled more often than
+    /// once a second.
+    pub is_fine: bool,
     /// Bytes it takes on disk.
     pub size_bytes: u64,
     /// How it was found.

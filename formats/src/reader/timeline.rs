@@ -95,6 +95,11 @@ impl Timeline {
         }
     }
 
+    /// The place of a boot in the order of time.
+    pub fn rank(&self, boot: usize) -> usize {
+        self.order.iter().position(|known| *known == boot).unwrap_or(0)
+    }
+
     /// The offset that holds at a time of a boot.
     pub fn offset_ns(&self, boot: usize, at_ns: u64) -> i64 {
         let of_boot = || self.pieces.iter().filter(|piece| piece.boot == boot);

@@ -47,7 +47,7 @@ impl BoundedFile {
             return Ok(());
         }
         let needed_bytes = disk_bytes_of(&self.file)? + fresh * PAGE_BYTES + MAP_BYTES;
-        if !self.ring.make_room(needed_bytes, self.ring.bound_bytes())?.1 {
+        if !self.ring.make_room(needed_bytes)?.1 {
             let why = "one commit is larger than what the ring can hold";
             return Err(io::Error::new(io::ErrorKind::StorageFull, why));
         }

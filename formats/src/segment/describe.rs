@@ -24,6 +24,15 @@ pub struct SegmentDescription {
     pub created: ClockOffset,
 }
 
+/// What a ring may take on disk, version 1.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingLimits {
+    /// The share of the ring that the segment is of.
+    pub share_bytes: u64,
+    /// The most that all rings of the recording may take.
+    pub bound_bytes: u64,
+}
+
 macro_rules! archived {
     ($type:ty, $put:ident, $take:ident) => {
         /// Archives it.
@@ -51,3 +60,4 @@ archived!(SegmentDescription, put_description, take_description);
 archived!(Schema, put_schema, take_schema);
 archived!(Vec<Gap>, put_gaps, take_gaps);
 archived!(ClockOffset, put_clock, take_clock);
+archived!(RingLimits, put_limits, take_limits);

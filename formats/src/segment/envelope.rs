@@ -38,12 +38,15 @@ pub enum ChunkKind {
     Gaps = 5,
     /// A clock offset.
     Clock = 6,
+    /// What the ring of the segment may take.
+    Limits = 16,
 }
 
 impl ChunkKind {
     fn of(byte: u8) -> Option<ChunkKind> {
-        use ChunkKind::{Block, Clock, Description, Gaps, Journal, Schema};
-        [Description, Schema, Block, Journal, Gaps, Clock].into_iter().find(|k| *k as u8 == byte)
+        use ChunkKind::{Block, Clock, Description, Gaps, Journal, Limits, Schema};
+        let all = [Description, Schema, Block, Journal, Gaps, Clock, Limits];
+        all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 

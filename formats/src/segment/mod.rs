@@ -22,8 +22,8 @@ mod trees;
 mod view;
 mod write;
 
-pub use describe::SegmentDescription;
-pub(crate) use describe::{put_clock, put_gaps};
+pub use describe::{RingLimits, SegmentDescription};
+pub(crate) use describe::{put_clock, put_gaps, put_limits};
 pub use envelope::{ChunkKind, EnvelopeError};
 pub use error::SegmentError;
 pub use index::IndexEntry;

@@ -1,7 +1,7 @@
 //! One state of a segment, and what can be read of it.
 
 use super::JournalReader;
-use super::describe::take_gaps;
+use super::describe::{RingLimits, take_gaps, take_limits};
 use super::envelope::{ChunkKind, Envelope, EnvelopeError, chunk_key};
 use super::error::SegmentError;
 use super::guard::Guarded;
@@ -213,6 +213,18 @@ impl SegmentView {
     /// When it is damaged or missing.
     pub fn block(&self, id: u64) -> Result<Vec<u8>, SegmentError> {
         self.whole(ChunkKind::Block, id)
+    }
+
+    /// What the ring of this segment may take, as it was said last; `None` in segments of before it
+    /// was said.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn limits(&self) -> Result<Option<RingLimits>, SegmentError> {
+        let kind = ChunkKind::Limits;
+        let Some(id) = self.ids(kind)?.pop() else { return Ok(None) };
+        let damaged = |why| SegmentError::Chunk { kind, id, why };
+        take_limits(&self.whole(kind, id)?).map(Some).map_err(damaged)
     }
 
     /// The gaps that were recorded in this segment.

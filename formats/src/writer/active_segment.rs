@@ -4,7 +4,9 @@ use super::table::Table;
 use crate::block::{BlockError, Compressor};
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
-use crate::segment::{Batch, ChunkKind, IndexEntry, SegmentWriter, put_clock, put_gaps};
+use crate::segment::{
+    Batch, ChunkKind, IndexEntry, RingLimits, SegmentWriter, put_clock, put_gaps, put_limits,
+};
 use std::collections::VecDeque;
 
 /// The segment under construction.
@@ -15,6 +17,9 @@ pub struct Segment {
     next_gaps: u64,
     next_journal: u64,
     next_clock: u64,
+    next_limits: u64,
+    /// What it says that its ring may take.
+    limits: Option<RingLimits>,
     /// The newest offset of the clocks that it has.
     offset_ns: i64,
     /// Journal entries that still hold records of no block, oldest first.
@@ -42,6 +47,8 @@ impl Segment {
             next_gaps: 0,
             next_journal: 0,
             next_clock: 0,
+            next_limits: 0,
+            limits: None,
             offset_ns: clock.offset_ns,
             journal: VecDeque::new(),
             is_full: false,
@@ -58,6 +65,17 @@ impl Segment {
             self.next_clock += 1;
             self.offset_ns = clock.offset_ns;
         }
+    }
+
+    /// Records what the ring may take where that is not what the segment says.
+    pub fn note_limits(&mut self, limits: RingLimits, batch: &mut Batch) -> Result<(), String> {
+        if self.limits != Some(limits) {
+            let archive = put_limits(&limits).map_err(|error| error.to_string())?;
+            batch.put(ChunkKind::Limits, self.next_limits, &archive);
+            self.next_limits += 1;
+            self.limits = Some(limits);
+        }
+        Ok(())
     }
 
     /// Adds a block of the rows that the table has.

@@ -1,6 +1,7 @@
 //! Turns records into blocks, blocks into segments, segments into a ring.
 
 mod active_segment;
+pub(crate) mod fine;
 mod options;
 mod ring_writer;
 mod resumption;
@@ -17,7 +18,8 @@ pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
-use crate::ring::{Lock, LockError, Ring};
+use crate::record::RecordView;
+use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
 use ring_writer::{RingWriter, disk_error};
 use std::os::unix::fs::DirBuilderExt;
@@ -101,6 +103,10 @@ pub struct WriterStats {
 /// meanwhile are out of order anyway.
 const MOST_CLOCKS: usize = 64;
 
+/// After an hour without fine rows those of before are the first to go: whoever samples so fast no
+/// more has the room for everything else.
+const COMMITS_UNTIL_UNUSED: u32 = 3600;
+
 /// Writes a recording.
 pub struct RecordingWriter {
     options: WriterOptions,
@@ -109,7 +115,13 @@ pub struct RecordingWriter {
     clock: ClockOffset,
     /// Offsets of this run, oldest first, each known by when it began to hold.
     clocks: Vec<ClockOffset>,
+    /// What all rings may take together.
+    budget: Budget,
     raw: RingWriter,
+    /// Rows of tables that are sampled more often than once a second, where these are kept apart.
+    fine: Option<RingWriter>,
+    /// Commits since fine rows came.
+    fine_missed: u32,
     tiers: Vec<Tier>,
     /// What each number stands for.
     schemas: Vec<Schema>,
@@ -147,37 +159,53 @@ impl RecordingWriter {
         options.check()?;
         create_dir(dir)?;
         let lock = Lock::take(dir).map_err(|error| not_locked(dir, error))?;
+        let budget = Budget::new(options.ring_size_bytes);
+        let mut apart = Vec::new();
         let mut tiers = Vec::new();
-        let mut tier_dirs = Vec::new();
         for tier in &options.tiers {
             let dir = dir.join(tier_dir::name(tier.step_ns));
             create_dir(&dir)?;
-            tiers.push(Tier::open(&dir, &options, *tier)?);
-            tier_dirs.push(dir);
+            tiers.push(Tier::open(&dir, &budget, &options, *tier)?);
+            apart.push(dir);
         }
+        let fine_dir = fine::dir_of(dir);
+        let fine_ring = match options.fine_size_bytes {
+            0 => None,
+            share => {
+                apart.push(fine_dir.clone());
+                let ring = Ring::open(&fine_dir, (&budget, share), &[], &[]);
+                Some(ring.map_err(|error| disk_error("list", &fine_dir, error))?)
+            }
+        };
         let mut former = tier_dir::list(dir);
-        former.retain(|dir| !tier_dirs.contains(dir));
-        let ring = Ring::open(dir, &tier_dirs, &former);
+        former.extend(fine::existing(dir));
+        former.retain(|dir| !apart.contains(dir));
+        let ring = Ring::open(dir, (&budget, options.raw_size_bytes()), &apart, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let opened_ns = clock.from_ns;
-        let raw = RingWriter::new(ring, options.clone(), options.raw_size_bytes(), 0);
-        let schemas = Vec::new();
+        let raw = RingWriter::new(ring, options.clone(), 0);
+        let fine =
+            fine_ring.map(|ring| RingWriter::new(ring, options.clone(), 0).handing_gaps_over());
         Ok(RecordingWriter {
             options,
             lock,
             opened_ns,
             clock,
             clocks: Vec::new(),
+            budget,
             raw,
+            fine,
+            fine_missed: 0,
             tiers,
-            schemas,
+            schemas: Vec::new(),
         })
     }
 
     /// Records the gap since the last run, and goes on with its clock.
     fn tell_last_run(&mut self) {
-        let segments = self.raw.newest_first();
-        let last = since_last_run::look(&segments, &self.options.boot_id, self.opened_ns);
+        let rings = self.fine.iter().chain([&self.raw]).map(RingWriter::newest_first);
+        let rings: Vec<_> = rings.collect();
+        let last = since_last_run::look(&rings, &self.options.boot_id, self.opened_ns);
         if let Some(last) = last {
             last.gaps.into_iter().for_each(|gap| self.raw.gap(gap));
             self.clock = last.clock.unwrap_or(self.clock);
@@ -213,6 +241,10 @@ impl RecordingWriter {
         }
         self.schemas.push(schema.clone());
         self.tiers.iter_mut().for_each(|tier| tier.add_table(&schema));
+        // Every ring knows all tables, so that a table has one number.
+        if let Some(fine) = &mut self.fine {
+            fine.add_table(schema.clone());
+        }
         self.raw.add_table(schema)
     }
 
@@ -221,7 +253,12 @@ impl RecordingWriter {
     /// # Errors
     /// When the record is malformed: then nothing of it was taken.
     pub fn push(&mut self, record: &[u8]) -> Result<(), WriteError> {
-        self.raw.push(record)
+        let number = RecordView::schema_of(record).unwrap_or(u32::MAX);
+        let is_split = self.options.fine_size_bytes > 0;
+        match (self.schemas.get(number as usize), &mut self.fine) {
+            (Some(schema), Some(fine)) if is_split && fine::is_fine(schema) => fine.push(record),
+            _ => self.raw.push(record),
+        }
     }
 
     /// Records a gap.
@@ -291,16 +328,50 @@ impl RecordingWriter {
             tiers.iter_mut().for_each(|tier| tier.add(number, rows, samples, clocks));
         };
         if let Err(error) = held {
-            self.raw.fail(error.to_string(), &mut sealed);
+            for ring in self.fine.iter_mut().chain([&mut self.raw]) {
+                ring.fail(error.to_string(), &mut sealed);
+            }
             return Err(error);
         }
-        self.raw.commit(close, clock, &mut sealed)
+        let mut fine_commit = Ok(Commit::default());
+        let mut has_committed = false;
+        if let Some(fine) = &mut self.fine {
+            if fine.is_waiting() || (close && fine.has_segment()) {
+                self.fine_missed = 0;
+                fine.set_share_bytes(self.options.fine_size_bytes);
+                fine_commit = fine.commit(close, clock, &mut sealed);
+                has_committed = fine_commit.is_ok();
+            } else if self.fine_missed == COMMITS_UNTIL_UNUSED {
+                fine.set_share_bytes(0);
+            } else {
+                self.fine_missed += 1;
+            }
+            // Rows that are kept longer tell of them, too.
+            fine.take_gaps().into_iter().for_each(|gap| self.raw.gap(gap));
+        }
+        // Where fine rows have to be made durable before the others have come, these can wait.
+        let mut commit = match has_committed && !close && self.raw.is_idle() {
+            true => Commit::default(),
+            false => self.raw.commit(close, clock, &mut sealed)?,
+        };
+        let fine_commit = fine_commit?;
+        commit.add(fine_commit);
+        commit.rows += fine_commit.rows;
+        Ok(commit)
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the
     /// tiers too.
     pub fn stats(&self) -> WriterStats {
         let mut stats = self.raw.stats();
+        if let Some(fine) = self.fine.as_ref().map(RingWriter::stats) {
+            stats.samples_in += fine.samples_in;
+            stats.samples_stored += fine.samples_stored;
+            stats.samples_lost += fine.samples_lost;
+            stats.blocks += fine.blocks;
+            stats.bytes += fine.bytes;
+            stats.evicted += fine.evicted;
+        }
         for tier in self.tiers.iter().map(Tier::stats) {
             stats.blocks += tier.blocks;
             stats.bytes += tier.bytes;
@@ -309,22 +380,43 @@ impl RecordingWriter {
         stats
     }
 
-    /// Changes the size of the ring; tiers keep their budgets. What does not fit any more is deleted
-    /// now. Before a ring becomes smaller everything is made durable and the segment is closed,
-    /// which may be larger than what the ring can hold then; an error of the disk becomes a gap, as
-    /// with any commit.
+    /// Changes the size of the ring; tiers keep their shares. See [`RecordingWriter::set_sizes`].
     ///
     /// # Errors
-    /// [`WriteError::TooSmall`]; the old size stays then. [`WriteError::Disk`] when a segment cannot
-    /// be deleted; the next commit tries again.
+    /// As [`RecordingWriter::set_sizes`].
     pub fn set_ring_size(&mut self, size_bytes: u64) -> Result<(), WriteError> {
-        let options = WriterOptions { ring_size_bytes: size_bytes, ..self.options.clone() };
-        options.check()?;
-        if options.raw_size_bytes() < self.options.raw_size_bytes() {
+        self.set_sizes(&self.options.resized(size_bytes))
+    }
+
+    /// Changes the size of the ring and the shares of fine rows and of tiers to those of `sizes`;
+    /// nothing else of it counts. What does not fit any more is deleted now. Before a ring becomes
+    /// smaller everything is made durable and the segment is closed, which may be larger than what
+    /// the ring can hold then; an error of the disk becomes a gap, as with any commit.
+    ///
+    /// # Errors
+    /// [`WriteError::TooSmall`]; the old sizes stay then. [`WriteError::Disk`] when a segment cannot
+    /// be deleted; the next commit tries again.
+    pub fn set_sizes(&mut self, sizes: &WriterOptions) -> Result<(), WriteError> {
+        sizes.check()?;
+        let fine_size_bytes = if self.fine.is_some() { sizes.fine_size_bytes } else { 0 };
+        let is_smaller = sizes.ring_size_bytes < self.options.ring_size_bytes;
+        let is_split = |fine_size_bytes| fine_size_bytes > 0;
+        if is_smaller || is_split(fine_size_bytes) != is_split(self.options.fine_size_bytes) {
             let _ = self.commit_raw(true);
         }
-        self.options = options;
-        self.raw.set_bound(self.options.raw_size_bytes())
+        self.options.ring_size_bytes = sizes.ring_size_bytes;
+        self.options.fine_size_bytes = fine_size_bytes;
+        for (own, tier) in self.options.tiers.iter_mut().zip(&self.tiers) {
+            let same = sizes.tiers.iter().find(|other| other.step_ns == own.step_ns);
+            own.size_bytes = same.map_or(LEAST_RING_BYTES, |tier| tier.size_bytes);
+            tier.set_share_bytes(own.size_bytes);
+        }
+        if let Some(fine) = &self.fine {
+            fine.set_share_bytes(fine_size_bytes);
+        }
+        self.raw.set_share_bytes(self.options.raw_size_bytes().max(LEAST_RING_BYTES));
+        self.budget.set_bound_bytes(sizes.ring_size_bytes);
+        self.raw.make_room()
     }
 }
 

@@ -25,6 +25,10 @@ pub struct RingWriter {
     options: WriterOptions,
     /// Step of the tier that is kept here, ns; 0 for rows as the sources sent them.
     tier_ns: u64,
+    /// Whether its gaps are kept elsewhere.
+    hands_gaps_over: bool,
+    /// Those that are to be.
+    handed_over: Vec<Gap>,
     ring: Ring,
     segment: Option<Segment>,
     tables: Vec<Table>,
@@ -42,12 +46,13 @@ pub struct RingWriter {
 }
 
 impl RingWriter {
-    /// Writes into `ring`, whose directory is locked.
-    pub fn new(ring: Ring, options: WriterOptions, bound_bytes: u64, tier_ns: u64) -> RingWriter {
-        ring.set_bound_bytes(bound_bytes);
+    /// Writes into `ring`, whose recording is locked.
+    pub fn new(ring: Ring, options: WriterOptions, tier_ns: u64) -> RingWriter {
         RingWriter {
             options,
             tier_ns,
+            hands_gaps_over: false,
+            handed_over: Vec::new(),
             ring,
             segment: None,
             tables: Vec::new(),
@@ -61,6 +66,12 @@ impl RingWriter {
             batch: Batch::default(),
             block: Vec::new(),
         }
+    }
+
+    /// The same, but what it lost is told by [`RingWriter::take_gaps`] and not in its segments: for a
+    /// ring that forgets before others that have something of the same time.
+    pub fn handing_gaps_over(self) -> RingWriter {
+        RingWriter { hands_gaps_over: true, ..self }
     }
 
     /// The closed segments, the newest first.
@@ -119,6 +130,27 @@ impl RingWriter {
         !self.gaps.is_empty() || self.tables.iter().any(|table| table.undurable > 0)
     }
 
+    /// Whether there is a segment that is being written.
+    pub fn has_segment(&self) -> bool {
+        self.segment.is_some()
+    }
+
+    /// Whether a commit would bring nothing: nothing came, and there is nothing to tell.
+    pub fn is_idle(&self) -> bool {
+        let is_lost = self.tables.iter().any(|table| table.lost.is_some());
+        self.has_segment() && !self.is_waiting() && !is_lost
+    }
+
+    /// The gaps that are to be kept elsewhere: what it lost until it could write again, or nothing
+    /// more came.
+    pub fn take_gaps(&mut self) -> Vec<Gap> {
+        if !self.is_waiting() {
+            self.handed_over.extend(gaps_of_disk(&self.tables, &self.disk_error));
+            self.tables.iter_mut().for_each(|table| table.lost = None);
+        }
+        std::mem::take(&mut self.handed_over)
+    }
+
     fn try_commit(
         &mut self,
         close: bool,
@@ -162,11 +194,16 @@ impl RingWriter {
             .map_err(|error| disk_error("write", &path, error))?;
         segment.drop_covered(&self.tables, &mut self.batch);
         let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
-        let gaps = self.gaps.iter().cloned().chain(of_disk).collect();
+        let gaps: Vec<Gap> = self.gaps.iter().cloned().chain(of_disk).collect();
+        let (here, elsewhere) =
+            if self.hands_gaps_over { (Vec::new(), gaps) } else { (gaps, Vec::new()) };
         segment
-            .put_gaps(gaps, &mut self.compressor, &mut self.batch)
+            .put_gaps(here, &mut self.compressor, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         if !self.batch.is_empty() {
+            segment
+                .note_limits(self.ring.limits(), &mut self.batch)
+                .map_err(|error| disk_error("write", &path, error))?;
             make_room(&self.ring, segment, self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES)?;
             segment
                 .writer
@@ -174,6 +211,7 @@ impl RingWriter {
                 .map_err(|error| disk_error("write", &path, error))?;
             segment.is_used = true;
         }
+        self.handed_over.extend(elsewhere);
         commit.bytes = self.batch.size_bytes() as u64;
         commit.evicted = (self.ring.deleted() - deleted) as u32;
         self.committed(&mut commit, sealed);
@@ -224,7 +262,7 @@ impl RingWriter {
             return Ok(());
         }
         create_dir(self.ring.dir())?;
-        let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES, self.ring.bound_bytes());
+        let room = self.ring.make_room(2 * COMMIT_OVERHEAD_BYTES);
         let dir = self.ring.dir().to_owned();
         room.map_err(|error| disk_error("delete a segment of", &dir, error))?;
         self.last_number = self.ring.next_number().max(self.last_number + 1);
@@ -251,7 +289,11 @@ impl RingWriter {
             commit.rows += table.committed();
             table.lost = None;
         }
-        self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
+        if self.hands_gaps_over {
+            self.gaps.clear();
+        } else {
+            self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
+        }
         self.disk_error = None;
         self.stats.samples_stored += commit.rows;
         self.stats.blocks += u64::from(commit.blocks);
@@ -261,7 +303,8 @@ impl RingWriter {
     /// After a segment is full, everything is sealed into it with the next commit, and a new one
     /// begins.
     fn note_fullness(&mut self) -> Result<(), WriteError> {
-        let limit = segment_size_bytes(self.ring.bound_bytes(), self.options.segment_size_bytes);
+        let limit =
+            segment_size_bytes(self.ring.share_bytes(), self.options.segment_size_bytes);
         if let Some(segment) = &mut self.segment {
             let size = segment.writer.size_bytes();
             let path = segment.writer.path();
@@ -278,9 +321,8 @@ impl RingWriter {
             let is_used = segment.is_used;
             drop(segment);
             // A disk that fails for hours must not fill the ring with empty segments.
-            if is_used || std::fs::remove_file(&path).is_err() {
-                self.ring.add(&path);
-            }
+            let stays = is_used || std::fs::remove_file(&path).is_err();
+            self.ring.end_active(stays.then_some(&path));
         }
         self.tables.iter_mut().for_each(Table::new_segment);
     }
@@ -303,17 +345,21 @@ impl RingWriter {
         WriterStats { evicted: self.ring.deleted(), ..self.stats }
     }
 
-    /// Changes what the directory may take on disk.
+    /// Changes the share of this ring. Deletes nothing.
+    pub fn set_share_bytes(&self, share_bytes: u64) {
+        self.ring.set_share_bytes(share_bytes);
+    }
+
+    /// Deletes what the rings have too much, after the bound of all was changed.
     ///
     /// # Errors
     /// [`WriteError::Disk`] when a segment cannot be deleted; the next commit tries again.
-    pub fn set_bound(&mut self, bound_bytes: u64) -> Result<(), WriteError> {
-        self.ring.set_bound_bytes(bound_bytes);
+    pub fn make_room(&mut self) -> Result<(), WriteError> {
         let active = match &self.segment {
             Some(segment) => segment.writer.size_bytes(),
             None => Ok(0),
         };
-        let room = active.and_then(|active| self.ring.make_room(active, bound_bytes));
+        let room = active.and_then(|active| self.ring.make_room(active));
         room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
         Ok(())
     }
@@ -354,7 +400,7 @@ fn make_room(ring: &Ring, segment: &Segment, needed_bytes: u64) -> Result<(), Wr
     let path = segment.writer.path();
     let active = segment.writer.size_bytes().map_err(|error| disk_error("measure", path, error))?;
     let (_, fits) = ring
-        .make_room(active + needed_bytes, ring.bound_bytes())
+        .make_room(active + needed_bytes)
         .map_err(|error| disk_error("delete a segment of", ring.dir(), error))?;
     if fits {
         Ok(())

@@ -16,19 +16,37 @@ pub struct LastRun {
     pub clock: Option<ClockOffset>,
 }
 
-/// Looks at the newest segment that can be read and in which something was committed: a recorder
-/// that was killed before its first commit left one that says nothing, not even since when the one
-/// before it had not been running. Without any there is nothing to tell.
-pub fn look(newest_first: &[PathBuf], boot_id: &str, now_ns: u64) -> Option<LastRun> {
+/// Looks at the newest segment of each ring, given by their files from the newest on, that can be
+/// read and in which something was committed: a recorder that was killed before its first commit
+/// left one that says nothing, not even since when the one before it had not been running. Without
+/// any there is nothing to tell.
+pub fn look(rings: &[Vec<PathBuf>], boot_id: &str, now_ns: u64) -> Option<LastRun> {
+    let mut segments: Vec<(SegmentReader, bool)> =
+        rings.iter().filter_map(|newest_first| newest(newest_first)).collect();
+    // One that says nothing is better than none, and no better than that.
+    if segments.iter().any(|(_, is_used)| *is_used) {
+        segments.retain(|(_, is_used)| *is_used);
+    }
+    let of_boot = |segment: &SegmentReader| segment.description().boot_id == boot_id;
+    let same_boot = segments.iter().any(|(segment, _)| of_boot(segment));
+    // A ring into which nothing came in this boot tells nothing of its last run.
+    segments.retain(|(segment, _)| of_boot(segment) == same_boot);
+    let segments: Vec<SegmentReader> = segments.into_iter().map(|(segment, _)| segment).collect();
+    (!segments.is_empty()).then(|| last_run(&segments, same_boot, now_ns))
+}
+
+/// The newest segment of a ring in which something was committed, else the newest that can be read;
+/// and whether something was.
+fn newest(newest_first: &[PathBuf]) -> Option<(SegmentReader, bool)> {
     let mut unused = None;
     for path in newest_first.iter().take(MOST_LOOKED_AT) {
         let Ok(segment) = SegmentReader::open(path) else { continue };
         if is_used(&segment) {
-            return Some(last_run(&segment, boot_id, now_ns));
+            return Some((segment, true));
         }
         unused.get_or_insert(segment);
     }
-    unused.map(|segment| last_run(&segment, boot_id, now_ns))
+    unused.map(|segment| (segment, false))
 }
 
 /// Segments that are opened at most, so that a ring of damaged ones does not keep a recorder from
@@ -45,10 +63,11 @@ fn is_used(segment: &SegmentReader) -> bool {
     !segment.schemas().is_empty() || !no_gaps()
 }
 
-fn last_run(segment: &SegmentReader, boot_id: &str, now_ns: u64) -> LastRun {
-    let same_boot = segment.description().boot_id == boot_id;
-    let rows = last_rows(segment);
-    let last_ns = rows.values().max().copied().unwrap_or(segment.description().created.from_ns);
+fn last_run(segments: &[SegmentReader], same_boot: bool, now_ns: u64) -> LastRun {
+    let rows: Vec<_> = segments.iter().map(last_rows).collect();
+    let created = segments.iter().map(|segment| segment.description().created.from_ns);
+    let newest = rows.iter().flat_map(BTreeMap::values).max().copied();
+    let last_ns = newest.or(created.max()).unwrap_or(0);
     let gap = |table: &str, from_ns, to_ns| Gap {
         table: table.to_owned(),
         cause: if same_boot { GapCause::NotRunning } else { GapCause::Rebooted },
@@ -61,13 +80,14 @@ fn last_run(segment: &SegmentReader, boot_id: &str, now_ns: u64) -> LastRun {
     // where the data before it ends.
     let mut gaps = vec![gap("", if same_boot { last_ns } else { 0 }, now_ns)];
     if same_boot {
-        let behind = segment.schemas().iter().filter_map(|(table, schema)| {
-            let from_ns = *rows.get(table)?;
-            is_cut_short(schema, last_ns - from_ns).then(|| gap(&schema.name, from_ns, last_ns))
+        let tables = segments.iter().zip(&rows).flat_map(|(segment, rows)| {
+            segment.schemas().iter().filter_map(|(table, schema)| Some((schema, *rows.get(table)?)))
         });
-        gaps.extend(behind);
+        let behind = tables.filter(|(schema, from_ns)| is_cut_short(schema, last_ns - from_ns));
+        gaps.extend(behind.map(|(schema, from_ns)| gap(&schema.name, from_ns, last_ns)));
     }
-    let clock = segment.clocks().last().copied().filter(|_| same_boot);
+    let clocks = segments.iter().flat_map(|segment| segment.clocks().last().copied());
+    let clock = clocks.max_by_key(|clock| clock.from_ns).filter(|_| same_boot);
     LastRun { gaps, clock }
 }
 

@@ -14,7 +14,7 @@ use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::histogram::Histogram;
 use crate::record::RecordBuilder;
-use crate::ring::Ring;
+use crate::ring::{Budget, Ring};
 use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
@@ -48,7 +48,14 @@ pub struct Tier {
     /// By the number of the table; `None` for tables that this tier does not keep.
     tables: Vec<Option<TierTable>>,
     archive: AlignedVec,
+    /// Commits of the rows since there was something to commit here.
+    commits_waited: u32,
 }
+
+/// What comes into a tier is made durable with every so manieth commit of the rows, which are
+/// durable already: a commit costs the same whether it brings a row or ten, and the one of the
+/// seconds would double what the rows cost.
+const COMMITS_TO_WAIT: u32 = 10;
 
 /// One table of a tier.
 struct TierTable {
@@ -121,17 +128,24 @@ impl Tier {
     /// [`WriteError::Disk`].
     pub fn open(
         dir: &Path,
+        budget: &Budget,
         options: &WriterOptions,
         tier: TierOptions,
     ) -> Result<Tier, WriteError> {
-        let ring = Ring::open(dir, &[], &[]).map_err(|error| disk_error("list", dir, error))?;
-        let writer = RingWriter::new(ring, options.clone(), tier.size_bytes, tier.step_ns);
-        Ok(Tier { step_ns: tier.step_ns, writer, tables: Vec::new(), archive: AlignedVec::new() })
+        let ring = Ring::open(dir, (budget, tier.size_bytes), &[], &[]);
+        let ring = ring.map_err(|error| disk_error("list", dir, error))?;
+        Ok(Tier {
+            step_ns: tier.step_ns,
+            writer: RingWriter::new(ring, options.clone(), tier.step_ns),
+            tables: Vec::new(),
+            archive: AlignedVec::new(),
+            commits_waited: 0,
+        })
     }
 
     /// Makes a table known; tables must come in the order of their numbers.
     pub fn add_table(&mut self, schema: &Schema) {
-        let kept = schema.kind == TableKind::Sample && schema.interval_ns * 2 <= self.step_ns;
+        let kept = schema.kind == TableKind::Sample && schema.interval_ns < self.step_ns;
         let table = kept.then(|| {
             let rolled = rolled_up(schema, self.step_ns);
             TierTable {
@@ -206,11 +220,18 @@ impl Tier {
                 }
             }
         }
-        if close || self.writer.is_waiting() {
+        self.commits_waited += u32::from(self.writer.is_waiting());
+        if close || self.commits_waited >= COMMITS_TO_WAIT {
+            self.commits_waited = 0;
             self.writer.commit(close, clock, &mut |_, _, _| ())
         } else {
             Ok(Commit::default())
         }
+    }
+
+    /// Changes the share of this ring. Deletes nothing.
+    pub fn set_share_bytes(&self, share_bytes: u64) {
+        self.writer.set_share_bytes(share_bytes);
     }
 
     /// Totals since the start.

@@ -41,7 +41,9 @@ fn schemas() -> [Schema; 3] {
 fn options() -> WriterOptions {
     WriterOptions {
         ring_size_bytes: 2 * LEAST_RING_BYTES,
+        fine_size_bytes: 0,
         tiers: vec![TierOptions { step_ns: SECOND_NS, size_bytes: LEAST_RING_BYTES }],
+        segment_size_bytes: u64::MAX,
         host: "node-1".into(),
         boot_id: "0b0f8a4e-2f0f-4c4e-9d58-6f1f0a3c9a11".into(),
         recorder_version: "0.1.0".into(),

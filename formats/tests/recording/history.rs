@@ -6,7 +6,6 @@ use super::model::{Sample, samples, sorted};
 use super::noise::{LANES, noise, word};
 use super::support::{
     Row, bits, config, copy_of, du, every_type, everything_of, put_event, put_sample, rows_in,
-    segments_of,
 };
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::reader::{Recording, ScanItem, Verdict};
@@ -31,6 +30,9 @@ enum Step {
     Restart,
     /// The ring takes this many MiB from now on.
     RingSize(u64),
+    /// The recorder ends and starts again, with fine rows kept apart where they were not, or not any
+    /// more.
+    OtherRings,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -40,7 +42,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Commit),
         2 => Just(Step::Kill),
         1 => Just(Step::Restart),
-        1 => (8u64..16).prop_map(Step::RingSize),
+        1 => (8u64..20).prop_map(Step::RingSize),
+        1 => Just(Step::OtherRings),
     ];
     proptest::collection::vec(step, 1..70)
 }
@@ -79,6 +82,8 @@ struct World {
     dir: TempDir,
     writer: Option<RecordingWriter>,
     ring_bytes: u64,
+    /// Whether fine rows have a ring of their own.
+    has_fine: bool,
     /// Whether the ring was ever short of room.
     evicted: bool,
     time_ns: u64,
@@ -93,15 +98,17 @@ struct World {
     lost: Vec<(usize, u64, u64)>,
 }
 
-fn options(ring_bytes: u64) -> WriterOptions {
+fn options(ring_bytes: u64, has_fine: bool) -> WriterOptions {
     let tier = |step_ns| TierOptions { step_ns, size_bytes: LEAST_RING_BYTES };
     let mut options = WriterOptions::new(ring_bytes);
     options.tiers = vec![tier(1_000_000_000)];
+    let is_split = has_fine && ring_bytes >= 3 * LEAST_RING_BYTES;
+    options.fine_size_bytes = if is_split { (ring_bytes - LEAST_RING_BYTES) / 2 } else { 0 };
     options
 }
 
-fn open(dir: &TempDir, ring_bytes: u64) -> RecordingWriter {
-    let mut writer = RecordingWriter::open(dir.path(), options(ring_bytes)).unwrap();
+fn open(dir: &TempDir, ring_bytes: u64, has_fine: bool) -> RecordingWriter {
+    let mut writer = RecordingWriter::open(dir.path(), options(ring_bytes, has_fine)).unwrap();
     for (number, schema) in schemas().into_iter().enumerate() {
         assert_eq!(writer.add_table(schema) as usize, number);
     }
@@ -109,13 +116,14 @@ fn open(dir: &TempDir, ring_bytes: u64) -> RecordingWriter {
 }
 
 impl World {
-    fn new() -> World {
+    fn new(has_fine: bool) -> World {
         let dir = tempfile::tempdir().unwrap();
-        let ring_bytes = 8 * MIB;
+        let ring_bytes = 12 * MIB;
         World {
-            writer: Some(open(&dir, ring_bytes)),
+            writer: Some(open(&dir, ring_bytes, has_fine)),
             dir,
             ring_bytes,
+            has_fine,
             evicted: false,
             time_ns: 0,
             tables: Default::default(),
@@ -143,6 +151,10 @@ impl World {
             Step::Commit => self.commit(),
             Step::Kill => self.kill(),
             Step::Restart => self.restart(),
+            Step::OtherRings => {
+                self.has_fine = !self.has_fine;
+                self.restart();
+            }
             Step::RingSize(mib) => {
                 let bytes = mib * MIB;
                 let is_smaller = bytes < self.ring_bytes;
@@ -260,7 +272,7 @@ impl World {
         // Where there was no segment yet, nothing can tell of the run that was killed.
         for (number, table) in self.tables.iter_mut().enumerate() {
             if let (Some(first), Some(last)) = (table.pending.first(), table.pending.last())
-                && !segments_of(self.dir.path()).is_empty()
+                && Recording::open(self.dir.path()).is_ok()
             {
                 self.lost.push((number, first.0, last.0));
             }
@@ -284,7 +296,7 @@ impl World {
         }
         self.samples_in = 0;
         self.samples_pending = 0;
-        self.writer = Some(open(&self.dir, self.ring_bytes));
+        self.writer = Some(open(&self.dir, self.ring_bytes, self.has_fine));
     }
 
     fn assert_same(&self, when: &str) {
@@ -359,8 +371,8 @@ proptest! {
     #![proptest_config(config(16))]
 
     #[test]
-    fn a_recording_is_what_its_history_says(steps in steps()) {
-        let mut world = World::new();
+    fn a_recording_is_what_its_history_says(steps in steps(), has_fine: bool) {
+        let mut world = World::new(has_fine);
         for (number, step) in steps.iter().enumerate() {
             world.take(step);
             world.assert_stats();

@@ -14,6 +14,7 @@ mod damage;
 mod disk_under_it;
 mod evolution;
 mod failing_disk;
+mod fine_rows;
 mod fixture;
 mod foreign_files;
 mod histograms;

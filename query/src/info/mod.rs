@@ -9,7 +9,9 @@ use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
 use crate::time::{show_age, show_duration, show_instant};
-use nodemon_formats::reader::{ReadError, SegmentState, SegmentSummary};
+use nodemon_formats::reader::{
+    Lasting, ReadError, RingSummary, SegmentState, SegmentSummary, lasting_phrase,
+};
 use nodemon_formats::text::printable;
 
 /// Intervals below this are worth a line.
@@ -44,6 +46,7 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
 fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
     let recording = &context.recording;
     let tables = measure::tables(context)?;
+    let rings = recording.rings()?;
     let mut facts = Facts::new(11);
     let mut line = |name: &str, value: String| facts.line(name, &value);
     line("recording", recording.dir().display().to_string());
@@ -73,6 +76,9 @@ fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, Que
     }
     let on_disk: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
     line("size", format!("{} on disk{}", show_size(on_disk), density(&tables)));
+    if let Some(lasts) = lasts(&rings) {
+        line("lasts", lasts);
+    }
     line("tables", show_count(tables.len() as u64));
     let how = |table: &Measured| (table.schema.interval_ns, table.schema.source.clone());
     let fast = || tables.iter().filter(|table| is_fast(table));
@@ -83,6 +89,18 @@ fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, Que
         line("sampled", format!("{} every {every}, from {source}", names.join(", ")));
     }
     Ok(facts.text())
+}
+
+/// For how long there is room, at the rate of what is there.
+fn lasts(rings: &[RingSummary]) -> Option<String> {
+    let bound = rings.iter().filter_map(|ring| ring.limits).map(|limits| limits.bound_bytes).max();
+    let lasting = |ring: &RingSummary| Lasting {
+        step_ns: ring.kind.step_ns(),
+        seconds: ring.lasting_seconds(rings),
+    };
+    let in_use = rings.iter().filter(|ring| ring.is_in_use);
+    let phrase = lasting_phrase(&in_use.map(lasting).collect::<Vec<_>>())?;
+    Some(format!("{phrase} in {}, at this rate", show_size(bound?)))
 }
 
 /// Whether it is sampled so often that it matters by whom.
@@ -163,15 +181,15 @@ fn problems(context: &Context) -> String {
 
 fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
     let mut listing =
-        Listing::new(&["segment", "tier", "state", ">size", ">blocks", "span", "boot"]);
+        Listing::new(&["segment", "ring", "state", ">size", ">blocks", "span", "boot"]);
     for segment in segments {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listing.row([
             name,
-            if segment.tier_ns == 0 {
-                "".into()
-            } else {
-                show_duration(segment.tier_ns.cast_signed())
+            match segment.tier_ns {
+                0 if segment.is_fine => "fine".into(),
+                0 => String::new(),
+                step_ns => show_duration(step_ns.cast_signed()),
             },
             name_of(segment.state).into(),
             show_size(segment.size_bytes),

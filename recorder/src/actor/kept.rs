@@ -4,7 +4,9 @@
 use super::message::Sent;
 use super::supervisor::words;
 use nodemon_formats::clock::boottime_ns;
-use nodemon_formats::writer::{Commit, RecordingWriter, Resumption, WriteError, WriterStats};
+use nodemon_formats::writer::{
+    Commit, RecordingWriter, Resumption, WriteError, WriterOptions, WriterStats,
+};
 use nodemon_formats::{Gap, GapCause, Schema};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,13 +115,13 @@ impl Kept {
         }
     }
 
-    /// [`RecordingWriter::set_ring_size`]
+    /// [`RecordingWriter::set_sizes`]
     ///
     /// # Errors
     /// As there.
-    pub fn set_ring_size(&mut self, size_bytes: u64) -> Result<(), WriteError> {
+    pub fn set_sizes(&mut self, sizes: &WriterOptions) -> Result<(), WriteError> {
         self.resume()?;
-        self.guarded(|writer| writer.set_ring_size(size_bytes)).unwrap_or(Ok(()))
+        self.guarded(|writer| writer.set_sizes(sizes)).unwrap_or(Ok(()))
     }
 
     /// Totals since the start.

@@ -3,6 +3,7 @@
 use crate::overhead::{Overhead, SourceOverhead};
 use actix::Message;
 use nodemon_formats::record::{BufferPool, PooledBuffer};
+use nodemon_formats::writer::WriterOptions;
 use nodemon_formats::writer::{Commit, WriteError, WriterStats};
 use nodemon_formats::{Gap, Schema};
 use std::sync::Arc;
@@ -95,13 +96,10 @@ impl Drop for Waiting {
 #[rtype(result = "Vec<u32>")]
 pub struct AddTables(pub Vec<Schema>);
 
-/// Asks the writer to change the size of the ring.
+/// Asks the writer to change the size of the ring and how it is split.
 #[derive(Message)]
 #[rtype(result = "Result<(), WriteError>")]
-pub struct SetRingSize {
-    /// The new size, bytes.
-    pub size_bytes: u64,
-}
+pub struct SetSizes(pub WriterOptions);
 
 /// Asks the writer to make everything durable and close the recording.
 #[derive(Message)]

@@ -33,7 +33,7 @@ mod writer;
 pub use alarm::Alarm;
 pub use alert::Alert;
 pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, RunSource};
-pub use message::{Close, Closed, SetRingSize};
+pub use message::{Close, Closed, SetSizes};
 pub use outbox::Outbox;
 pub use source::GATHER_UP_TO_NS;
 pub use supervisor::{Failure, Opening, Ready, Supervisor};

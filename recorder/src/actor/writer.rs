@@ -12,7 +12,7 @@
 //! timer stands behind that, should no batch come at all.
 
 use super::kept::Kept;
-use super::message::{AddTables, Batch, Close, Closed, SetRingSize};
+use super::message::{AddTables, Batch, Close, Closed, SetSizes};
 use crate::overhead::Overhead;
 use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
 use nodemon_formats::clock::boottime_ns;
@@ -211,12 +211,12 @@ impl Handler<AddTables> for Writer {
     }
 }
 
-impl Handler<SetRingSize> for Writer {
+impl Handler<SetSizes> for Writer {
     type Result = Result<(), WriteError>;
 
-    fn handle(&mut self, message: SetRingSize, _: &mut Context<Writer>) -> Self::Result {
+    fn handle(&mut self, message: SetSizes, _: &mut Context<Writer>) -> Self::Result {
         let Some(recording) = &mut self.recording else { return Ok(()) };
-        recording.set_ring_size(message.size_bytes)
+        recording.set_sizes(&message.0)
     }
 }
 

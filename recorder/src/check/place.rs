@@ -2,6 +2,7 @@
 
 use super::{Finding, Verdict};
 use crate::config::{Config, rough_size};
+use crate::retention;
 use nodemon_formats::ring::{Lock, disk_bytes};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::io::Errno;
@@ -9,7 +10,13 @@ use std::path::Path;
 
 /// Whether the recording can be written.
 pub fn findings(config: &Config) -> Vec<Finding> {
-    vec![directory(&config.directory), room(config)]
+    let lasts = retention::in_words(config).map(|what| Finding {
+        subject: "lasts".to_owned(),
+        verdict: Verdict::Yes,
+        what,
+        notes: Vec::new(),
+    });
+    [directory(&config.directory), room(config)].into_iter().chain(lasts).collect()
 }
 
 fn directory(path: &Path) -> Finding {
@@ -61,7 +68,11 @@ fn room(config: &Config) -> Finding {
     match room_bytes(&config.directory) {
         Ok(room_bytes) => {
             let (room, ring) = (rough_size(room_bytes), rough_size(ring_bytes));
-            let what = format!("room for {room}, the ring takes {ring}");
+            let why = match config.is_ring_of_file_system {
+                true => ", a tenth of the file system; `ring_size` takes more",
+                false => "",
+            };
+            let what = format!("room for {room}, the ring takes {ring}{why}");
             let notes: Vec<String> = lack_of_room(config).into_iter().collect();
             let verdict = if notes.is_empty() { Verdict::Yes } else { Verdict::Partly };
             Finding { subject, verdict, what, notes }

@@ -25,11 +25,10 @@ use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
 
-/// The ring unless somebody says otherwise: on a node of 2 CPUs most of a day of every default
-/// source, nearly all of it for the CPUs at 1 ms; two weeks with those at 1 s. It is never more than
-/// a tenth of the file system, so that a recorder that was just tried out does not fill a small
-/// disk.
-pub const DEFAULT_RING_BYTES: u64 = 1 << 30;
+/// The ring unless somebody says otherwise: on a node of 2 CPUs a day of these at 1 ms, half a week
+/// of everything at 1 s, two months at 1 min, under the load of builds. It is never more than a
+/// tenth of the file system, so that a recorder that was just tried out does not fill a small disk.
+pub const DEFAULT_RING_BYTES: u64 = 4 << 30;
 /// What part of the file system the default ring may take: one in this many bytes.
 const DEFAULT_RING_PART: u64 = 10;
 /// The most that may wait for the writer unless somebody says otherwise.
@@ -41,6 +40,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// The most that the recording may take on disk, bytes.
     pub ring_size_bytes: u64,
+    /// Whether nobody said how much, and it is a tenth of the file system.
+    pub is_ring_of_file_system: bool,
     /// The most that may be between sources and writer, bytes.
     pub queue_size_bytes: u64,
     /// Rollup tiers, where somebody says which.
@@ -83,12 +84,13 @@ impl Config {
         let directory = layers.iter().find_map(|layer| layer.directory.clone());
         let directory = directory.or_else(|| places.recording()).ok_or(ConfigError::NoDirectory)?;
         let queue_size_bytes = layers.iter().find_map(|layer| layer.queue_size_bytes);
-        let ring_size_bytes = layers.iter().find_map(|layer| layer.ring_size_bytes);
-        let ring_size_bytes = ring_size_bytes.unwrap_or_else(|| default_ring_bytes(&directory));
+        let asked_bytes = layers.iter().find_map(|layer| layer.ring_size_bytes);
+        let ring_size_bytes = asked_bytes.unwrap_or_else(|| default_ring_bytes(&directory));
         let tiers = layers.iter().find_map(|layer| layer.tiers.clone());
         check_sizes(ring_size_bytes, tiers.as_deref())?;
         Ok(Config {
             ring_size_bytes,
+            is_ring_of_file_system: asked_bytes.is_none() && ring_size_bytes < DEFAULT_RING_BYTES,
             directory,
             queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
             tiers,

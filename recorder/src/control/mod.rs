@@ -11,11 +11,12 @@ use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Wo
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::overhead::{Missing, Overhead};
+use crate::retention::{Node, writer_options};
 use crate::source::{Context, Nature};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
-use nodemon_formats::writer::{RecordingWriter, WriteError, WriterOptions};
+use nodemon_formats::writer::{RecordingWriter, WriteError};
 use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
 use signals::{Signals, Told};
@@ -60,10 +61,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result<(), RunError> {
-    let mut options = WriterOptions::new(config.ring_size_bytes);
-    if let Some(tiers) = &config.tiers {
-        options.tiers.clone_from(tiers);
-    }
+    let options = writer_options(&config, &Node::this());
     let recording = RecordingWriter::open(&config.directory, options)?;
     if let Some(what) = lack_of_room(&config) {
         tracing::warn!("{what}");
@@ -202,7 +200,9 @@ impl Recorder {
         let running = self.config.sources.len() - self.off.len() - failed;
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
-        tracing::info!("recording {running} sources into {directory}, in at most {ring}");
+        let why =
+            if self.config.is_ring_of_file_system { ", a tenth of its file system" } else { "" };
+        tracing::info!("recording {running} sources into {directory}, in at most {ring}{why}");
         if !self.off.is_empty() {
             let off = self.off.join(", ");
             tracing::info!("not on this machine: {off} (nodemon-recorder check says why)");

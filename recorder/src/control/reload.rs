@@ -1,10 +1,11 @@
 //! Reading the configuration again.
 
 use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started};
-use crate::actor::SetRingSize;
+use crate::actor::SetSizes;
 use crate::config::{
     Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
 };
+use crate::retention::{Node, writer_options};
 use nodemon_formats::clock::boottime_ns;
 use std::path::PathBuf;
 use tokio::time::Instant;
@@ -40,7 +41,7 @@ impl Recorder {
     /// Reads the configuration again and does what changed. One that has an error is refused as a
     /// whole.
     pub(super) async fn reload(&mut self, origin: &Origin) {
-        let new = match origin.read() {
+        let mut new = match origin.read() {
             Ok(new) => new,
             Err(error) => {
                 tracing::error!("{error}; the recorder goes on as before");
@@ -48,8 +49,9 @@ impl Recorder {
             }
         };
         self.note_what_stays(&new);
-        let resized = new.ring_size_bytes != self.config.ring_size_bytes
-            && self.set_ring_size(new.ring_size_bytes).await;
+        new.tiers.clone_from(&self.config.tiers);
+        let resized =
+            new.ring_size_bytes != self.config.ring_size_bytes && self.set_ring_size(&new).await;
         // What was not there may have come, so it is tried again.
         let goes_on = |plan: &PlannedSource| {
             !self.off.contains(&plan.descriptor.name)
@@ -106,10 +108,12 @@ impl Recorder {
         self.config.sources = new.sources;
     }
 
-    async fn set_ring_size(&self, size_bytes: u64) -> bool {
-        match self.writer.send(SetRingSize { size_bytes }).await {
+    async fn set_ring_size(&self, new: &Config) -> bool {
+        let sizes = writer_options(new, &Node::this());
+        match self.writer.send(SetSizes(sizes)).await {
             Ok(Ok(())) => {
-                tracing::info!("the ring takes at most {} now", rough_size(size_bytes));
+                let ring = rough_size(new.ring_size_bytes);
+                tracing::info!("the ring takes at most {ring} now");
                 true
             }
             Ok(Err(error)) => {

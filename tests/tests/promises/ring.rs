@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The smallest ring that the recorder accepts.
-const RING_BYTES: u64 = 4 << 20;
+const SMALL_RING_BYTES: u64 = 4 << 20;
 
-/// How often the ring is turned over.
-const TURNS: u64 = 20;
+/// The smallest ring in which fine rows have a ring of their own.
+const SPLIT_RING_BYTES: u64 = 32 << 20;
 
 /// File systems with names of 3.5 KiB that the recorder sees. It writes the names once a second,
 /// and no coder makes less than 0.75 of them.
@@ -19,16 +19,26 @@ const MOUNTS: usize = 250;
 /// 700 as long as it gets a tenth of a CPU.
 const CONFIG: &str = "interval = \"1ms\"\n[source.filesystem]\ninterval = \"1s\"\n";
 
-/// Twenty turns of it without the names at the slowest pace that was seen.
+/// Eighty megabytes of it without the names at the slowest pace that was seen.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 #[test]
 fn du_stays_within_a_small_ring_through_twenty_turns() {
+    assert_within(SMALL_RING_BYTES, 20 * SMALL_RING_BYTES);
+}
+
+#[test]
+fn du_stays_within_a_ring_that_fine_rows_share_with_others() {
+    assert_within(SPLIT_RING_BYTES, 2 * SPLIT_RING_BYTES);
+}
+
+/// Records until about `enough_bytes` were written, and looks at the directory meanwhile.
+fn assert_within(ring_bytes: u64, enough_bytes: u64) {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let config = scratch.path().join("nodemon.toml");
     std::fs::write(&config, CONFIG).unwrap();
-    let setup = Setup::new(&dir).ring(RING_BYTES).with(&["--config", config.to_str().unwrap()]);
+    let setup = Setup::new(&dir).ring(ring_bytes).with(&["--config", config.to_str().unwrap()]);
     let setup = match why_no_namespace() {
         None => ManyMounts::new(scratch.path(), MOUNTS, &mut seeded("ring")).seen_by(setup),
         Some(why) => {
@@ -49,20 +59,19 @@ fn du_stays_within_a_small_ring_through_twenty_turns() {
         });
         let stop = StopOnDrop(&done);
         let mut recorder = Recorder::start_recording(&setup);
-        recorder.wait_until("the ring has turned twenty times", PATIENCE, |dir| {
-            written_bytes(dir) >= TURNS * RING_BYTES
-        });
+        recorder
+            .wait_until("the ring has turned", PATIENCE, |dir| written_bytes(dir) >= enough_bytes);
         let (status, _, log) = recorder.terminate();
         assert!(status.success(), "the recorder ended with {status}:\n{log}");
         drop(stop);
     });
     let (largest, looks) = (largest.into_inner(), looks.into_inner());
-    println!("du was {largest} of {RING_BYTES} bytes at most, in {looks} looks");
+    println!("du was {largest} of {ring_bytes} bytes at most, in {looks} looks");
     assert!(looks > 1000, "du was looked at {looks} times only");
-    assert!(largest <= RING_BYTES, "du was {largest} bytes, the ring is {RING_BYTES}");
+    assert!(largest <= ring_bytes, "du was {largest} bytes, the ring is {ring_bytes}");
     assert!(
-        largest > RING_BYTES / 2,
-        "the ring never filled: du was {largest} bytes at most, the ring is {RING_BYTES}"
+        largest > ring_bytes / 2,
+        "the ring never filled: du was {largest} bytes at most, the ring is {ring_bytes}"
     );
 }
 
@@ -75,11 +84,15 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// About how much was written since the start: the number of the newest segment times the mean
-/// size of those that were not evicted yet.
+/// About how much was written since the start: of each ring of rows the number of the newest segment
+/// times the mean size of those that were not evicted yet.
 fn written_bytes(dir: &Path) -> u64 {
     let segments = segments(dir);
-    let newest = segments.iter().map(|segment| segment.number).max().unwrap_or(0);
-    let size: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
-    newest * size / (segments.len() as u64).max(1)
+    let of_ring = |is_fine: bool| {
+        let ring = || segments.iter().filter(|segment| segment.is_fine == is_fine);
+        let newest = ring().map(|segment| segment.number).max().unwrap_or(0);
+        let size: u64 = ring().map(|segment| segment.size_bytes).sum();
+        newest * size / (ring().count() as u64).max(1)
+    };
+    of_ring(false) + of_ring(true)
 }

@@ -1,0 +1,75 @@
+//! What lies in the directory of a ring.
+
+use crate::segment::number_of;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A segment that nobody writes any more.
+#[derive(Debug)]
+pub(super) struct Closed {
+    /// Its number.
+    pub number: u64,
+    /// Its file.
+    pub path: PathBuf,
+    /// What it takes on disk.
+    pub size_bytes: u64,
+}
+
+/// The segments in `dir`, oldest first, and what everything else there takes on disk, without what
+/// is `apart`. Unfinished segments are removed.
+pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u64)> {
+    let mut segments = Vec::new();
+    let mut other_bytes = disk_bytes(dir)?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let is_dir = entry.file_type()?.is_dir();
+        if is_dir {
+            if !apart.contains(&path) {
+                other_bytes += tree_bytes(&path)?;
+            }
+        } else if name.ends_with(".redb.tmp") {
+            fs::remove_file(path)?;
+        } else if let Some(number) = number_of(&name) {
+            let size_bytes = disk_bytes(&path)?;
+            segments.push(Closed { number, path, size_bytes });
+        } else {
+            other_bytes += disk_bytes(&path)?;
+        }
+    }
+    segments.sort_by_key(|segment| segment.number);
+    Ok((segments, other_bytes))
+}
+
+/// When something last came into the directory or went; `None` where there is no directory.
+pub(super) fn changed_at(dir: &Path) -> io::Result<Option<(i64, i64)>> {
+    match fs::metadata(dir) {
+        Ok(found) => Ok(Some((found.mtime(), found.mtime_nsec()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a directory and all below it take on disk. Links are not followed.
+fn tree_bytes(dir: &Path) -> io::Result<u64> {
+    let mut bytes = disk_bytes(dir)?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let is_dir = entry.file_type()?.is_dir();
+        bytes += if is_dir { tree_bytes(&entry.path())? } else { disk_bytes(&entry.path())? };
+    }
+    Ok(bytes)
+}
+
+/// What an open file takes on disk.
+pub(super) fn disk_bytes_of(file: &fs::File) -> io::Result<u64> {
+    Ok(file.metadata()?.blocks() * 512)
+}
+
+/// What a file or directory takes on disk, as `du` counts it.
+pub fn disk_bytes(path: &Path) -> io::Result<u64> {
+    Ok(fs::symlink_metadata(path)?.blocks() * 512)
+}
