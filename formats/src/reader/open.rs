@@ -134,8 +134,14 @@ type Opened = (SegmentReader, Spans, Option<SegmentError>);
 
 /// Opens a segment; where its trees turn out to be damaged, by searching the file.
 fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
-    let reader = SegmentReader::open(path)?;
-    match spans_of(&reader) {
+    let mut reader = SegmentReader::open(path)?;
+    let mut spans = spans_of(&reader);
+    // What opening saw is a commit older than what spans are of; a table may have come with it.
+    if matches!(spans, Err(SegmentError::Missing { kind: ChunkKind::Schema, .. })) {
+        reader = SegmentReader::open(path)?;
+        spans = spans_of(&reader);
+    }
+    match spans {
         Ok(spans) => {
             let damage = (reader.access() == Access::Salvaged)
                 .then(|| SegmentError::Database("its trees are damaged".into()));

@@ -333,31 +333,43 @@ impl RecordingWriter {
             }
             return Err(error);
         }
-        let mut fine_commit = Ok(Commit::default());
-        let mut has_committed = false;
-        if let Some(fine) = &mut self.fine {
-            if fine.is_waiting() || (close && fine.has_segment()) {
-                self.fine_missed = 0;
-                fine.set_share_bytes(self.options.fine_size_bytes);
-                fine_commit = fine.commit(close, clock, &mut sealed);
-                has_committed = fine_commit.is_ok();
-            } else if self.fine_missed == COMMITS_UNTIL_UNUSED {
-                fine.set_share_bytes(0);
-            } else {
-                self.fine_missed += 1;
-            }
-            // Rows that are kept longer tell of them, too.
-            fine.take_gaps().into_iter().for_each(|gap| self.raw.gap(gap));
-        }
-        // Where fine rows have to be made durable before the others have come, these can wait.
-        let mut commit = match has_committed && !close && self.raw.is_idle() {
-            true => Commit::default(),
-            false => self.raw.commit(close, clock, &mut sealed)?,
+        let is_fine = self.fine.as_ref().is_some_and(|fine| match close {
+            true => fine.has_segment() || fine.is_waiting(),
+            false => fine.is_waiting(),
+        });
+        // The gaps are in the ring of the other rows. They are durable first: a kill in between then
+        // leaves one too many, and no hole that nothing tells of. Where fine rows have to be made
+        // durable before the others have come, these can wait.
+        let commit = match is_fine && !close && self.raw.is_idle() {
+            true => Ok(Commit::default()),
+            false => self.raw.commit(close, clock, &mut sealed),
         };
-        let fine_commit = fine_commit?;
-        commit.add(fine_commit);
-        commit.rows += fine_commit.rows;
-        Ok(commit)
+        let Some(fine) = &mut self.fine else { return commit };
+        let mut fine_commit = Ok(Commit::default());
+        if is_fine {
+            self.fine_missed = 0;
+            fine.set_share_bytes(self.options.fine_size_bytes);
+            fine_commit = fine.commit(close, clock, &mut sealed);
+        } else if self.fine_missed == COMMITS_UNTIL_UNUSED {
+            fine.set_share_bytes(0);
+        } else {
+            self.fine_missed += 1;
+        }
+        // Rows that are kept longer tell what fine ones lost.
+        let gaps = fine.take_gaps(!is_fine);
+        let told = match gaps.is_empty() {
+            true => Ok(Commit::default()),
+            false => {
+                gaps.into_iter().for_each(|gap| self.raw.gap(gap));
+                self.raw.commit(close, clock, &mut sealed)
+            }
+        };
+        let mut all = commit?;
+        for ring in [fine_commit?, told?] {
+            all.add(ring);
+            all.rows += ring.rows;
+        }
+        Ok(all)
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the

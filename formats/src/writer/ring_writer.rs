@@ -141,10 +141,10 @@ impl RingWriter {
         self.has_segment() && !self.is_waiting() && !is_lost
     }
 
-    /// The gaps that are to be kept elsewhere: what it lost until it could write again, or nothing
-    /// more came.
-    pub fn take_gaps(&mut self) -> Vec<Gap> {
-        if !self.is_waiting() {
+    /// The gaps that are to be kept elsewhere: what it lost until it could write again, or until
+    /// nothing came any more, as is told.
+    pub fn take_gaps(&mut self, nothing_came: bool) -> Vec<Gap> {
+        if nothing_came {
             self.handed_over.extend(gaps_of_disk(&self.tables, &self.disk_error));
             self.tables.iter_mut().for_each(|table| table.lost = None);
         }
