@@ -38,12 +38,29 @@ pub enum ChunkKind {
     Gaps = 5,
     /// A clock offset.
     Clock = 6,
+    /// Description and schemas once more, compressed.
+    Copies = 7,
 }
 
 impl ChunkKind {
     fn of(byte: u8) -> Option<ChunkKind> {
-        use ChunkKind::{Block, Clock, Description, Gaps, Journal, Schema};
-        [Description, Schema, Block, Journal, Gaps, Clock].into_iter().find(|k| *k as u8 == byte)
+        use ChunkKind::{Block, Clock, Copies, Description, Gaps, Journal, Schema};
+        let all = [Description, Schema, Block, Journal, Gaps, Clock, Copies];
+        all.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+impl std::fmt::Display for ChunkKind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            ChunkKind::Description => "description",
+            ChunkKind::Schema => "schema",
+            ChunkKind::Block => "block",
+            ChunkKind::Journal => "journal entry",
+            ChunkKind::Gaps => "list of gaps",
+            ChunkKind::Clock => "clock offset",
+            ChunkKind::Copies => "list of copies",
+        })
     }
 }
 

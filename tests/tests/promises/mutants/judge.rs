@@ -103,6 +103,12 @@ pub fn read(path: &Path, held: &mut Held) {
         Ok(gaps) => held.gaps.extend(gaps.iter().map(|gap| format!("{:?}", gap.gap))),
         Err(error) => held.told.push(("gaps".into(), error.to_string())),
     }
+    match recording.damaged_gaps() {
+        Ok(problems) => {
+            held.told.extend(problems.iter().map(|problem| ("gaps".into(), problem.to_string())));
+        }
+        Err(error) => held.told.push(("gaps".into(), error.to_string())),
+    }
     let told = [recording.segments().map(|_| ()), recording.tables().map(|_| ())];
     for error in told.into_iter().filter_map(Result::err) {
         held.told.push(("listing".into(), error.to_string()));
