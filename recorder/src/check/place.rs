@@ -2,6 +2,7 @@
 
 use super::{Finding, Verdict};
 use crate::config::{Config, rough_size};
+use crate::trust;
 use nodemon_formats::ring::{Lock, disk_bytes};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::io::Errno;
@@ -9,10 +10,10 @@ use std::path::Path;
 
 /// Whether the recording can be written.
 pub fn findings(config: &Config) -> Vec<Finding> {
-    vec![directory(&config.directory), room(config)]
+    vec![directory(&config.directory, config.trust_directory), room(config)]
 }
 
-fn directory(path: &Path) -> Finding {
+fn directory(path: &Path, is_trusted: bool) -> Finding {
     let refused = |why: String| Finding {
         subject: "directory".to_owned(),
         verdict: Verdict::No,
@@ -28,6 +29,12 @@ fn directory(path: &Path) -> Finding {
     }
     if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
         return refused(format!("{} cannot be written to: {error}", existing.display()));
+    }
+    if let Err(why) = trust::check(path)
+        && !is_trusted
+    {
+        let told = format!("{why}; --trust-directory records into it all the same");
+        return refused(told);
     }
     if is_virtual(existing) {
         return refused(format!("{} holds no files of its own", existing.display()));

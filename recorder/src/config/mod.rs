@@ -39,6 +39,8 @@ pub const DEFAULT_QUEUE_BYTES: u64 = 8 << 20;
 pub struct Config {
     /// The directory of the recording.
     pub directory: PathBuf,
+    /// Whether it may be one that others own or can write.
+    pub trust_directory: bool,
     /// The most that the recording may take on disk, bytes.
     pub ring_size_bytes: u64,
     /// The most that may be between sources and writer, bytes.
@@ -90,6 +92,7 @@ impl Config {
         Ok(Config {
             ring_size_bytes,
             directory,
+            trust_directory: layers.iter().find_map(|layer| layer.trust_directory).unwrap_or(false),
             queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
             tiers,
             cpu: layers.iter().find_map(|layer| layer.cpu),

@@ -5,6 +5,7 @@
 mod answers;
 mod configuration;
 mod cost;
+mod refused;
 mod running;
 mod support;
 mod user;

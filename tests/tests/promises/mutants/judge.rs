@@ -37,11 +37,16 @@ fn note_chunk(chunk: &Chunk, held: &mut Held) {
     }
 }
 
-/// A step of a tier, instance by instance: which others are beside it in a block says nothing.
+/// A step of a tier, instance by instance: which others are beside it in a block, and that one was
+/// not there, says nothing.
 fn note_step(summary: &Summary, held: &mut Held) {
     let instances = summary.instances.len();
     for (at, keys) in summary.instances.iter().enumerate() {
         let keys: Vec<String> = keys.iter().map(value).collect();
+        let is_absent = |selected| summary.columns[selected * instances + at].count == 0;
+        if (0..summary.selected.len()).all(is_absent) {
+            continue;
+        }
         let columns: Vec<String> = (0..summary.selected.len())
             .map(|selected| {
                 let known = &summary.columns[selected * instances + at];
