@@ -43,7 +43,7 @@ fn note_step(summary: &Summary, held: &mut Held) {
     let instances = summary.instances.len();
     for (at, keys) in summary.instances.iter().enumerate() {
         let keys: Vec<String> = keys.iter().map(value).collect();
-        let is_absent = |selected| summary.columns[selected * instances + at].count == 0;
+        let is_absent = |selected: usize| summary.columns[selected * instances + at].count == 0;
         if (0..summary.selected.len()).all(is_absent) {
             continue;
         }
