@@ -132,11 +132,12 @@ pub fn read(path: &Path, held: &mut Held) {
 /// Everything that was written into a recording: of its segments, and of those of its tiers.
 pub fn whole(dir: &Path) -> Held {
     let mut held = Held::default();
-    read(dir, &mut held);
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    let mut left = vec![dir.to_owned()];
+    while let Some(path) = left.pop() {
+        read(&path, &mut held);
         if path.is_dir() {
-            read(&path, &mut held);
+            let entries = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+            left.extend(entries.filter(|path| path.is_dir() || path.extension().is_some()));
         }
     }
     assert!(held.told.is_empty(), "{:?}", held.told);

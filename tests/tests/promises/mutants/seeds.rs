@@ -89,7 +89,8 @@ fn run(dir: &Path, seconds: u64, from: u64, order: &[usize]) -> RecordingWriter 
         numbers[table] = writer.add_table(schemas[table].clone());
     }
     let mut records = schemas.each_ref().map(RecordBuilder::new);
-    let start_ns = ClockOffset::now().from_ns;
+    // Runs follow one another, and all of them were a while ago.
+    let start_ns = ClockOffset::now().from_ns.saturating_sub(200 * SECOND_NS) + from * SECOND_NS;
     for second in 0..seconds {
         put(&mut records, start_ns + second * SECOND_NS, from + second);
         for (record, number) in records.iter_mut().zip(numbers) {
