@@ -14,6 +14,7 @@ pub mod gap;
 pub mod growth;
 pub mod histogram;
 pub mod interner;
+pub mod memory;
 pub mod reader;
 pub mod record;
 pub mod ring;

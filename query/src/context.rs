@@ -5,7 +5,7 @@ use crate::error::{Outcome, QueryError};
 use crate::time::{Anchors, Span, show_age, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nodemon_formats::reader::{ReadError, Recording};
+use nodemon_formats::reader::{Damages, ReadError, Recording};
 use nodemon_formats::text::printable;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -53,17 +53,31 @@ impl Context {
         tell("warning:", "\x1b[1;33m", self.color_errors, text);
     }
 
-    /// Tells on standard error which segments cannot be read. What they held may belong into any
-    /// answer, so every answer is then one in which damaged data was left out.
+    /// Tells on standard error which segments are damaged or cannot be read. What they held may
+    /// belong into any answer, so every answer is then one in which damaged data was left out.
     pub fn warn_of_problems(&self) -> Outcome {
-        let mut outcome = Outcome::Complete;
-        for problem in self.recording.problems() {
-            self.warn(&format!("{problem}; what it holds is left out"));
-            if matches!(problem, ReadError::Damaged { .. }) {
-                outcome = Outcome::Damaged;
-            }
+        let damages = self.problems();
+        damages.sentences().for_each(|problem| self.warn(&format!("{problem}; {LEFT_OUT}")));
+        self.outcome()
+    }
+
+    /// What was damaged when the recording was opened, and of its gaps.
+    pub fn problems(&self) -> Damages {
+        let mut damages = Damages::default();
+        self.recording.problems().iter().for_each(|problem| damages.note(problem));
+        // A disk that fails is told by whoever needs the gaps.
+        self.recording.damaged_gaps().iter().flatten().for_each(|problem| damages.note(problem));
+        damages
+    }
+
+    /// Whether anything was damaged when the recording was opened, or of its gaps.
+    pub fn outcome(&self) -> Outcome {
+        let is_damage = |problem: &ReadError| matches!(problem, ReadError::Damaged { .. });
+        let has_gaps = self.recording.damaged_gaps().is_ok_and(|damage| damage.is_empty());
+        match self.recording.problems().iter().any(is_damage) || !has_gaps {
+            true => Outcome::Damaged,
+            false => Outcome::Complete,
         }
-        outcome
     }
 
     /// Tells on standard error what `-5m` was counted from, where that is not the clock.
@@ -78,22 +92,38 @@ impl Context {
         }
     }
 
-    /// Who warns of damaged blocks: of the first few one by one.
-    pub fn warner(&self) -> impl FnMut(&ReadError) + '_ {
-        let mut warned = 0;
-        move |problem| {
-            warned += 1;
-            match warned {
-                ..MANY_WARNINGS => self.warn(&format!("{problem}; it is left out")),
-                MANY_WARNINGS => self.warn("more is damaged; `nodemon-query verify` lists it all"),
-                _ => {}
-            }
+    /// Who warns of damage that is met while the answer is made.
+    pub fn warner(&self) -> Warner<'_> {
+        Warner { context: self, known: self.problems(), met: Damages::default() }
+    }
+}
+
+/// What is said of damage.
+const LEFT_OUT: &str = "what cannot be read of it is left out";
+
+/// Gathers damage and tells it when it is dropped, a sentence for each segment and kind; but what
+/// was told when the recording was opened is not told again.
+pub struct Warner<'a> {
+    context: &'a Context,
+    known: Damages,
+    met: Damages,
+}
+
+impl Warner<'_> {
+    /// Notes damage.
+    pub fn note(&mut self, problem: &ReadError) {
+        if !self.known.knows(problem) {
+            self.met.note(problem);
         }
     }
 }
 
-/// So many warnings are too many.
-const MANY_WARNINGS: usize = 20;
+impl Drop for Warner<'_> {
+    fn drop(&mut self) {
+        let told = self.met.sentences();
+        told.for_each(|problem| self.context.warn(&format!("{problem}; {LEFT_OUT}")));
+    }
+}
 
 /// Says something on standard error, in one line; it may hold text that others chose. When that is closed there is nobody left to tell.
 pub fn tell(what: &str, color: &str, colored: bool, text: &str) {

@@ -5,11 +5,13 @@ use crate::context::{Context, color, tell};
 use crate::error::{Outcome, QueryError};
 use crate::{export, info, pages, range, replay, tables, verify};
 use clap::Parser;
+use nodemon_formats::memory::give_large_pieces_back;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    give_large_pieces_back();
     let cli = Cli::parse();
     match run(&cli.global, cli.command) {
         Ok(outcome) => outcome.exit_code(),

@@ -98,6 +98,9 @@ pub struct How {
     /// Directory of the recording
     #[arg(long, value_name = "DIR", env = "NODEMON_DIR")]
     pub dir: Option<PathBuf>,
+    /// Record into the directory though others own it or can write to it
+    #[arg(long)]
+    pub trust_directory: bool,
     /// The most that the recording may take on disk: 8GiB, 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub ring_size: Option<u64>,
@@ -199,6 +202,7 @@ impl How {
         let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings.clone()));
         Ok(Settings {
             directory: self.dir.clone(),
+            trust_directory: self.trust_directory.then_some(true),
             ring_size_bytes: self.ring_size,
             queue_size_bytes: self.queue_size,
             tiers: (!self.tiers.is_empty()).then(|| self.tiers.clone()),

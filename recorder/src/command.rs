@@ -71,6 +71,10 @@ impl CommandError {
             CommandError::Run(RunError::Write(WriteError::Locked { .. })) => {
                 "; stop it, or record into another directory with --dir"
             }
+            CommandError::Run(RunError::Distrust(_)) => {
+                "; take that from them, record into another directory with --dir, or, where they \
+                 are trusted, with --trust-directory"
+            }
             CommandError::Run(RunError::Write(WriteError::Disk { .. })) => {
                 "; --dir records into another directory"
             }

@@ -2,7 +2,7 @@
 
 use super::coder::{self, Coder};
 use super::directory::Directory;
-use super::frame::Decompressor;
+use super::frame::{Decompressor, content_bytes};
 use super::header::BlockHeader;
 use super::planes::PlaneCursors;
 use super::presence::{count, spread};
@@ -55,6 +55,23 @@ impl<'a> Block<'a> {
         let directory = Directory::take(raw, &header, &columns)?;
         let frames = &frames[header.directory_bytes as usize..];
         Ok(Block { header, directory, frames })
+    }
+
+    /// About the memory, in bytes, that the block in `bytes` takes when it is opened and so many
+    /// columns of a row are decoded; 0 when it is no block.
+    pub fn memory_bytes(bytes: &[u8], selected: usize) -> u64 {
+        let Ok((header, header_bytes)) = BlockHeader::take(bytes) else { return 0 };
+        let frames = bytes.get(header_bytes..).unwrap_or_default();
+        let directory = frame_at(frames, 0, header.directory_bytes).unwrap_or_default();
+        let (rows, instances) = (u64::from(header.rows), u64::from(header.instances));
+        let columns = header.columns().min(MOST_COLUMNS) as u64;
+        let cells = rows.saturating_mul(instances).saturating_mul(selected as u64);
+        let cells = cells.min(most_cells(frames.len()) as u64);
+        content_bytes(directory)
+            + COLUMN_BYTES * columns
+            + INSTANCE_BYTES * instances.min(columns)
+            + ROW_BYTES * rows.min(u64::from(MOST_ROWS))
+            + 8 * cells
     }
 
     /// The number of the table that the block in `bytes` is of.
@@ -299,8 +316,13 @@ const CELLS: usize = 1 << 23;
 /// A block that has more has a byte for each so many: the densest one seen has one for 25.
 const CELLS_A_BYTE: usize = 64;
 
-/// More than anyone decodes at a time: 1 GiB.
-const MOST_CELLS: usize = 1 << 27;
+/// More than anyone decodes at a time: 128 MiB. The writer seals what has 2^22.
+const MOST_CELLS: usize = 1 << 24;
+
+/// What an opened block takes for each column of each instance, for each instance, and for each row.
+const COLUMN_BYTES: u64 = 128;
+const INSTANCE_BYTES: u64 = 96;
+const ROW_BYTES: u64 = 24;
 
 /// How many cells a block of this length may have decoded at a time.
 fn most_cells(block_bytes: usize) -> usize {

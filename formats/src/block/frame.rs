@@ -20,6 +20,9 @@ const OWN_TABLES_BYTES: usize = 4096;
 /// claims to be more than this is damaged, or made to fill the memory of whoever opens it.
 const MOST_FRAME_BYTES: usize = 64 << 20;
 
+/// What is kept of the memory that a frame was opened into; few hold more.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// Frames that are read as a stream refer back this far at most, 2^22 bytes; at our level it is
 /// 2^19.
 const MOST_WINDOW_LOG: u32 = 22;
@@ -113,6 +116,11 @@ impl Default for Decompressor {
 }
 
 impl Decompressor {
+    /// One that takes memory for words from a shelf that others use too.
+    pub(crate) fn with(shelf: Shelf) -> Decompressor {
+        Decompressor { shelf, ..Decompressor::default() }
+    }
+
     /// Decompresses `frame` into memory that is kept.
     ///
     /// # Errors
@@ -139,21 +147,45 @@ impl Decompressor {
         what: &'static str,
         out: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
+        self.open_at_most(MOST_FRAME_BYTES, frame, what, out)
+    }
+
+    /// The same, of a frame that may hold `most_bytes`.
+    ///
+    /// # Errors
+    /// As [`Decompressor::open`].
+    pub fn open_at_most(
+        &mut self,
+        most_bytes: usize,
+        frame: &[u8],
+        what: &'static str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BlockError> {
+        let most_bytes = most_bytes.min(MOST_FRAME_BYTES);
         let size = match zstd_safe::get_frame_content_size(frame) {
             // The densest block that zstd makes is 128 KiB of one byte, in four bytes: a damaged
             // size is caught before memory is asked for.
-            Ok(Some(size))
-                if size <= MOST_FRAME_BYTES as u64 && size / 32768 <= frame.len() as u64 =>
-            {
+            Ok(Some(size)) if size <= most_bytes as u64 && size / 32768 <= frame.len() as u64 => {
                 size as usize
             }
             _ => return Err(BlockError::Layout(what)),
         };
+        if out.capacity() > KEPT_BYTES && size <= KEPT_BYTES {
+            *out = Vec::new();
+        }
         out.clear();
         out.reserve(size);
         let why = |code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) };
         let got = self.context.decompress(out, frame).map_err(why)?;
         if got == size { Ok(()) } else { Err(BlockError::Layout(what)) }
+    }
+}
+
+/// The bytes that a frame says it holds.
+pub(super) fn content_bytes(frame: &[u8]) -> u64 {
+    match zstd_safe::get_frame_content_size(frame) {
+        Ok(Some(size)) => size.min(MOST_FRAME_BYTES as u64),
+        _ => 0,
     }
 }
 

@@ -6,27 +6,45 @@ use super::{Cells, Chunk, ColumnRollup, Presence, ReadError, Rollup, ScanItem, S
 use super::{histograms, steps};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::segment::SegmentError;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Decodes the `at`-th block of a plan; nothing comes of it when none of its rows is wanted.
+/// The bytes of the `at`-th block of a plan.
+///
+/// # Errors
+/// When they cannot be found, or are not what was written.
+pub fn fetch(plan: &SegmentPlan, at: usize) -> Result<Cow<'_, [u8]>, ReadError> {
+    match &plan.blocks[at].0 {
+        Bytes::Stored(entry) => {
+            let stored = stored_block(plan, entry.id);
+            stored.map(Cow::Owned).map_err(|error| plan.segment.error(error))
+        }
+        Bytes::Made(bytes) => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+/// Decodes the `at`-th block of a plan, which has these bytes; nothing comes of it when none of its
+/// rows is wanted.
 pub fn block(
     plan: &SegmentPlan,
     at: usize,
+    bytes: &[u8],
     timeline: &Timeline,
     rollup: Option<Rollup>,
     decompressor: &mut Decompressor,
 ) -> Result<Vec<ScanItem>, ReadError> {
     let (segment, wanted) = (&plan.segment, &plan.wanted);
-    let stored;
-    let (entry, id, bytes) = match &plan.blocks[at].0 {
-        Bytes::Stored(entry) => {
-            stored = stored_block(plan, entry.id).map_err(|error| segment.error(error))?;
-            (Some(entry), entry.id, &stored)
-        }
-        Bytes::Made(bytes) => (None, u64::MAX, bytes),
+    let entry = match &plan.blocks[at].0 {
+        Bytes::Stored(entry) => Some(entry),
+        Bytes::Made(_) => None,
     };
-    let damaged = |why| segment.error(SegmentError::Block { id, why });
+    let damaged = |why| {
+        segment.error(match entry {
+            Some(entry) => SegmentError::Block { id: entry.id, why },
+            None => SegmentError::Tail(why),
+        })
+    };
     let block = Block::open(bytes, &plan.schema, decompressor).map_err(damaged)?;
     if entry.is_some_and(|entry| !entry.is_of(block.header(), block.times())) {
         return Err(damaged(BlockError::Layout("block against its index entry")));

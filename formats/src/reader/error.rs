@@ -1,5 +1,6 @@
 //! Why something could not be read.
 
+use super::Part;
 use crate::block::BlockError;
 use crate::record::RecordError;
 use crate::segment::SegmentError;
@@ -42,6 +43,8 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
         /// Which part of it.
+        part: Part,
+        /// That part and what is wrong with it, in words.
         what: String,
     },
     /// No segment has a table of this name.
@@ -62,7 +65,7 @@ impl ReadError {
             SegmentError::Record(RecordError::Version { found }) => {
                 ReadError::Newer { path, version: found }
             }
-            error => ReadError::Damaged { path, what: error.to_string() },
+            error => ReadError::Damaged { path, part: Part::of(&error), what: error.to_string() },
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Answers questions about a recording: while it is written, after a crash, from a copy, from a
 //! read-only file system. Nothing here ever writes to the medium.
 
+mod ahead;
 mod chunk;
 mod cover;
+mod damage;
 mod decode;
 mod error;
 mod histograms;
 mod lasting;
+mod next;
 mod open;
 mod plan;
 mod recording;
@@ -20,6 +23,7 @@ mod verify;
 mod words;
 
 pub use chunk::{Cells, Chunk, Presence, Strings, Words};
+pub use damage::{Damages, Part};
 pub use error::ReadError;
 pub use lasting::{Lasting, lasting_phrase};
 pub use recording::Recording;

@@ -1,7 +1,7 @@
 //! Opens the segments of a recording.
 
-use super::ReadError;
 use super::timeline::Timeline;
+use super::{Part, ReadError};
 use crate::block::{Block, Decompressor};
 use crate::record::RecordView;
 use crate::schema::Schema;
@@ -53,7 +53,7 @@ impl OpenSegment {
 
     /// Damage in this segment.
     pub fn damaged(&self, what: String) -> ReadError {
-        ReadError::Damaged { path: self.path.clone(), what }
+        ReadError::Damaged { path: self.path.clone(), part: Part::Whole, what }
     }
 }
 
@@ -143,8 +143,8 @@ fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
     }
     match spans {
         Ok(spans) => {
-            let damage = (reader.access() == Access::Salvaged)
-                .then(|| SegmentError::Database("its trees are damaged".into()));
+            // Whatever it was, told once: what was found instead is read.
+            let damage = reader.damage().map(|damage| SegmentError::Database(damage.to_string()));
             Ok((reader, spans, damage))
         }
         Err(damage) => {

@@ -7,14 +7,17 @@ use super::tail;
 use super::timeline::Timeline;
 use super::{ReadError, Scan, ScanRequest, SegmentState, SegmentSummary, TableSummary, WallGap};
 use crate::block::{Block, Decompressor};
-use crate::gap::GapCause;
+use crate::gap::{Gap, GapCause};
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
-use crate::segment::{Access, SegmentError};
+use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
 use crate::writer::{fine, tier, tier_dir};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Gaps that are told at most; where there are more, somebody made them to fill memory.
+const MOST_GAPS: usize = 1 << 18;
 
 /// An opened recording: the state of the directory when it was opened. A segment that the recorder
 /// deletes later stays readable until this is dropped.
@@ -116,6 +119,17 @@ impl Recording {
             .collect()
     }
 
+    /// The index entries of a table in a segment: where a part of the index turns out damaged,
+    /// those of the blocks that are found in the file.
+    fn entries(segment: &OpenSegment, table: u32) -> Result<Vec<IndexEntry>, SegmentError> {
+        let entries = |reader: &SegmentReader| reader.view()?.entries(table, 0, u64::MAX);
+        match entries(&segment.reader) {
+            Err(SegmentError::Io(error)) => Err(error.into()),
+            Err(damage) => segment.salvaged().map_or(Err(damage), entries),
+            found => found,
+        }
+    }
+
     fn summary_of(
         &self,
         segment: &OpenSegment,
@@ -124,10 +138,13 @@ impl Recording {
         let reader = &segment.reader;
         let description = reader.description();
         let mut blocks = 0;
-        let view = reader.view().map_err(|error| segment.error(error))?;
         for (table, _) in reader.schemas() {
-            let entries = view.entries(*table, 0, u64::MAX);
-            blocks += entries.map_err(|error| segment.error(error))?.len() as u64;
+            match Self::entries(segment, *table) {
+                Ok(entries) => blocks += entries.len() as u64,
+                Err(SegmentError::Io(error)) => return Err(segment.error(error.into())),
+                // What is damaged is told by whoever reads the rows.
+                Err(_) => {}
+            }
         }
         Ok(SegmentSummary {
             number: description.number,
@@ -149,6 +166,7 @@ impl Recording {
         })
     }
 
+    /// The wall times.
     pub(super) fn timeline(&self) -> &Arc<Timeline> {
         &self.timeline
     }
@@ -222,19 +240,23 @@ impl Recording {
                 summary.blocks += blocks;
                 summary.size_bytes += size_bytes;
             };
-            for entry in view.entries(number, 0, u64::MAX).map_err(error)? {
-                let size_bytes = u64::from(entry.size_bytes);
-                add((entry.first_ns, entry.last_ns), u64::from(entry.rows), 1, size_bytes);
+            match Self::entries(segment, number) {
+                Ok(entries) => entries.iter().for_each(|entry| {
+                    let size_bytes = u64::from(entry.size_bytes);
+                    add((entry.first_ns, entry.last_ns), u64::from(entry.rows), 1, size_bytes);
+                }),
+                Err(SegmentError::Io(source)) => return Err(error(source.into())),
+                // What is damaged is told by whoever reads the rows.
+                Err(_) => {}
             }
             let tail =
                 tail::block(segment.reader.access(), &view, number, &schema_there, &mut Vec::new());
-            if let Some(made) = tail.map_err(error)? {
-                let block = Block::open(&made, &schema_there, &mut Decompressor::default());
-                let block = block
-                    .map_err(|why| segment.error(SegmentError::Block { id: u64::MAX, why }))?;
-                if let (Some(first), Some(last)) = (block.times().first(), block.times().last()) {
-                    add((*first, *last), block.times().len() as u64, 0, 0);
-                }
+            let Ok(Some(made)) = tail else { continue };
+            let mut decompressor = Decompressor::default();
+            if let Ok(block) = Block::open(&made, &schema_there, &mut decompressor)
+                && let (Some(first), Some(last)) = (block.times().first(), block.times().last())
+            {
+                add((*first, *last), block.times().len() as u64, 0, 0);
             }
         }
         Ok(summary)
@@ -250,10 +272,10 @@ impl Recording {
     }
 
     /// Gaps that touch the span, of one table or of all, by time. A gap of every table touches
-    /// each.
+    /// each. What is damaged of them is left out; [`Recording::damaged_gaps`] tells of it.
     ///
     /// # Errors
-    /// When gaps cannot be read.
+    /// When the disk fails.
     pub fn gaps(&self, table: Option<&str>, from: i64, to: i64) -> Result<Vec<WallGap>, ReadError> {
         let mut gaps = Vec::new();
         // The wall time of the last row of any boot before, and so far.
@@ -262,8 +284,7 @@ impl Recording {
             if boot != Some(segment.boot) {
                 (boot, before) = (Some(segment.boot), so_far);
             }
-            let view = segment.reader.view().map_err(|error| segment.error(error))?;
-            for gap in view.gaps().map_err(|error| segment.error(error))? {
+            for gap in Self::gaps_of(segment)?.0 {
                 let of_table = table.is_none_or(|name| gap.table.is_empty() || gap.table == name);
                 let span = self.wall_span(segment, (gap.from_ns, gap.to_ns));
                 // A reboot begins where the boot before it ends.
@@ -272,7 +293,7 @@ impl Recording {
                     (GapCause::Rebooted, None) => span.1,
                     _ => span.0,
                 };
-                if of_table && begin < to && span.1 >= from {
+                if of_table && begin < to && span.1 >= from && gaps.len() < MOST_GAPS {
                     gaps.push(WallGap { gap, from: begin, to: span.1 });
                 }
             }
@@ -282,6 +303,35 @@ impl Recording {
         }
         gaps.sort_by_key(|gap| (gap.from, gap.to));
         Ok(gaps)
+    }
+
+    /// What of the gaps is damaged.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn damaged_gaps(&self) -> Result<Vec<ReadError>, ReadError> {
+        let mut problems = Vec::new();
+        for segment in &self.segments {
+            let damage = Self::gaps_of(segment)?.1;
+            problems.extend(damage.into_iter().map(|error| segment.error(error)));
+        }
+        Ok(problems)
+    }
+
+    /// The gaps of a segment: where a part of its trees turns out damaged, those that are found in
+    /// the file.
+    fn gaps_of(segment: &OpenSegment) -> Result<(Vec<Gap>, Vec<SegmentError>), ReadError> {
+        let error = |error| segment.error(error);
+        let (gaps, problems) = segment.reader.view().map_err(error)?.gaps();
+        let is_lost = |problem: &SegmentError| {
+            matches!(problem, SegmentError::Database(_) | SegmentError::Missing { .. })
+        };
+        if problems.iter().any(is_lost)
+            && let Some(salvaged) = segment.salvaged()
+        {
+            return Ok((salvaged.view().map_err(error)?.gaps().0, problems));
+        }
+        Ok((gaps, problems))
     }
 
     /// Starts a scan. Items come in order of time.

@@ -1,11 +1,12 @@
 //! A scan: rows of one table over a span of time, as a stream.
 
+use super::ahead::Ahead;
 use super::decode;
 use super::open::OpenSegment;
 use super::plan::{SegmentPlan, Wanted, plan};
 use super::timeline::Timeline;
-use super::{Chunk, ReadError, Strings};
-use crate::block::Decompressor;
+use super::{Chunk, ReadError, Shelf, Strings};
+use crate::block::{Block, Decompressor};
 use crate::schema::Schema;
 use crate::value::Value;
 use std::collections::VecDeque;
@@ -162,11 +163,17 @@ struct Current {
 
 type Decoded = Result<Vec<ScanItem>, ReadError>;
 
+/// What became of a block, and the memory that it takes.
+type Answer = (Decoded, u64);
+
 /// Threads that decode blocks of one segment ahead, and what they were asked for, in order.
 struct Pool {
-    requests: crossbeam_channel::Sender<(usize, crossbeam_channel::Sender<Decoded>)>,
-    pending: VecDeque<crossbeam_channel::Receiver<Decoded>>,
+    requests: crossbeam_channel::Sender<(usize, crossbeam_channel::Sender<Answer>)>,
+    pending: VecDeque<(usize, crossbeam_channel::Receiver<Answer>)>,
     most_pending: usize,
+    ahead: Arc<Ahead>,
+    /// What the block that was taken last takes.
+    held_bytes: u64,
 }
 
 impl Scan {
@@ -198,8 +205,10 @@ impl Scan {
                     self.ready.extend(plan.problems.drain(..).map(|p| Ok(ScanItem::Problem(p))));
                     let bytes: u64 = plan.blocks.iter().map(|(_, size)| u64::from(*size)).sum();
                     let plan = Arc::new(plan);
-                    let pool = (self.threads > 1 && bytes >= WORTH_THREADS_BYTES)
-                        .then(|| Pool::start(self.threads, &plan, &self.work));
+                    let pool = match self.threads > 1 && bytes >= WORTH_THREADS_BYTES {
+                        true => Pool::start(self.threads, &plan, &self.work),
+                        false => None,
+                    };
                     self.current = Some(Current { plan, next_block: 0, pool });
                     return true;
                 }
@@ -223,8 +232,7 @@ impl Current {
             pool.ask(self.next_block);
             self.next_block += 1;
         }
-        let answer = pool.pending.pop_front()?;
-        match answer.recv() {
+        match pool.take()? {
             Ok(decoded) => Some(decoded),
             // A thread died: it can only have panicked, over bytes that nobody foresaw.
             Err(_) => Some(Err(self.plan.segment.damaged("a block could not be decoded".into()))),
@@ -234,25 +242,51 @@ impl Current {
 
 impl Work {
     fn decode(&self, plan: &SegmentPlan, at: usize, decompressor: &mut Decompressor) -> Decoded {
-        decode::block(plan, at, &self.timeline, self.rollup, decompressor)
+        self.decode_bytes(plan, at, &decode::fetch(plan, at)?, decompressor)
+    }
+
+    fn decode_bytes(
+        &self,
+        plan: &SegmentPlan,
+        at: usize,
+        bytes: &[u8],
+        decompressor: &mut Decompressor,
+    ) -> Decoded {
+        decode::block(plan, at, bytes, &self.timeline, self.rollup, decompressor)
     }
 }
 
 impl Pool {
-    fn start(threads: usize, plan: &Arc<SegmentPlan>, work: &Arc<Work>) -> Pool {
+    /// Starts as many threads as can be had; `None` where that is none.
+    fn start(threads: usize, plan: &Arc<SegmentPlan>, work: &Arc<Work>) -> Option<Pool> {
         let (requests, queue) =
-            crossbeam_channel::unbounded::<(usize, crossbeam_channel::Sender<Decoded>)>();
+            crossbeam_channel::unbounded::<(usize, crossbeam_channel::Sender<Answer>)>();
+        let (ahead, shelf) = (Arc::new(Ahead::default()), Shelf::new(AHEAD * threads));
+        let mut started = 0;
         for _ in 0..threads {
             let (plan, work, queue) = (plan.clone(), work.clone(), queue.clone());
-            std::thread::spawn(move || {
-                let mut decompressor = Decompressor::default();
+            let (ahead, mut decompressor) = (ahead.clone(), Decompressor::with(shelf.clone()));
+            let thread = std::thread::Builder::new().spawn(move || {
                 for (at, answer) in queue {
+                    let (decoded, size_bytes) = match decode::fetch(&plan, at) {
+                        Err(error) => (Err(error), 0),
+                        Ok(bytes) => {
+                            let size_bytes = Block::memory_bytes(&bytes, plan.columns.len());
+                            if !ahead.enter(at, size_bytes) {
+                                return;
+                            }
+                            let decoded = work.decode_bytes(&plan, at, &bytes, &mut decompressor);
+                            (decoded, size_bytes)
+                        }
+                    };
                     // Nobody listens any more when the scan was dropped half way.
-                    let _ = answer.send(work.decode(&plan, at, &mut decompressor));
+                    let _ = answer.send((decoded, size_bytes));
                 }
             });
+            started += usize::from(thread.is_ok());
         }
-        Pool { requests, pending: VecDeque::new(), most_pending: AHEAD * threads }
+        let (pending, most_pending) = (VecDeque::new(), AHEAD * started);
+        (started > 0).then_some(Pool { requests, pending, most_pending, ahead, held_bytes: 0 })
     }
 
     fn ask(&mut self, at: usize) {
@@ -260,7 +294,23 @@ impl Pool {
         // Threads stop only when `requests` is dropped; should they all have died, receiving the
         // answer says so.
         let _ = self.requests.send((at, answer));
-        self.pending.push_back(pending);
+        self.pending.push_back((at, pending));
+    }
+
+    /// The next block in order; an error when its thread died.
+    fn take(&mut self) -> Option<Result<Decoded, crossbeam_channel::RecvError>> {
+        let (at, answer) = self.pending.pop_front()?;
+        self.ahead.want(at, std::mem::take(&mut self.held_bytes));
+        Some(answer.recv().map(|(decoded, size_bytes)| {
+            self.held_bytes = size_bytes;
+            decoded
+        }))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.ahead.close();
     }
 }
 

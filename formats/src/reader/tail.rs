@@ -9,6 +9,9 @@ use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
 /// damage, or made to fill the memory of its reader.
 const MOST_TAIL_BYTES: usize = 64 << 20;
 
+/// The same in samples or events: so many take no second to come.
+const MOST_TAIL_SAMPLES: usize = 1 << 20;
+
 /// The block of the rows of `table` that the journal has and no block; `None` when there are none.
 /// Damaged entries are told in `problems`.
 pub fn block(
@@ -24,9 +27,7 @@ pub fn block(
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    Encoder::default()
-        .encode(&rows, schema, table, &mut bytes)
-        .map_err(|why| SegmentError::Block { id: u64::MAX, why })?;
+    Encoder::default().encode(&rows, schema, table, &mut bytes).map_err(SegmentError::Tail)?;
     Ok(Some(bytes))
 }
 
@@ -69,10 +70,9 @@ fn rows(
             problems.push(SegmentError::MissingRecords { table, missing });
         }
         before = number;
-        if rows.size_bytes() > MOST_TAIL_BYTES {
+        if rows.size_bytes() > MOST_TAIL_BYTES || rows.samples() > MOST_TAIL_SAMPLES {
             if !std::mem::replace(&mut is_full, true) {
-                let why = BlockError::Layout("length of the journal");
-                problems.push(SegmentError::Block { id: u64::MAX, why });
+                problems.push(SegmentError::Tail(BlockError::Layout("length of the journal")));
             }
             return;
         }

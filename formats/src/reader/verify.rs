@@ -81,7 +81,7 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
         if let Some(made) =
             tail::block(segment.reader.access(), &view, *table, schema, &mut problems)?
         {
-            let damaged = |why| SegmentError::Block { id: u64::MAX, why };
+            let damaged = SegmentError::Tail;
             let block = Block::open(&made, schema, &mut decompressor).map_err(damaged)?;
             verified.rows += block.times().len() as u64;
             let malformed = malformed(&block, schema, &all, &mut decompressor);
@@ -90,7 +90,8 @@ fn verify_into(segment: &OpenSegment, verified: &mut Verified) -> Result<(), Seg
         verified.problems.extend(problems.into_iter().map(problem));
     }
     verified.problems.extend(unindexed.into_iter().map(|id| problem(SegmentError::Unindexed(id))));
-    view.gaps()?;
+    let beside = view.gaps().1.into_iter().chain(view.copies().1);
+    verified.problems.extend(beside.map(problem));
     Ok(())
 }
 
@@ -122,8 +123,8 @@ impl ReadError {
             ReadError::Newer { path, version } => {
                 ReadError::Newer { path: path.clone(), version: *version }
             }
-            ReadError::Damaged { path, what } => {
-                ReadError::Damaged { path: path.clone(), what: what.clone() }
+            ReadError::Damaged { path, part, what } => {
+                ReadError::Damaged { path: path.clone(), part: *part, what: what.clone() }
             }
             ReadError::UnknownTable(name) => ReadError::UnknownTable(name.clone()),
         }

@@ -7,24 +7,51 @@
 use crossbeam_queue::ArrayQueue;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Pieces that lie ready: as many as a thread of a scan decodes ahead, and some for the consumer.
+/// Pieces that lie ready where nobody decodes ahead.
 const KEPT: usize = 8;
+
+/// What all of them may take, in words: 32 MiB. Few of what blocks are is more than 10.
+const MOST_KEPT_WORDS: usize = 4 << 20;
 
 /// Where pieces of memory lie until they are used again.
 #[derive(Clone)]
-pub(crate) struct Shelf(Arc<ArrayQueue<Vec<u64>>>);
+pub(crate) struct Shelf(Arc<Pieces>);
+
+struct Pieces {
+    queue: ArrayQueue<Vec<u64>>,
+    words: AtomicUsize,
+}
 
 impl Default for Shelf {
     fn default() -> Shelf {
-        Shelf(Arc::new(ArrayQueue::new(KEPT)))
+        Shelf::new(KEPT)
     }
 }
 
 impl Shelf {
+    /// A shelf with room for so many pieces.
+    pub(crate) fn new(pieces: usize) -> Shelf {
+        let queue = ArrayQueue::new(pieces.max(1));
+        Shelf(Arc::new(Pieces { queue, words: AtomicUsize::new(0) }))
+    }
+
+    /// Puts a piece where it lies until it is used again, or frees it where enough lie there.
+    fn put(&self, words: Vec<u64>) {
+        let length = words.capacity();
+        if self.0.words.fetch_add(length, Ordering::Relaxed).saturating_add(length)
+            > MOST_KEPT_WORDS
+            || self.0.queue.push(words).is_err()
+        {
+            self.0.words.fetch_sub(length, Ordering::Relaxed);
+        }
+    }
+
     /// A piece of at least `length` words, which hold anything.
     pub(crate) fn take(&self, length: usize) -> Slab {
-        let mut words = self.0.pop().unwrap_or_default();
+        let mut words = self.0.queue.pop().unwrap_or_default();
+        self.0.words.fetch_sub(words.capacity(), Ordering::Relaxed);
         if words.len() < length {
             words.clear();
             words.resize(length, 0);
@@ -49,8 +76,7 @@ impl Slab {
 impl Drop for Slab {
     fn drop(&mut self) {
         if let Some(shelf) = &self.shelf {
-            // Where enough lie ready already this one is freed.
-            let _ = shelf.0.push(std::mem::take(&mut self.words));
+            shelf.put(std::mem::take(&mut self.words));
         }
     }
 }
@@ -107,7 +133,7 @@ impl std::fmt::Debug for RowWords {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, RowWords, Shelf};
+    use super::{KEPT, MOST_KEPT_WORDS, RowWords, Shelf};
     use std::sync::Arc;
 
     #[test]
@@ -120,13 +146,15 @@ mod tests {
         let (a, b) = (RowWords::new(&slab, 0..2), RowWords::new(&slab, 2..4));
         drop(slab);
         drop(a);
-        assert!(shelf.0.is_empty(), "a column is still held");
+        assert!(shelf.0.queue.is_empty(), "a column is still held");
         assert_eq!(*b, [3, 4]);
         drop(b);
         assert_eq!(shelf.take(3).words.as_ptr(), place, "a smaller block takes the same memory");
         let many: Vec<_> = (0..2 * KEPT).map(|_| shelf.take(1)).collect();
         drop(many);
-        assert_eq!(shelf.0.len(), KEPT);
+        assert_eq!(shelf.0.queue.len(), KEPT);
+        drop(shelf.take(MOST_KEPT_WORDS + 1));
+        assert_eq!(shelf.0.queue.len(), KEPT - 1, "a piece that is too large was kept");
     }
 
     #[test]

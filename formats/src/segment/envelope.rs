@@ -39,14 +39,31 @@ pub enum ChunkKind {
     /// A clock offset.
     Clock = 6,
     /// What the ring of the segment may take.
-    Limits = 16,
+    Limits = 7,
+    /// Description and schemas once more, compressed.
+    Copies = 16,
 }
 
 impl ChunkKind {
     fn of(byte: u8) -> Option<ChunkKind> {
-        use ChunkKind::{Block, Clock, Description, Gaps, Journal, Limits, Schema};
-        let all = [Description, Schema, Block, Journal, Gaps, Clock, Limits];
+        use ChunkKind::{Block, Clock, Copies, Description, Gaps, Journal, Limits, Schema};
+        let all = [Description, Schema, Block, Journal, Gaps, Clock, Limits, Copies];
         all.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+impl std::fmt::Display for ChunkKind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            ChunkKind::Description => "description",
+            ChunkKind::Schema => "schema",
+            ChunkKind::Block => "block",
+            ChunkKind::Journal => "journal entry",
+            ChunkKind::Gaps => "list of gaps",
+            ChunkKind::Clock => "clock offset",
+            ChunkKind::Limits => "limits of the ring",
+            ChunkKind::Copies => "list of copies",
+        })
     }
 }
 

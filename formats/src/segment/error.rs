@@ -15,7 +15,7 @@ pub enum SegmentError {
     #[error("{0}")]
     Database(String),
     /// A chunk is damaged.
-    #[error("{kind:?} {id}: {why}")]
+    #[error("{kind} {id}: {why}")]
     Chunk {
         /// What it held.
         kind: ChunkKind,
@@ -25,7 +25,7 @@ pub enum SegmentError {
         why: EnvelopeError,
     },
     /// A chunk is not there.
-    #[error("{kind:?} {id} is missing")]
+    #[error("{kind} {id} is missing")]
     Missing {
         /// What it held.
         kind: ChunkKind,
@@ -40,6 +40,19 @@ pub enum SegmentError {
         /// What is wrong.
         why: BlockError,
     },
+    /// What a chunk holds is damaged inside, though its checksum is right.
+    #[error("{kind} {id}: {why}")]
+    Inside {
+        /// What it held.
+        kind: ChunkKind,
+        /// Its number.
+        id: u64,
+        /// What is wrong.
+        why: BlockError,
+    },
+    /// The rows that are in the journal only make no block.
+    #[error("the rows of the journal: {0}")]
+    Tail(BlockError),
     /// A block is there, and the index does not know it.
     #[error("block {0} is in no index")]
     Unindexed(u64),

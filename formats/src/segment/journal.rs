@@ -26,18 +26,36 @@ pub fn put_record(number: u64, record: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Reads entries.
-#[derive(Default)]
 pub struct JournalReader {
     unpacker: Unpacker,
+    most_record_bytes: usize,
+    most_bytes: usize,
     /// What is unpacked and not read yet; begins with a record.
     bytes: AlignedVec,
     read_bytes: usize,
 }
 
+impl Default for JournalReader {
+    fn default() -> JournalReader {
+        JournalReader::at_most(MOST_RECORD_BYTES, MOST_JOURNAL_BYTES)
+    }
+}
+
 impl JournalReader {
+    /// One that reads no longer records, and no more of a segment.
+    pub fn at_most(record_bytes: usize, bytes: usize) -> JournalReader {
+        JournalReader {
+            unpacker: Unpacker::default(),
+            most_record_bytes: record_bytes.min(MOST_RECORD_BYTES),
+            most_bytes: bytes.min(MOST_JOURNAL_BYTES),
+            bytes: AlignedVec::new(),
+            read_bytes: 0,
+        }
+    }
+
     /// Whether more was read than is read of a segment.
     pub fn is_spent(&self) -> bool {
-        self.read_bytes > MOST_JOURNAL_BYTES
+        self.read_bytes > self.most_bytes
     }
 
     /// Calls `each` with table, number and bytes of each record of the entry with this payload, in
@@ -61,7 +79,7 @@ impl JournalReader {
             }
             let mut at = 0;
             while let Some((length, number)) = prefix(&self.bytes, at) {
-                if length > MOST_RECORD_BYTES {
+                if length > self.most_record_bytes {
                     return Err(damaged());
                 }
                 let start = at + PREFIX_BYTES;

@@ -5,11 +5,14 @@
 //! redb verifies nothing on read and because a file whose trees are damaged can then still be
 //! searched for what it holds. `index` says which block covers which time of which table.
 //!
+//! Description and schemas are there twice: as chunks, and in `copies`.
+//!
 //! The crash contract: the writer commits durably once a second, in one transaction, the blocks
 //! sealed since, and in the journal the records that are not in a block yet. A commit is there as a
 //! whole or not at all. Nothing in a segment is ever changed but the journal, whose entries go in
 //! the transaction that brings the blocks with their rows.
 
+mod copies;
 mod describe;
 mod envelope;
 mod error;
@@ -18,6 +21,7 @@ mod index;
 mod journal;
 mod read;
 mod salvage;
+mod schemas;
 mod trees;
 mod view;
 mod write;
@@ -30,6 +34,7 @@ pub use index::IndexEntry;
 pub use journal::JournalReader;
 pub(crate) use journal::put_record;
 pub use read::{Access, SegmentReader};
+pub use salvage::Effort;
 pub use view::SegmentView;
 pub use write::{Batch, SegmentWriter};
 

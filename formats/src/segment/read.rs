@@ -1,11 +1,12 @@
 //! Reads a segment, in whatever state it is.
 
 use super::SegmentView;
-use super::describe::{take_clock, take_description, take_schema};
+use super::describe::take_clock;
 use super::envelope::ChunkKind;
 use super::error::{SegmentError, redb_error};
 use super::guard::{Guarded, guarded};
-use super::salvage::Salvage;
+use super::salvage::{Effort, Salvage};
+use super::schemas;
 use super::trees::Trees;
 use super::{CACHE_BYTES, SegmentDescription, open_regular};
 use crate::clock::ClockOffset;
@@ -14,6 +15,9 @@ use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Clock offsets that are read of a segment: one is written when the clock moves by 200 us.
+const MOST_CLOCKS: usize = 1 << 16;
 
 /// How the segment had to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,7 @@ enum Store {
     Trees {
         file: Arc<File>,
         beside: Option<Guarded<ReadOnlyDatabase>>,
+        most_page_bytes: u64,
     },
     Salvage(Arc<Salvage>),
 }
@@ -43,6 +48,8 @@ pub struct SegmentReader {
     description: SegmentDescription,
     schemas: Vec<(u32, Arc<Schema>)>,
     clocks: Vec<ClockOffset>,
+    /// What was damaged and is read all the same.
+    damage: Option<SegmentError>,
 }
 
 impl SegmentReader {
@@ -51,6 +58,14 @@ impl SegmentReader {
     /// # Errors
     /// When nothing of it can be read.
     pub fn open(path: &Path) -> Result<SegmentReader, SegmentError> {
+        SegmentReader::open_with(path, &Effort::default())
+    }
+
+    /// The same, with so much effort where it is damaged.
+    ///
+    /// # Errors
+    /// As [`SegmentReader::open`].
+    pub fn open_with(path: &Path, effort: &Effort) -> Result<SegmentReader, SegmentError> {
         let file = Arc::new(open_regular(path)?);
         let beside = guarded(|| {
             let mut builder = Builder::new();
@@ -58,9 +73,14 @@ impl SegmentReader {
             builder.open_read_only(path).map_err(redb_error)
         });
         let beside = beside.ok().map(Guarded::new);
+        let most_page_bytes = effort.most_bytes / 2;
         let access = if beside.is_some() { Access::Direct } else { Access::Repaired };
-        match SegmentReader::load(Store::Trees { file, beside }, access) {
-            Err(error) if !matches!(error, SegmentError::Newer(_)) => SegmentReader::salvage(path),
+        match SegmentReader::load(Store::Trees { file, beside, most_page_bytes }, access) {
+            Err(error) if !matches!(error, SegmentError::Newer(_)) => {
+                let mut salvaged = SegmentReader::salvage_with(path, effort)?;
+                salvaged.damage = Some(error);
+                Ok(salvaged)
+            }
             loaded => loaded,
         }
     }
@@ -70,7 +90,11 @@ impl SegmentReader {
     /// # Errors
     /// When its description is not among them.
     pub fn salvage(path: &Path) -> Result<SegmentReader, SegmentError> {
-        let salvage = Salvage::search(open_regular(path)?)?;
+        SegmentReader::salvage_with(path, &Effort::default())
+    }
+
+    fn salvage_with(path: &Path, effort: &Effort) -> Result<SegmentReader, SegmentError> {
+        let salvage = Salvage::search(open_regular(path)?, effort)?;
         let newer = salvage.newer();
         let loaded = SegmentReader::load(Store::Salvage(Arc::new(salvage)), Access::Salvaged);
         match newer {
@@ -82,38 +106,31 @@ impl SegmentReader {
 
     fn load(store: Store, access: Access) -> Result<SegmentReader, SegmentError> {
         let view = store.view()?;
-        let description = view.whole(ChunkKind::Description, 0)?;
-        let damaged = |kind, id| move |why| SegmentError::Chunk { kind, id, why };
-        let description =
-            take_description(&description).map_err(damaged(ChunkKind::Description, 0))?;
-        let mut schemas = Vec::new();
-        for id in view.ids(ChunkKind::Schema)? {
-            let schema = view
-                .whole(ChunkKind::Schema, id)
-                .and_then(|archive| take_schema(&archive).map_err(damaged(ChunkKind::Schema, id)));
-            match schema {
-                Ok(schema) => schemas.push((id as u32, Arc::new(schema))),
-                // Where the file was searched, half a schema costs its table and no other.
-                Err(_) if access == Access::Salvaged => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let (description, mut damage) = schemas::description(&view)?;
+        let (schemas, damage_of_schemas) = schemas::read(&view, access == Access::Salvaged)?;
+        damage = damage.or(damage_of_schemas);
         let is_known = |table: &u32| schemas.iter().any(|(number, _)| number == table);
         if let Some(table) = view.tables()?.into_iter().find(|table| !is_known(table)) {
             return Err(SegmentError::Missing { kind: ChunkKind::Schema, id: u64::from(table) });
         }
         let mut clocks = vec![description.created];
-        for id in view.ids(ChunkKind::Clock)? {
+        let damaged = |kind, id| move |why| SegmentError::Chunk { kind, id, why };
+        for id in view.ids(ChunkKind::Clock)?.into_iter().take(MOST_CLOCKS) {
             let archive = view.whole(ChunkKind::Clock, id)?;
             clocks.push(take_clock(&archive).map_err(damaged(ChunkKind::Clock, id))?);
         }
         drop(view);
-        Ok(SegmentReader { store, access, description, schemas, clocks })
+        Ok(SegmentReader { store, access, description, schemas, clocks, damage })
     }
 
     /// How it had to be opened.
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    /// What was damaged and is read all the same, if anything was when it was opened.
+    pub fn damage(&self) -> Option<&SegmentError> {
+        self.damage.as_ref()
     }
 
     /// What it says of itself.
@@ -144,13 +161,13 @@ impl SegmentReader {
 impl Store {
     fn view(&self) -> Result<SegmentView, SegmentError> {
         Ok(match self {
-            Store::Trees { file, beside } => {
+            Store::Trees { file, beside, most_page_bytes } => {
                 let begin = |database: &Guarded<ReadOnlyDatabase>| {
                     database.with(|database| database.begin_read().map_err(redb_error))
                 };
                 // First the lock, then the newest commit: its pages stay as long as the lock does.
                 let lock = beside.as_ref().map(begin).transpose()?.map(Guarded::new);
-                SegmentView::Trees(Box::new(Trees::open(file.clone())?), lock)
+                SegmentView::Trees(Box::new(Trees::open(file.clone(), *most_page_bytes)?), lock)
             }
             Store::Salvage(salvage) => SegmentView::Salvage(salvage.clone()),
         })

@@ -1,14 +1,17 @@
 //! Finds the chunks of a segment whose trees are lost: a torn copy, a truncated file, noise in the
 //! wrong page. Every chunk says what it is and has a checksum, so the file is searched for them.
 
+use super::copies::{Found, MOST_COPIES_BYTES};
 use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key};
 use super::index::IndexEntry;
 use crate::block::{Block, Decompressor};
-use crate::segment::describe::take_schema;
-use std::collections::BTreeMap;
+use crate::schema::Schema;
+use crate::segment::schemas::take;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Instant;
 
 /// The chunks that were found, by key.
 pub struct Salvage {
@@ -26,6 +29,28 @@ pub struct Salvage {
     budget_bytes: u64,
 }
 
+/// How much is done for a damaged segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Until when.
+    pub until: Option<Instant>,
+    /// The memory that a block may take to be looked at, bytes; a chunk may have a quarter of it.
+    pub most_bytes: u64,
+}
+
+impl Default for Effort {
+    /// Whatever it takes.
+    fn default() -> Effort {
+        Effort { until: None, most_bytes: 512 << 20 }
+    }
+}
+
+impl Effort {
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
 /// What looks like chunks is read this many times over at most.
 const MOST_READINGS: u64 = 8;
 
@@ -39,6 +64,10 @@ const MOST_CHUNK_BYTES: u64 = 32 << 20;
 /// Pieces of chunks that are found at most: a segment of 64 MiB has some thousand.
 const MOST_PIECES_FOUND: usize = 1 << 18;
 
+/// What all blocks together take that are opened to make the index anew: a segment has some
+/// thousand of half a MiB. More is made to keep its reader busy.
+const MOST_OPENED_BYTES: u64 = 32 << 30;
+
 /// The file is searched in windows of this size.
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -46,8 +75,8 @@ impl Salvage {
     /// Searches `file`.
     ///
     /// # Errors
-    /// What the disk says.
-    pub fn search(file: File) -> io::Result<Salvage> {
+    /// What the disk says, and when the effort is spent.
+    pub fn search(file: File, effort: &Effort) -> io::Result<Salvage> {
         let length = file.metadata()?.len();
         let mut salvage = Salvage {
             file,
@@ -67,14 +96,17 @@ impl Salvage {
             salvage.file.read_exact_at(&mut window[..size], at)?;
             searched_bytes += size as u64;
             for hit in hits(&window[..size]) {
-                salvage.take(at + hit as u64, length)?;
+                salvage.take(at + hit as u64, length, effort)?;
+            }
+            if effort.is_over() {
+                return Err(io::ErrorKind::TimedOut.into());
             }
             if size < WINDOW_BYTES {
                 break;
             }
             at += (WINDOW_BYTES - MAGIC.len() + 1) as u64;
         }
-        salvage.rebuild_index();
+        salvage.rebuild_index(effort);
         Ok(salvage)
     }
 
@@ -101,7 +133,7 @@ impl Salvage {
         &self.index
     }
 
-    fn take(&mut self, offset: u64, length: u64) -> io::Result<()> {
+    fn take(&mut self, offset: u64, length: u64, effort: &Effort) -> io::Result<()> {
         let mut head = [0; ENVELOPE_BYTES];
         if offset < self.found_until
             || offset + ENVELOPE_BYTES as u64 > length
@@ -112,7 +144,8 @@ impl Salvage {
         self.file.read_exact_at(&mut head, offset)?;
         let payload = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
         let size = ENVELOPE_BYTES as u64 + u64::from(payload);
-        if offset + size > length || size > self.budget_bytes.min(MOST_CHUNK_BYTES) {
+        let most_bytes = MOST_CHUNK_BYTES.min(effort.most_bytes / 4);
+        if offset + size > length || size > self.budget_bytes.min(most_bytes) {
             return Ok(());
         }
         self.budget_bytes -= size;
@@ -129,24 +162,51 @@ impl Salvage {
         Ok(())
     }
 
-    fn rebuild_index(&mut self) {
-        let mut decompressor = Decompressor::default();
-        let mut schemas = BTreeMap::new();
-        let of_kind = |kind| chunk_key(kind, 0, 0)..chunk_key(kind, u64::MAX, 3) + 1;
-        for key in self.keys(of_kind(ChunkKind::Schema)).filter(|key| key & 3 == 0) {
-            let id = (key & 0x00ff_ffff_ffff_ffff) >> 2;
-            if let Some(schema) = self.whole(ChunkKind::Schema, id)
-                && let Ok(schema) = take_schema(&schema.0)
-            {
-                schemas.insert(id as u32, schema);
+    /// The schemas of tables, from their chunks and from the copies of these.
+    fn schemas(&self) -> BTreeMap<u32, Schema> {
+        let mut copies = Found::default();
+        for id in self.ids(ChunkKind::Copies) {
+            if let Some((frame, _)) = self.whole(ChunkKind::Copies, id) {
+                // What cannot be read of it is not needed where the chunks can.
+                let _ = copies.read(&frame);
             }
         }
+        let kind = ChunkKind::Schema;
+        let mut left_bytes = MOST_COPIES_BYTES;
+        let ids: BTreeSet<u64> = self.ids(kind).chain(copies.ids(kind)).collect();
+        let schema = |id: u64| {
+            let own = self.whole(kind, id).map(|(archive, _)| archive);
+            let archives = [own.as_deref(), copies.get(kind, id)];
+            let mut taken =
+                archives.into_iter().flatten().map(|archive| take(id, archive, &mut left_bytes));
+            Some((u32::try_from(id).ok()?, taken.find_map(Result::ok)?))
+        };
+        ids.into_iter().filter_map(schema).collect()
+    }
+
+    /// The numbers of the chunks of a kind whose first piece was found.
+    fn ids(&self, kind: ChunkKind) -> impl Iterator<Item = u64> {
+        let range = chunk_key(kind, 0, 0)..chunk_key(kind, u64::MAX, 3) + 1;
+        self.keys(range).filter(|key| key & 3 == 0).map(|key| (key & 0x00ff_ffff_ffff_ffff) >> 2)
+    }
+
+    fn rebuild_index(&mut self, effort: &Effort) {
+        let mut decompressor = Decompressor::default();
+        let schemas = self.schemas();
+        let mut opened_bytes = 0;
         let mut entries = BTreeMap::new();
-        for key in self.keys(of_kind(ChunkKind::Block)).filter(|key| key & 3 == 0) {
-            let id = (key & 0x00ff_ffff_ffff_ffff) >> 2;
+        for id in self.ids(ChunkKind::Block) {
             let Some((bytes, pieces)) = self.whole(ChunkKind::Block, id) else { continue };
             let Ok(table) = Block::table_of(&bytes) else { continue };
             let Some(schema) = schemas.get(&table) else { continue };
+            let memory_bytes = Block::memory_bytes(&bytes, 0);
+            opened_bytes += memory_bytes;
+            if opened_bytes > MOST_OPENED_BYTES || effort.is_over() {
+                break;
+            }
+            if memory_bytes > effort.most_bytes {
+                continue;
+            }
             let Ok(block) = Block::open(&bytes, schema, &mut decompressor) else { continue };
             let entry = IndexEntry {
                 table,

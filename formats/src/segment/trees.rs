@@ -59,6 +59,7 @@ pub struct Tree {
 pub struct Trees {
     file: Arc<File>,
     file_bytes: u64,
+    most_page_bytes: u64,
     region_bytes: u64,
     region_header_bytes: u64,
     /// Chunks by key.
@@ -107,11 +108,12 @@ fn key_at(bytes: &[u8], at: usize, key_bytes: usize) -> Option<Key> {
 }
 
 impl Trees {
-    /// The trees as the newest commit in `file` has them.
+    /// The trees as the newest commit in `file` has them. A page that is larger than
+    /// `most_page_bytes` is taken for damage.
     ///
     /// # Errors
     /// When the file is no segment, is damaged, or cannot be read.
-    pub fn open(file: Arc<File>) -> Result<Trees, SegmentError> {
+    pub fn open(file: Arc<File>, most_page_bytes: u64) -> Result<Trees, SegmentError> {
         let file_bytes = file.metadata()?.len();
         if file_bytes < HEADER_BYTES as u64 {
             return Err(damaged("the file is cut short"));
@@ -131,6 +133,7 @@ impl Trees {
         let mut trees = Trees {
             file,
             file_bytes,
+            most_page_bytes,
             region_bytes: (header_pages + data_pages) * PAGE_BYTES,
             region_header_bytes: header_pages * PAGE_BYTES,
             chunks: None,
@@ -161,7 +164,7 @@ impl Trees {
     /// Where the page of this number lies, and how long it is.
     fn place(&self, number: u64) -> Result<(u64, usize), SegmentError> {
         let order = number >> 59;
-        if order > MOST_ORDER {
+        if order > MOST_ORDER || PAGE_BYTES << order > self.most_page_bytes {
             return Err(torn());
         }
         let (index, region) = (number & (0xf_ffff >> order), number >> 20 & 0xf_ffff);

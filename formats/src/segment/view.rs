@@ -1,6 +1,7 @@
 //! One state of a segment, and what can be read of it.
 
 use super::JournalReader;
+use super::copies::Found;
 use super::describe::{RingLimits, take_gaps, take_limits};
 use super::envelope::{ChunkKind, Envelope, EnvelopeError, chunk_key};
 use super::error::SegmentError;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 /// The gaps of a segment that are read, unpacked: some 300,000. Where more are in one, somebody made
 /// it to fill the memory of its reader.
 const MOST_GAPS_BYTES: usize = 32 << 20;
+
+/// The longest payload that is read, its pieces put together; blocks have a few MiB.
+const MOST_CHUNK_BYTES: usize = 40 << 20;
 
 fn read_entry(key: Key, value: &[u8]) -> Result<IndexEntry, SegmentError> {
     let (kind, id) = (ChunkKind::Block, key.2);
@@ -76,6 +80,10 @@ impl SegmentView {
                     return Err(SegmentError::Newer(u32::from(version)));
                 }
                 Some(Err(why)) => return Err(SegmentError::Chunk { kind, id, why }),
+                Some(Ok(_)) if whole.len() > MOST_CHUNK_BYTES => {
+                    let why = BlockError::Layout("length of its pieces");
+                    return Err(SegmentError::Inside { kind, id, why });
+                }
                 Some(Ok(pieces)) if piece + 1 >= pieces => return Ok(whole),
                 Some(Ok(_)) => piece += 1,
             }
@@ -227,32 +235,61 @@ impl SegmentView {
         take_limits(&self.whole(kind, id)?).map(Some).map_err(damaged)
     }
 
-    /// The gaps that were recorded in this segment.
-    ///
-    /// # Errors
-    /// When some are damaged.
-    pub fn gaps(&self) -> Result<Vec<Gap>, SegmentError> {
+    /// The gaps that were recorded in this segment, and what of them is damaged.
+    pub fn gaps(&self) -> (Vec<Gap>, Vec<SegmentError>) {
         let kind = ChunkKind::Gaps;
         let mut decompressor = Decompressor::default();
         let mut archive = Vec::new();
-        let mut gaps = Vec::new();
-        let mut read_bytes = 0;
-        for (at, id) in self.ids(kind)?.into_iter().enumerate() {
-            // They are numbered from 0, and none is ever taken away.
-            if at as u64 != id && matches!(self, SegmentView::Trees(..)) {
-                return Err(SegmentError::Missing { kind, id: at as u64 });
-            }
-            let frame = self.whole(kind, id)?;
-            let damaged = |why| SegmentError::Block { id, why };
-            decompressor.open(&frame, "gaps", &mut archive).map_err(damaged)?;
-            read_bytes += archive.len();
-            if read_bytes > MOST_GAPS_BYTES {
-                return Err(damaged(BlockError::Layout("length of the gaps")));
-            }
-            let damaged = |why| SegmentError::Chunk { kind, id, why };
-            gaps.extend(take_gaps(&archive).map_err(damaged)?);
+        let (mut gaps, mut problems) = (Vec::new(), Vec::new());
+        let mut left_bytes = MOST_GAPS_BYTES;
+        let ids = self.ids(kind).unwrap_or_else(|error| {
+            problems.push(error);
+            Vec::new()
+        });
+        // They are numbered from 0, and none is ever taken away.
+        let missing = ids.iter().enumerate().find(|(at, id)| *at as u64 != **id);
+        if let (Some((at, _)), SegmentView::Trees(..)) = (missing, self) {
+            problems.push(SegmentError::Missing { kind, id: at as u64 });
         }
-        Ok(gaps)
+        for id in ids {
+            let read = self.whole(kind, id).and_then(|frame| {
+                let damaged = |why| SegmentError::Inside { kind, id, why };
+                decompressor
+                    .open_at_most(left_bytes, &frame, "gaps", &mut archive)
+                    .map_err(damaged)?;
+                take_gaps(&archive).map_err(|why| SegmentError::Chunk { kind, id, why })
+            });
+            match read {
+                Ok(read) => {
+                    left_bytes -= archive.len();
+                    gaps.extend(read);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (gaps, problems)
+    }
+
+    /// The copies of description and schemas, and what of them is damaged.
+    pub(crate) fn copies(&self) -> (Found, Vec<SegmentError>) {
+        let kind = ChunkKind::Copies;
+        let (mut found, mut problems) = (Found::default(), Vec::new());
+        let ids = self.ids(kind).unwrap_or_else(|error| {
+            problems.push(error);
+            Vec::new()
+        });
+        for id in ids {
+            let read = self.whole(kind, id).and_then(|frame| {
+                found.read(&frame).map_err(|why| SegmentError::Inside { kind, id, why })
+            });
+            problems.extend(read.err());
+        }
+        (found, problems)
+    }
+
+    /// Whether gaps were recorded in this segment. What cannot be listed is taken to be there.
+    pub fn has_gaps(&self) -> bool {
+        !self.ids(ChunkKind::Gaps).is_ok_and(|ids| ids.is_empty())
     }
 
     /// Calls `each` with table, number and bytes of every record in the journal, oldest first, and
@@ -262,15 +299,26 @@ impl SegmentView {
     /// When the entries cannot be listed.
     pub fn journal(
         &self,
+        each: impl FnMut(Result<(u32, u64, &[u8]), SegmentError>),
+    ) -> Result<(), SegmentError> {
+        self.journal_by(JournalReader::default(), each)
+    }
+
+    /// The same, as far as `reader` reads.
+    ///
+    /// # Errors
+    /// As [`SegmentView::journal`].
+    pub fn journal_by(
+        &self,
+        mut reader: JournalReader,
         mut each: impl FnMut(Result<(u32, u64, &[u8]), SegmentError>),
     ) -> Result<(), SegmentError> {
         let kind = ChunkKind::Journal;
-        let mut reader = JournalReader::default();
         for id in self.ids(kind)? {
             let read = self.whole(kind, id).and_then(|payload| {
                 reader
                     .read(&payload, |table, number, record| each(Ok((table, number, record))))
-                    .map_err(|why| SegmentError::Block { id, why })
+                    .map_err(|why| SegmentError::Inside { kind, id, why })
             });
             if let Err(damage) = read {
                 let is_too_long = reader.is_spent();

@@ -1,9 +1,11 @@
 //! Writes a segment.
 
+use super::copies::Copies;
 use super::describe::{put_description, put_schema};
 use super::envelope::{ChunkKind, Envelope, chunk_key, pieces_of};
 use super::index::IndexEntry;
 use super::{CACHE_BYTES, CHUNKS, INDEX, SegmentDescription, file_name};
+use crate::block::{BlockError, Compressor};
 use crate::schema::Schema;
 use redb::backends::FileBackend;
 use redb::{Builder, ConcurrencyMode, Database, StorageBackend};
@@ -20,6 +22,8 @@ pub struct Batch {
     puts: Vec<(u64, Range<usize>)>,
     removes: Vec<u64>,
     index: Vec<IndexEntry>,
+    /// Schemas that are to be there once more.
+    copies: Copies,
 }
 
 impl Batch {
@@ -52,7 +56,23 @@ impl Batch {
     pub fn put_schema(&mut self, table: u32, schema: &Schema) -> Result<(), rkyv::rancor::Error> {
         let archive = put_schema(schema)?;
         self.put(ChunkKind::Schema, u64::from(table), &archive);
+        self.copies.add(ChunkKind::Schema, u64::from(table), &archive);
         Ok(())
+    }
+
+    /// Adds the schemas once more, as the list of copies of this number, where there are any;
+    /// returns whether there were.
+    ///
+    /// # Errors
+    /// When zstd cannot get memory.
+    pub fn put_copies(&mut self, id: u64, compressor: &mut Compressor) -> Result<bool, BlockError> {
+        if self.copies.is_empty() {
+            return Ok(false);
+        }
+        let mut frame = Vec::new();
+        self.copies.frame(compressor, &mut frame)?;
+        self.put(ChunkKind::Copies, id, &frame);
+        Ok(true)
     }
 
     /// Bytes of all chunks.
@@ -71,6 +91,7 @@ impl Batch {
         self.puts.clear();
         self.removes.clear();
         self.index.clear();
+        self.copies.clear();
     }
 }
 
@@ -140,6 +161,8 @@ impl SegmentWriter {
         let mut batch = Batch::default();
         let archive = put_description(description).map_err(|_| out_of_memory())?;
         batch.put(ChunkKind::Description, 0, &archive);
+        batch.copies.add(ChunkKind::Description, 0, &archive);
+        batch.put_copies(0, &mut Compressor::default()).map_err(|_| out_of_memory())?;
         commit(&database, &batch)?;
         Ok((database, again))
     }

@@ -20,6 +20,7 @@ pub struct Segment {
     next_limits: u64,
     /// What it says that its ring may take.
     limits: Option<RingLimits>,
+    next_copies: u64,
     /// The newest offset of the clocks that it has.
     offset_ns: i64,
     /// Journal entries that still hold records of no block, oldest first.
@@ -49,6 +50,8 @@ impl Segment {
             next_clock: 0,
             next_limits: 0,
             limits: None,
+            // The first are those of the description.
+            next_copies: 1,
             offset_ns: clock.offset_ns,
             journal: VecDeque::new(),
             is_full: false,
@@ -78,22 +81,38 @@ impl Segment {
         Ok(())
     }
 
-    /// Adds a block of the rows that the table has.
-    pub fn put_block(&mut self, number: u32, table: &Table, block: &[u8], batch: &mut Batch) {
+    /// Adds a block of the rows of these times, with which so many records of the table end.
+    pub fn put_block(
+        &mut self,
+        number: u32,
+        times: &[u64],
+        records: u64,
+        block: &[u8],
+        batch: &mut Batch,
+    ) {
         let id = self.next_block;
         self.next_block += 1;
         let pieces = batch.put(ChunkKind::Block, id, block);
-        let times = &table.rows.times;
         batch.index(IndexEntry {
             table: number,
             id,
             first_ns: times.first().copied().unwrap_or(0),
             last_ns: times.last().copied().unwrap_or(0),
-            records: table.records,
+            records,
             rows: times.len() as u32,
             size_bytes: block.len() as u32,
             pieces,
         });
+    }
+
+    /// Adds the schemas of the batch once more.
+    pub fn put_copies(
+        &mut self,
+        compressor: &mut Compressor,
+        batch: &mut Batch,
+    ) -> Result<(), BlockError> {
+        self.next_copies += u64::from(batch.put_copies(self.next_copies, compressor)?);
+        Ok(())
     }
 
     /// Adds a journal entry with what came since the last commit and is in no block.

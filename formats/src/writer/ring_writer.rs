@@ -170,7 +170,7 @@ impl RingWriter {
         let seal_all = close || segment.is_full;
         let path = segment.writer.path().to_owned();
         for (number, table) in self.tables.iter_mut().enumerate() {
-            if table.rows.samples() == 0 {
+            if table.samples() == 0 {
                 continue;
             }
             if !table.described {
@@ -180,15 +180,21 @@ impl RingWriter {
                 table.described = true;
             }
             if seal_all || is_anew || table.is_due() {
-                self.block.clear();
-                self.encoder
-                    .encode(&table.rows, &table.schema, number as u32, &mut self.block)
-                    .map_err(|error| disk_error("write", &path, error))?;
-                segment.put_block(number as u32, table, &self.block, &mut self.batch);
+                for (rows, records) in table.pieces() {
+                    self.block.clear();
+                    self.encoder
+                        .encode(rows, &table.schema, number as u32, &mut self.block)
+                        .map_err(|error| disk_error("write", &path, error))?;
+                    let (number, times) = (number as u32, &rows.times);
+                    segment.put_block(number, times, records, &self.block, &mut self.batch);
+                    commit.blocks += 1;
+                }
                 table.seal();
-                commit.blocks += 1;
             }
         }
+        segment
+            .put_copies(&mut self.compressor, &mut self.batch)
+            .map_err(|error| disk_error("write", &path, error))?;
         segment
             .put_journal(&self.tables, &mut self.compressor, &mut self.block, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;
@@ -284,7 +290,7 @@ impl RingWriter {
     fn committed(&mut self, commit: &mut Commit, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
         for (number, table) in self.tables.iter_mut().enumerate() {
             if table.is_sealed() {
-                sealed(number as u32, &table.rows, table.rows.samples());
+                table.pieces().for_each(|(rows, _)| sealed(number as u32, rows, rows.samples()));
             }
             commit.rows += table.committed();
             table.lost = None;
@@ -330,9 +336,13 @@ impl RingWriter {
     /// What was pushed since the last commit is lost to this error.
     pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
         for (number, table) in self.tables.iter_mut().enumerate() {
-            let durable = (table.rows.samples() as u64).saturating_sub(table.undurable);
-            if durable > 0 {
-                sealed(number as u32, &table.rows, durable as usize);
+            let mut durable = table.samples().saturating_sub(table.undurable);
+            for (rows, _) in table.pieces() {
+                let of_these = durable.min(rows.samples() as u64);
+                if of_these > 0 {
+                    sealed(number as u32, rows, of_these as usize);
+                }
+                durable -= of_these;
             }
             self.stats.samples_lost += table.failed();
         }

@@ -4,9 +4,10 @@ use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::record::RecordView;
 use crate::schema::{Schema, TableKind};
-use crate::segment::SegmentReader;
+use crate::segment::{Effort, JournalReader, SegmentReader};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// What an earlier run left.
 pub struct LastRun {
@@ -39,8 +40,9 @@ pub fn look(rings: &[Vec<PathBuf>], boot_id: &str, now_ns: u64) -> Option<LastRu
 /// and whether something was.
 fn newest(newest_first: &[PathBuf]) -> Option<(SegmentReader, bool)> {
     let mut unused = None;
+    let effort = Effort { until: Some(Instant::now() + MOST_TIME), most_bytes: MOST_BYTES };
     for path in newest_first.iter().take(MOST_LOOKED_AT) {
-        let Ok(segment) = SegmentReader::open(path) else { continue };
+        let Ok(segment) = SegmentReader::open_with(path, &effort) else { continue };
         if is_used(&segment) {
             return Some((segment, true));
         }
@@ -53,14 +55,23 @@ fn newest(newest_first: &[PathBuf]) -> Option<(SegmentReader, bool)> {
 /// starting.
 const MOST_LOOKED_AT: usize = 8;
 
+/// How long damaged segments are searched: who starts a recorder wants it to record. One of 64 MiB
+/// takes a tenth of it.
+const MOST_TIME: Duration = Duration::from_secs(1);
+
+/// The memory that looking at a block may take, and what is read of a journal: its records are
+/// those of the second before the end, and some of the minute before.
+const MOST_BYTES: u64 = 16 << 20;
+const MOST_RECORD_BYTES: usize = 8 << 20;
+const MOST_JOURNAL_BYTES: usize = 256 << 20;
+
 /// The longest that rows of a running source wait for the commit that makes them durable: a second,
 /// and what commits take.
 const GATHERED_NS: u64 = 2_000_000_000;
 
 /// Whether the segment has rows or gaps. What cannot be listed is taken to be there.
 fn is_used(segment: &SegmentReader) -> bool {
-    let no_gaps = || segment.view().and_then(|view| view.gaps()).is_ok_and(|gaps| gaps.is_empty());
-    !segment.schemas().is_empty() || !no_gaps()
+    !segment.schemas().is_empty() || segment.view().map_or(true, |view| view.has_gaps())
 }
 
 fn last_run(segments: &[SegmentReader], same_boot: bool, now_ns: u64) -> LastRun {
@@ -111,7 +122,8 @@ fn last_rows(segment: &SegmentReader) -> BTreeMap<u32, u64> {
     };
     of_blocks.for_each(|(table, last_ns)| note(table, last_ns));
     // What cannot be read of it tells nothing.
-    let _ = view.journal(|record| {
+    let reader = JournalReader::at_most(MOST_RECORD_BYTES, MOST_JOURNAL_BYTES);
+    let _ = view.journal_by(reader, |record| {
         let Ok((table, _, record)) = record else { return };
         let schema = segment.schemas().iter().find(|(number, _)| *number == table);
         let Some((_, schema)) = schema else { return };

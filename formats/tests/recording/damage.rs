@@ -32,7 +32,11 @@ fn noise_in_the_middle_of_a_segment_costs_the_blocks_it_hit_and_is_told() {
     let (whole, _) = rows_of(dir.path(), "noise", 1);
     let path = &segments[1];
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    let middle = fs::metadata(path).unwrap().len() / 3;
+    // From the beginning of a block on.
+    let bytes = fs::read(path).unwrap();
+    let third = bytes.len() / 3;
+    let block = bytes[third..].windows(5).position(|head| head == b"NMCK\x03").unwrap();
+    let middle = (third + block) as u64;
     let garbage: Vec<u8> = (0..2048u64).flat_map(|at| word(at, 99).to_le_bytes()).collect();
     file.write_all_at(&garbage, middle).unwrap();
     let (rows, problems) = rows_of(dir.path(), "noise", 2);

@@ -9,6 +9,7 @@ mod support;
 
 mod boots;
 mod concurrent;
+mod crafted;
 mod crash;
 mod damage;
 mod disk_under_it;

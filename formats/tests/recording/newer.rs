@@ -82,6 +82,7 @@ fn errors(dir: &Path) -> Vec<ReadError> {
         }
     }
     errors.extend(recording.gaps(None, i64::MIN, i64::MAX).err());
+    errors.extend(recording.damaged_gaps().unwrap());
     for verdict in recording.verify() {
         match verdict {
             Verdict::Segment(segment) => errors.extend(segment.problems),

@@ -82,6 +82,7 @@ fn read(dir: &Path) -> ([Vec<Row>; 3], usize, Vec<String>) {
     });
     let gaps = recording.gaps(None, i64::MIN, i64::MAX);
     told.extend(gaps.as_ref().err().map(ToString::to_string));
+    told.extend(recording.damaged_gaps().unwrap().iter().map(ToString::to_string));
     told.extend(recording.segments().err().map(|error| format!("segments: {error}")));
     told.extend(recording.tables().err().map(|error| format!("tables: {error}")));
     for verdict in recording.verify() {

@@ -8,7 +8,7 @@ mod watched;
 use crate::answer::answer;
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::columnar::parquet::ParquetSink;
-use crate::context::Context;
+use crate::context::{Context, Warner};
 use crate::error::{Outcome, QueryError};
 use crate::interrupt::Interrupt;
 use crate::listing::{show_count, show_many, show_size};
@@ -49,6 +49,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> 
         progress: Progress::new(&sources, &span),
         total: Total::default(),
         outcome,
+        warner: context.warner(),
     };
     for (source, path) in sources.iter().zip(&paths) {
         job.table(source, &span, path)?;
@@ -85,6 +86,7 @@ struct Job<'a> {
     progress: Progress,
     total: Total,
     outcome: Outcome,
+    warner: Warner<'a>,
 }
 
 impl Job<'_> {
@@ -98,7 +100,8 @@ impl Job<'_> {
             progress: &self.progress,
             interrupt: &self.interrupt,
         };
-        let mut warn = self.context.warner();
+        let warner = &mut self.warner;
+        let mut warn = |problem: &_| warner.note(problem);
         let answer = answer(&self.context.recording, &plan, &mut sink, &mut warn)
             .and_then(|answer| sink.finish().map(|()| answer))
             .map_err(|error| explain(error, &self.total))?;

@@ -27,7 +27,7 @@ pub fn in_short(gaps: &[WallGap]) -> String {
         format!("{count} x {phrase}, {}", show_duration(*total))
     };
     let causes: Vec<String> = causes.iter().map(told).collect();
-    let lost: u64 = gaps.iter().map(|gap| gap.gap.lost).sum();
+    let lost = gaps.iter().map(|gap| gap.gap.lost).fold(0, u64::saturating_add);
     let lost =
         if lost == 0 { String::new() } else { format!("; {} lost", show_many(lost, "sample")) };
     format!("{} ({}{lost})", gaps.len(), causes.join("; "))

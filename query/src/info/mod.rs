@@ -10,7 +10,7 @@ use crate::output::Output;
 use crate::tables::{Measured, measure};
 use crate::time::{show_age, show_duration, show_instant};
 use nodemon_formats::reader::{
-    Lasting, ReadError, RingSummary, SegmentState, SegmentSummary, lasting_phrase,
+    Lasting, RingSummary, SegmentState, SegmentSummary, lasting_phrase,
 };
 use nodemon_formats::text::printable;
 
@@ -36,11 +36,7 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
         }
     }
     Output::stdout().put(text.as_bytes())?;
-    let problems = context.recording.problems();
-    Ok(match problems.iter().any(|problem| matches!(problem, ReadError::Damaged { .. })) {
-        true => Outcome::Damaged,
-        false => Outcome::Complete,
-    })
+    Ok(context.outcome())
 }
 
 fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
@@ -110,8 +106,8 @@ fn is_fast(table: &Measured) -> bool {
 
 fn density(tables: &[Measured]) -> String {
     let sealed = || tables.iter().filter(|table| table.blocks > 0);
-    let values: u64 = sealed().map(Measured::values).sum();
-    let bytes: u64 = sealed().map(|table| table.size_bytes).sum();
+    let values = sealed().map(Measured::values).fold(0, u64::saturating_add);
+    let bytes = sealed().map(|table| table.size_bytes).fold(0, u64::saturating_add);
     if values == 0 {
         return String::new();
     }
@@ -168,13 +164,13 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 fn problems(context: &Context) -> String {
-    let problems = context.recording.problems();
-    if problems.is_empty() {
+    let problems = context.problems();
+    if problems.parts() == 0 {
         return "problems    none; `nodemon-query verify` reads every checksum\n".into();
     }
-    let mut text = format!("problems    {}\n", show_many(problems.len() as u64, "problem"));
-    for problem in problems {
-        text.push_str(&format!("            {}\n", printable(&problem.to_string())));
+    let mut text = format!("problems    {}\n", show_many(problems.parts(), "problem"));
+    for problem in problems.sentences() {
+        text.push_str(&format!("            {}\n", printable(&problem)));
     }
     text
 }

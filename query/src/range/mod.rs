@@ -30,7 +30,8 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
         Some(path) => Output::file(path)?,
         None => Output::stdout(),
     };
-    let mut warn = context.warner();
+    let mut warner = context.warner();
+    let mut warn = |problem: &_| warner.note(problem);
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;

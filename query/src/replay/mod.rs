@@ -62,26 +62,24 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> 
     match format {
         ReplayFormat::Screen if is_terminal => {
             // On a screen that is redrawn a warning would be in the way, and then gone.
-            let mut warnings = Vec::new();
-            let mut warn = |problem: &_| warnings.push(format!("{problem}"));
+            let mut warner = context.warner();
+            let mut warn = |problem: &_| warner.note(problem);
             let width = terminal_size().map_or(view.width, |(Width(width), _)| usize::from(width));
             let columns = width.saturating_sub(overview::ENDS);
             let overview = Overview::new(recording, from, to, step.length, columns, &mut warn)?;
             let speed = args.speed.unwrap_or(1.0);
-            let result = terminal::run(&mut reel, &overview, view, speed, &mut warn);
-            warnings.sort();
-            warnings.dedup();
-            warnings.iter().for_each(|text| context.warn(&format!("{text}; it was left out")));
-            result?;
+            terminal::run(&mut reel, &overview, view, speed, &mut warn)?;
         }
         ReplayFormat::Screen => {
             let show = |frame: &Frame| text(frame, &view);
-            let mut warn = context.warner();
+            let mut warner = context.warner();
+            let mut warn = |problem: &_| warner.note(problem);
             plain::run(&mut reel, args.speed.unwrap_or(0.0), &mut output, show, &mut warn)?;
         }
         ReplayFormat::Jsonl => {
             let show = |frame: &Frame| json::line(frame, recording.host());
-            let mut warn = context.warner();
+            let mut warner = context.warner();
+            let mut warn = |problem: &_| warner.note(problem);
             plain::run(&mut reel, args.speed.unwrap_or(0.0), &mut output, show, &mut warn)?;
         }
     }

@@ -98,7 +98,9 @@ impl<'a> Reel<'a> {
             match direction {
                 Direction::Forward => {
                     let end = gaps.map(|gap| gap.missing.to).max().unwrap_or(frame.to);
-                    next = next.max(step.of(end) - 1);
+                    // Nor is time that nothing tells of; one block may span a century of it.
+                    let row = self.recording.next_row(end)?.unwrap_or(i64::MAX);
+                    next = next.max(step.of(end.max(row)) - 1);
                 }
                 Direction::Back => {
                     let start = gaps.map(|gap| gap.missing.from).min().unwrap_or(frame.from);

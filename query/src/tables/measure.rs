@@ -25,7 +25,8 @@ pub struct Measured {
 impl Measured {
     /// About how many values there are, if every sample has as many instances as the newest block.
     pub fn values(&self) -> u64 {
-        self.rows * (self.schema.row_width() * self.instances) as u64
+        let cells = self.schema.row_width().saturating_mul(self.instances);
+        self.rows.saturating_mul(cells as u64)
     }
 
     /// About how many bytes a value takes.

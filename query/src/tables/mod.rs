@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &TablesArgs) -> Result<Outcome, QueryError> 
         None => all(context)?,
     };
     Output::stdout().put(text.as_bytes())?;
-    Ok(Outcome::Complete)
+    Ok(context.warn_of_problems())
 }
 
 fn all(context: &Context) -> Result<String, QueryError> {
@@ -54,7 +54,9 @@ fn all(context: &Context) -> Result<String, QueryError> {
             show_count(table.rows),
             show_size(table.size_bytes),
             table.bytes_a_value().map_or(String::new(), |bytes| format!("{bytes:.2}")),
-            table.span.map_or(String::new(), |(first, last)| show_duration(last - first)),
+            table
+                .span
+                .map_or(String::new(), |(first, last)| show_duration(last.saturating_sub(first))),
             first_sentence(&schema.doc).to_owned(),
         ]);
     }

@@ -6,7 +6,7 @@ use crate::error::{Outcome, QueryError};
 use crate::info::gaps;
 use crate::listing::{show_count, show_many};
 use crate::output::Output;
-use nodemon_formats::reader::{Verdict, Verified};
+use nodemon_formats::reader::{Damages, Verdict, Verified};
 use nodemon_formats::text::printable;
 
 /// Runs `verify`: reads every block of every segment.
@@ -22,7 +22,7 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
                 segments += 1;
                 blocks += verified.blocks;
                 rows += verified.rows;
-                (of_segment(verified), verified.problems.len() as u64)
+                of_segment(verified)
             }
             Verdict::Unreadable(problem) => (line(&problem.to_string()), 1),
         };
@@ -53,8 +53,11 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
     Ok(if problems == 0 { Outcome::Complete } else { Outcome::Damaged })
 }
 
-fn of_segment(verified: &Verified) -> String {
-    let whole = match verified.problems.len() as u64 {
+/// What is told of a segment, a sentence for each kind of damage, and how many parts are damaged.
+fn of_segment(verified: &Verified) -> (String, u64) {
+    let mut damages = Damages::default();
+    verified.problems.iter().for_each(|problem| damages.note(problem));
+    let whole = match damages.parts() {
         0 => "no damage found".to_owned(),
         problems => show_many(problems, "problem"),
     };
@@ -64,10 +67,10 @@ fn of_segment(verified: &Verified) -> String {
         show_many(verified.blocks, "block"),
         show_count(verified.rows) + " samples"
     ));
-    for problem in &verified.problems {
+    for problem in damages.sentences() {
         text.push_str(&line(&format!("  {problem}")));
     }
-    text
+    (text, damages.parts())
 }
 
 fn line(text: &str) -> String {

@@ -3,6 +3,7 @@
 use super::{Finding, Verdict};
 use crate::config::{Config, rough_size};
 use crate::retention;
+use crate::trust;
 use nodemon_formats::ring::{Lock, disk_bytes};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::io::Errno;
@@ -16,10 +17,10 @@ pub fn findings(config: &Config) -> Vec<Finding> {
         what,
         notes: Vec::new(),
     });
-    [directory(&config.directory), room(config)].into_iter().chain(lasts).collect()
+    [directory(&config.directory, config.trust_directory), room(config)].into_iter().chain(lasts).collect()
 }
 
-fn directory(path: &Path) -> Finding {
+fn directory(path: &Path, is_trusted: bool) -> Finding {
     let refused = |why: String| Finding {
         subject: "directory".to_owned(),
         verdict: Verdict::No,
@@ -35,6 +36,12 @@ fn directory(path: &Path) -> Finding {
     }
     if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
         return refused(format!("{} cannot be written to: {error}", existing.display()));
+    }
+    if let Err(why) = trust::check(path)
+        && !is_trusted
+    {
+        let told = format!("{why}; --trust-directory records into it all the same");
+        return refused(told);
     }
     if is_virtual(existing) {
         return refused(format!("{} holds no files of its own", existing.display()));

@@ -33,6 +33,7 @@ pub fn parse(document: Document<'_>, catalogue: &Catalogue) -> Result<Settings, 
     let mut section = Section::new(document, tree.get_ref());
     let settings = Settings {
         directory: section.text("directory")?.map(Into::into),
+        trust_directory: section.flag("trust_directory")?,
         ring_size_bytes: section.size("ring_size")?,
         queue_size_bytes: section.size("queue_size")?,
         tiers: tiers(document, &mut section)?,

@@ -38,6 +38,8 @@ pub const DEFAULT_QUEUE_BYTES: u64 = 8 << 20;
 pub struct Config {
     /// The directory of the recording.
     pub directory: PathBuf,
+    /// Whether it may be one that others own or can write.
+    pub trust_directory: bool,
     /// The most that the recording may take on disk, bytes.
     pub ring_size_bytes: u64,
     /// Whether nobody said how much, and it is a tenth of the file system.
@@ -92,6 +94,7 @@ impl Config {
             ring_size_bytes,
             is_ring_of_file_system: asked_bytes.is_none() && ring_size_bytes < DEFAULT_RING_BYTES,
             directory,
+            trust_directory: layers.iter().find_map(|layer| layer.trust_directory).unwrap_or(false),
             queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
             tiers,
             cpu: layers.iter().find_map(|layer| layer.cpu),

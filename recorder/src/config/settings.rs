@@ -12,6 +12,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The directory of the recording.
     pub directory: Option<PathBuf>,
+    /// Whether to record into a directory that others own or can write.
+    pub trust_directory: Option<bool>,
     /// The most that the recording may take on disk, bytes.
     pub ring_size_bytes: Option<u64>,
     /// The most that may be between sources and writer, bytes.

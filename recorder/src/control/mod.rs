@@ -10,9 +10,11 @@ mod watchdog;
 use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Workers, Writer};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
+use crate::limits;
 use crate::overhead::{Missing, Overhead};
 use crate::retention::{Node, writer_options};
 use crate::source::{Context, Nature};
+use crate::trust::{self, Distrust};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
@@ -37,6 +39,19 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why the recorder did not run, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Others could make the recorder write elsewhere.
+    #[error("{0}")]
+    Distrust(#[from] Distrust),
+    /// Too few files may be open.
+    #[error(
+        "only {files} files may be open at once, and the recorder takes at least {}; raise the \
+         limit (ulimit -n, LimitNOFILE=)",
+        limits::least_open_files()
+    )]
+    FewFiles {
+        /// The limit.
+        files: u64,
+    },
     /// The recording cannot be opened, or the last commit failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -61,6 +76,10 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result<(), RunError> {
+    limits::raise_open_files().map_err(|files| RunError::FewFiles { files })?;
+    if !config.trust_directory {
+        trust::check(&config.directory)?;
+    }
     let options = writer_options(&config, &Node::this());
     let recording = RecordingWriter::open(&config.directory, options)?;
     if let Some(what) = lack_of_room(&config) {

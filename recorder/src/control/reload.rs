@@ -137,6 +137,7 @@ impl Recorder {
         let (old_tiers, new_tiers): (Option<Vec<_>>, Option<Vec<_>>) = (tiers(old), tiers(new));
         for (key, differs) in [
             ("directory", old.directory != new.directory),
+            ("trust_directory", old.trust_directory != new.trust_directory),
             ("queue_size", old.queue_size_bytes != new.queue_size_bytes),
             ("cpu", old.cpu != new.cpu),
             ("tiers", old_tiers != new_tiers),

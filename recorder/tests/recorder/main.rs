@@ -6,6 +6,7 @@ mod answers;
 mod configuration;
 mod cost;
 mod namespaces;
+mod refused;
 mod running;
 mod support;
 mod user;

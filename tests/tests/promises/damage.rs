@@ -238,7 +238,7 @@ fn assert_is_named(dir: &Path, table: &str, segment: &Path, block: Option<u64>, 
         let said = format!("{}{}", answer.out, answer.err);
         assert_eq!(answer.code, Some(4), "{story}: {arguments:?} says {}", answer.err);
         assert!(
-            said.contains(name) && block.is_none_or(|id| said.contains(&format!("Block {id}:"))),
+            said.contains(name) && block.is_none_or(|id| said.contains(&format!("block {id}:"))),
             "{story}: {arguments:?} does not name it ({block:?}):\n{}\n{}",
             answer.err,
             said.lines().filter(|line| line.contains(name)).collect::<Vec<_>>().join("\n")

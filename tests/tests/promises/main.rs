@@ -13,5 +13,6 @@ mod happenings;
 mod interfaces;
 mod kill;
 mod licences;
+mod mutants;
 mod ring;
 mod truth;

@@ -12,7 +12,7 @@ use crate::error::{Outcome, QueryError};
 use crate::question::{Aggregate, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Missing, Sink};
 use model::Model;
-use nodemon_formats::reader::{ReadError, ScanItem};
+use nodemon_formats::reader::{Part, ReadError, ScanItem};
 use nodemon_formats::{ColumnType, GapCause};
 use proptest::prelude::*;
 use table::{SECOND, Table, schema, table};
@@ -178,7 +178,11 @@ fn damage_is_told_and_the_rest_is_answered() {
     let rows = items.len();
     items.insert(
         1,
-        ScanItem::Problem(ReadError::Damaged { path: "s".into(), what: "block 7".into() }),
+        ScanItem::Problem(ReadError::Damaged {
+            path: "s".into(),
+            part: Part::Whole,
+            what: "block 7".into(),
+        }),
     );
     let mut told = Vec::new();
     let mut lines = Lines { kinds: Vec::new(), lines: Vec::new() };

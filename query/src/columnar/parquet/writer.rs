@@ -11,7 +11,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 use serde_json::Value;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows in a row group: what DuckDB and Arrow like to split work by.
 const MAX_ROWS: usize = 1 << 20;
@@ -75,15 +75,20 @@ impl<W: Write + Send> ParquetWriter<W> {
         let benches = self.benches.len().min(threads).max(1);
         let part = self.columns.len().div_ceil(benches).max(1);
         let work = self.columns.chunks_mut(part).zip(batch.columns.chunks(part));
-        let mut work = work.zip(&mut self.benches);
-        let Some(((columns, from), bench)) = work.next() else { return Ok(()) };
+        let work = Mutex::new(work.zip(&mut self.benches).collect::<Vec<_>>());
+        let take = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let push_parts = || {
+            let mut result = Ok(());
+            while let Some(((columns, from), bench)) = take() {
+                result = result.and(push_part(batch, columns, from, bench));
+            }
+            result
+        };
         std::thread::scope(|scope| {
-            let others: Vec<_> = work
-                .map(|((columns, from), bench)| {
-                    scope.spawn(move || push_part(batch, columns, from, bench))
-                })
-                .collect();
-            let mut result = push_part(batch, columns, from, bench);
+            // Where a thread cannot be had, the others do its part.
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, push_parts).ok();
+            let others: Vec<_> = (1..benches).filter_map(spawn).collect();
+            let mut result = push_parts();
             for other in others {
                 let other = other.join();
                 let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));

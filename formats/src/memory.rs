@@ -1,0 +1,69 @@
+//! Where memory cannot be had, a sentence and an exit code instead of an abort.
+//!
+//! `unsafe` because the trait of allocators is: each call is passed on to the system's allocator as
+//! it came, so every promise of the caller, and every one that the system's allocator gives back,
+//! holds unchanged.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// Gives pieces of memory that are larger than what blocks commonly take back when they are freed,
+/// in every thread. The allocator would keep up to 64 MiB of them for each thread, once it has seen
+/// some. To be called before there are other threads.
+pub fn give_large_pieces_back() {
+    const LARGE_BYTES: i32 = 8 << 20;
+    #[cfg(target_env = "gnu")]
+    // mallopt(3) takes two numbers, and there is no other thread that allocates.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 2 * LARGE_BYTES);
+    }
+}
+
+/// The system's allocator for a program, which ends when memory is refused.
+pub struct OrEnd {
+    /// What is said then. It is said as it is: there is no memory to put anything into it.
+    pub sentence: &'static str,
+}
+
+impl OrEnd {
+    #[inline]
+    fn given(&self, pointer: *mut u8) -> *mut u8 {
+        if pointer.is_null() {
+            self.end();
+        }
+        pointer
+    }
+
+    #[cold]
+    fn end(&self) -> ! {
+        // Not by way of `std`, whose handlers may want memory, or a lock that this thread holds. Who
+        // cannot be told is not told. What was committed is durable, and a recording is read after
+        // any end.
+        unsafe {
+            libc::write(2, self.sentence.as_ptr().cast(), self.sentence.len());
+            libc::_exit(1)
+        }
+    }
+}
+
+unsafe impl GlobalAlloc for OrEnd {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.given(unsafe { System.alloc(layout) })
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        self.given(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size_bytes: usize) -> *mut u8 {
+        self.given(unsafe { System.realloc(pointer, layout, size_bytes) })
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

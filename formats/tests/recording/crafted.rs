@@ -1,0 +1,370 @@
+//! Segments that somebody crafted, under checksums that are right: they take no more memory and
+//! time than what they hold, and what is true of them is read.
+
+use super::child;
+use super::noise::{noise, push_noise};
+use super::support::{bits, every_type, open_writer, rows_of, segments_of};
+use nodemon_formats::block::{Block, BlockHeader, Compressor, Encoder, Rows};
+use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::memory::give_large_pieces_back;
+use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
+use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::schema::{ColumnType, Schema, unit};
+use nodemon_formats::segment::{Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter};
+use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const MIB: u64 = 1 << 20;
+
+/// A line of this process's status, bytes.
+fn status_bytes(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// A segment that is made by hand.
+struct Crafted {
+    writer: SegmentWriter,
+    batch: Batch,
+}
+
+impl Crafted {
+    fn new(dir: &Path) -> Crafted {
+        fs::create_dir_all(dir).unwrap();
+        let description = SegmentDescription {
+            number: 1,
+            host: "h".into(),
+            boot_id: "b".into(),
+            recorder_version: "1".into(),
+            tier_ns: 0,
+            created: ClockOffset { from_ns: 1, offset_ns: 1_700_000_000_000_000_000 },
+        };
+        let writer = SegmentWriter::create(dir, &description).unwrap();
+        Crafted { writer, batch: Batch::default() }
+    }
+
+    fn end(mut self) {
+        self.writer.commit(&self.batch).unwrap();
+    }
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 128 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn wide(name: &str, columns: u32) -> Schema {
+    let mut schema = Schema::sample(name, "a test", "crafted");
+    for column in 0..columns {
+        schema = schema.gauge(&format!("c{column}"), ColumnType::U64, unit::COUNT, "");
+    }
+    schema.interval_ns = 1_000_000;
+    schema
+}
+
+/// A block of few bytes whose columns all change, in so many rows.
+fn bomb(rows: u32, columns: u32, first_ns: u64) -> Vec<u8> {
+    let mut directory = vec![1u8; columns as usize];
+    directory.extend(vec![0u8; 8 * columns as usize]);
+    (0..columns).for_each(|_| varint(&mut directory, 0));
+    [0, 0, 1000, 1, 0].into_iter().for_each(|word| varint(&mut directory, word));
+    let mut frames = Vec::new();
+    let mut compressor = Compressor::default();
+    let directory_bytes = compressor.frame(&[&directory], &mut frames).unwrap();
+    let frame_bytes = compressor.frame(&[&[]], &mut frames).unwrap();
+    let mut header = template();
+    header.directory_bytes = directory_bytes;
+    (header.first_ns, header.table, header.rows) = (first_ns, 0, rows);
+    (header.instances, header.width, header.key_width, header.flags) = (1, columns, 0, 1);
+    header.groups.truncate(1);
+    (header.groups[0].end_column, header.groups[0].frame_bytes) = (columns, frame_bytes);
+    let mut block = Vec::new();
+    header.put(&mut block).unwrap();
+    block.extend_from_slice(&frames);
+    block
+}
+
+/// The header of a block with a group.
+fn template() -> BlockHeader {
+    let schema = wide("template", 1);
+    let mut record = RecordBuilder::new(&schema);
+    for at in 0..300u64 {
+        record.begin_sample(at);
+        record.u64(at * at % 1009);
+        record.end_sample();
+    }
+    let mut rows = Rows::new(&schema);
+    super::support::push_into(&mut rows, &schema, &mut record, 0);
+    let mut block = Vec::new();
+    Encoder::default().encode(&rows, &schema, 0, &mut block).unwrap();
+    BlockHeader::take(&block).unwrap().0
+}
+
+/// A segment of such blocks, whose index tells of so many bytes for each.
+fn bombs(dir: &Path, blocks: u64, rows: u32, columns: u32, told_bytes: u32) {
+    let mut crafted = Crafted::new(dir);
+    crafted.batch.put_schema(0, &wide("bomb", columns)).unwrap();
+    for id in 0..blocks {
+        let first_ns = 2_000_000_000 + id * 1_000_000_000_000;
+        let block = bomb(rows, columns, first_ns);
+        let pieces = crafted.batch.put(ChunkKind::Block, id, &block);
+        let last_ns = first_ns + u64::from(rows - 1) * 1000;
+        let size_bytes = told_bytes;
+        let records = id + 1;
+        let entry =
+            IndexEntry { table: 0, id, first_ns, last_ns, records, rows, size_bytes, pieces };
+        crafted.batch.index(entry);
+    }
+    crafted.end();
+}
+
+/// Reads the table of bombs with so many threads: rows, and what was told.
+fn read_bombs(dir: &Path, threads: usize) -> (usize, Vec<String>) {
+    let recording = Recording::open(dir).unwrap();
+    let (mut rows, mut told) = (0, Vec::new());
+    told.extend(recording.problems().iter().map(ToString::to_string));
+    let request = ScanRequest {
+        table: "bomb".into(),
+        from: i64::MIN,
+        to: i64::MAX,
+        threads,
+        ..ScanRequest::default()
+    };
+    for item in recording.scan(request).into_iter().flatten() {
+        match item.unwrap() {
+            ScanItem::Chunk(chunk) => rows += chunk.rows(),
+            ScanItem::Summary(_) => {}
+            ScanItem::Problem(problem) => told.push(problem.to_string()),
+        }
+    }
+    (rows, told)
+}
+
+/// In a process of its own, whose memory nobody else uses.
+fn in_a_child(name: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let limit = "ulimit -c 0; ulimit -v 2097152;";
+    let output = child::command(&format!("crafted::{name}"), dir.path(), limit, "").output();
+    child::assert_success(&output.unwrap());
+}
+
+#[test]
+fn blocks_that_grow_to_thousands_of_times_their_bytes_are_decoded_few_at_a_time() {
+    in_a_child("child_bombs");
+}
+
+#[test]
+fn child_bombs() {
+    let Some(dir) = child::dir() else { return };
+    // As the program that asks does.
+    give_large_pieces_back();
+    for (at, (rows, columns)) in [(1 << 21, 4), (1 << 16, 128)].into_iter().enumerate() {
+        let dir = dir.join(at.to_string());
+        bombs(&dir, 12, rows, columns, 1 << 20);
+        let (read, told) = read_bombs(&dir, 4);
+        assert_eq!((read, told), (12 * rows as usize, Vec::new()));
+    }
+    let dir = dir.join("refused");
+    bombs(&dir, 4, 1 << 21, 8, 1 << 20);
+    let (read, told) = read_bombs(&dir, 4);
+    assert_eq!((read, told.len()), (0, 4), "{told:?}");
+    let peak = status_bytes("VmHWM:");
+    assert!(peak < 256 * MIB, "{} MiB at most", peak / MIB);
+}
+
+#[test]
+fn a_table_of_a_million_columns_is_left_out_and_the_others_are_read() {
+    in_a_child("child_wide");
+}
+
+#[test]
+fn child_wide() {
+    let Some(dir) = child::dir() else { return };
+    let mut crafted = Crafted::new(&dir);
+    crafted.batch.put_schema(0, &wide("bomb", 100)).unwrap();
+    crafted.batch.put_schema(1, &wide("wide", 1 << 20)).unwrap();
+    let block = bomb(10, 100, 2_000_000_000);
+    let pieces = crafted.batch.put(ChunkKind::Block, 0, &block);
+    crafted.batch.index(IndexEntry {
+        table: 0,
+        id: 0,
+        first_ns: 2_000_000_000,
+        last_ns: 2_000_009_000,
+        records: 1,
+        rows: 10,
+        size_bytes: block.len() as u32,
+        pieces,
+    });
+    crafted.end();
+    let start = Instant::now();
+    let (rows, told) = read_bombs(&dir, 2);
+    assert_eq!(rows, 10);
+    assert_eq!(told.len(), 1, "{told:?}");
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = status_bytes("VmRSS:");
+    drop(RecordingWriter::open(&dir, WriterOptions::new(LEAST_RING_BYTES)));
+    let grown = status_bytes("VmHWM:").saturating_sub(before);
+    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+/// One whose rows are noise and whose description and schemas are gone, wherever they stand as
+/// chunks.
+fn without_schemas(path: &Path) -> usize {
+    let mut bytes = fs::read(path).unwrap();
+    let mut lost = 0;
+    for at in 0..bytes.len() - 24 {
+        if &bytes[at..at + 4] == b"NMCK" && matches!(bytes[at + 4], 1 | 2) {
+            bytes[at..at + 60].fill(0);
+            lost += 1;
+        }
+    }
+    fs::write(path, bytes).unwrap();
+    lost
+}
+
+#[test]
+fn without_the_pages_with_description_and_schemas_every_row_is_read_from_their_copies() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open_writer(dir.path());
+    let table = writer.add_table(noise());
+    writer.add_table(every_type(1_000_000_000));
+    let mut record = RecordBuilder::new(&noise());
+    for second in 0..10 {
+        push_noise(&mut writer, &mut record, table, second * 100..(second + 1) * 100);
+        writer.commit().unwrap();
+    }
+    writer.close().unwrap();
+    let (whole, told) = rows_of(dir.path(), "noise", 1);
+    assert!(told.is_empty() && !whole.is_empty());
+    let path = &segments_of(dir.path())[0];
+    assert!(without_schemas(path) >= 2);
+    let (rows, told) = rows_of(dir.path(), "noise", 1);
+    assert_eq!(bits(&rows).len(), bits(&whole).len(), "{told:?}");
+    assert!(bits(&rows) == bits(&whole));
+    assert_eq!(told.len(), 1, "{told:?}");
+    // And where the trees are gone as well.
+    let mut bytes = fs::read(path).unwrap();
+    bytes[..4096].fill(0);
+    fs::write(path, bytes).unwrap();
+    let (rows, told) = rows_of(dir.path(), "noise", 1);
+    assert!(bits(&rows) == bits(&whole), "{} of {}", rows.len(), whole.len());
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn five_hundred_idle_cpus_at_a_millisecond_are_blocks_that_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cpus, columns) = (512, 20);
+    let mut schema = Schema::sample("cpu", "a test", "idle").key("cpu", ColumnType::U64, "number");
+    for column in 0..columns {
+        schema = schema.counter(&format!("c{column}_ns"), unit::NS, "grows as time does");
+    }
+    schema.interval_ns = 1_000_000;
+    let mut writer =
+        RecordingWriter::open(dir.path(), WriterOptions::new(64 * LEAST_RING_BYTES)).unwrap();
+    let table = writer.add_table(schema.clone());
+    let mut record = RecordBuilder::new(&schema);
+    for at in 0..1000u64 {
+        record.begin_sample(1_000_000_000 + at * 1_000_000);
+        for cpu in 0..cpus {
+            record.instance(|key| key.u64(cpu));
+            (0..columns).for_each(|column| record.u64((at + column) * 1_000_000));
+        }
+        record.end_sample();
+        // As records come: of some MiB each.
+        if at % 100 == 99 {
+            super::support::push(&mut writer, &mut record, table);
+        }
+    }
+    let commit = writer.commit().unwrap();
+    assert!(commit.blocks > 1 && commit.rows == 1000, "{commit:?}");
+    writer.close().unwrap();
+    let recording = Recording::open(dir.path()).unwrap();
+    let request =
+        ScanRequest { table: "cpu".into(), from: i64::MIN, to: i64::MAX, ..ScanRequest::default() };
+    let mut samples = 0;
+    for item in recording.scan(request).unwrap() {
+        let ScanItem::Chunk(chunk) = item.unwrap() else { panic!("no rows") };
+        assert_eq!(chunk.instances.len(), cpus as usize);
+        for row in [0, chunk.rows() - 1] {
+            let at = (chunk.boot_times[row] - 1_000_000_000) / 1_000_000;
+            assert_eq!(chunk.cells(0, 7).words.at(row), at * 1_000_000);
+        }
+        samples += chunk.rows();
+    }
+    assert_eq!(samples, 1000);
+    assert!(recording.verify().all(|verdict| match verdict {
+        nodemon_formats::reader::Verdict::Segment(segment) => segment.problems.is_empty(),
+        nodemon_formats::reader::Verdict::Unreadable(_) => false,
+    }));
+}
+
+#[test]
+fn gaps_that_are_damaged_are_told_and_everything_else_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut crafted = Crafted::new(dir.path());
+    crafted.batch.put_schema(0, &wide("bomb", 1)).unwrap();
+    let block = bomb(10, 1, 2_000_000_000);
+    assert!(Block::table_of(&block).is_ok());
+    let pieces = crafted.batch.put(ChunkKind::Block, 0, &block);
+    crafted.batch.index(IndexEntry {
+        table: 0,
+        id: 0,
+        first_ns: 2_000_000_000,
+        last_ns: 2_000_009_000,
+        records: 1,
+        rows: 10,
+        size_bytes: block.len() as u32,
+        pieces,
+    });
+    // As many zeros as a frame may hold are no gaps.
+    let mut frame = Vec::new();
+    Compressor::default().frame(&[&vec![0; 60 << 20]], &mut frame).unwrap();
+    crafted.batch.put(ChunkKind::Gaps, 0, &frame);
+    crafted.batch.put(ChunkKind::Gaps, 1, b"no frame");
+    crafted.end();
+    let recording = Recording::open(dir.path()).unwrap();
+    assert_eq!(recording.gaps(None, i64::MIN, i64::MAX).unwrap().len(), 0);
+    let told = recording.damaged_gaps().unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(read_bombs(dir.path(), 1), (10, Vec::new()));
+}
+
+#[test]
+fn a_recorder_starts_in_time_and_little_memory_over_a_ring_whose_trees_are_all_damaged() {
+    in_a_child("child_starts");
+}
+
+#[test]
+fn child_starts() {
+    let Some(dir) = child::dir() else { return };
+    let mut writer =
+        RecordingWriter::open(&dir, WriterOptions::new(64 * LEAST_RING_BYTES)).unwrap();
+    let table = writer.add_table(noise());
+    let mut record = RecordBuilder::new(&noise());
+    for second in 0..120 {
+        push_noise(&mut writer, &mut record, table, second * 6000..(second + 1) * 6000);
+        writer.commit().unwrap();
+    }
+    writer.close().unwrap();
+    let segments = segments_of(&dir);
+    for segment in &segments {
+        let mut bytes = fs::read(segment).unwrap();
+        bytes[..4096].fill(0xff);
+        fs::write(segment, bytes).unwrap();
+    }
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let (before, start) = (status_bytes("VmRSS:"), Instant::now());
+    drop(RecordingWriter::open(&dir, WriterOptions::new(64 * LEAST_RING_BYTES)).unwrap());
+    let (took, grown) = (start.elapsed(), status_bytes("VmHWM:").saturating_sub(before));
+    println!("{} segments: {took:?}, {} KiB", segments.len(), grown >> 10);
+    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
