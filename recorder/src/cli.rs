@@ -4,11 +4,15 @@ use crate::config::{
     Catalogue, ConfigError, Settings, SourceSettings, parse_duration, parse_interval, parse_size,
 };
 use crate::source::Nature;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use nodemon_formats::writer::TierOptions;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// The variable that names the recording.
+const DIR_VARIABLE: &str = "NODEMON_DIR";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -29,9 +33,26 @@ Signals:
   SIGTERM, SIGINT  write what is left and end, within a second
   SIGHUP           read the configuration again: cadences, sources, ring size";
 
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder check                                # what can be recorded here
+  nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
+  nodemon-recorder config > nodemon.toml                # every setting explained";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder check
+  nodemon-recorder check --source syscall --ring-size 8GiB
+  nodemon-recorder check --cost=2s                      # what eBPF programs cost here";
+
+const TABLES_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder tables
+  nodemon-recorder tables --markdown > tables.md";
+
 /// Records what happens on this node into a ring on disk.
 #[derive(Debug, Parser)]
-#[command(name = "nodemon-recorder", version, after_help = EXIT_CODES)]
+#[command(name = "nodemon-recorder", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -45,12 +66,13 @@ pub enum Command {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     Run(Run),
     /// Say what this host can record, what it cannot, why, and what to do about it
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(Check),
     /// Print the default configuration, with every key explained
     #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
     Config,
     /// List every table and column with its unit and source
+    #[command(after_help = TABLES_EXAMPLES)]
     Tables(Tables),
 }
 
@@ -96,7 +118,13 @@ pub struct How {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Directory of the recording
-    #[arg(long, value_name = "DIR", env = "NODEMON_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = DIR_VARIABLE,
+        // It may be empty, which `PathBuf` may not.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub dir: Option<PathBuf>,
     /// The most that the recording may take on disk: 8GiB, 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -171,6 +199,18 @@ fn parse_tier(text: &str) -> Result<TierOptions, String> {
 }
 
 impl How {
+    /// The directory that is named. As is usual of variables, an empty one counts as not set.
+    fn directory(&self) -> Result<Option<PathBuf>, ConfigError> {
+        match &self.dir {
+            Some(dir) if dir.as_os_str().is_empty() => {
+                let is_unset = std::env::var_os(DIR_VARIABLE).is_some_and(|dir| dir.is_empty());
+                let what = "it is empty; name the directory to record into".to_owned();
+                if is_unset { Ok(None) } else { Err(ConfigError::Flag { flag: "--dir", what }) }
+            }
+            dir => Ok(dir.clone()),
+        }
+    }
+
     /// What the flags say.
     ///
     /// # Errors
@@ -198,7 +238,7 @@ impl How {
         }
         let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings.clone()));
         Ok(Settings {
-            directory: self.dir.clone(),
+            directory: self.directory()?,
             ring_size_bytes: self.ring_size,
             queue_size_bytes: self.queue_size,
             tiers: (!self.tiers.is_empty()).then(|| self.tiers.clone()),
