@@ -1,8 +1,9 @@
 //! What every command works with.
 
-use crate::cli::{Color, GlobalArgs};
+use crate::cli::{Color, DIR_VARIABLE, GlobalArgs};
 use crate::error::{Outcome, QueryError};
-use crate::time::{Anchors, Span, show_age, show_instant};
+use crate::foreign;
+use crate::time::{Anchors, Span, show_age, show_duration, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{ReadError, Recording};
@@ -28,7 +29,10 @@ impl Context {
     /// # Errors
     /// When there is no recording, or nothing of it can be read; when `TZ` names no zone.
     pub fn open(args: &GlobalArgs) -> Result<Context, QueryError> {
-        let dir = args.dir.clone().unwrap_or_else(default_dir);
+        let dir = directory(args)?;
+        if let Some(kind) = foreign::kind_of(&dir) {
+            return Err(QueryError::NotARecording { path: dir, kind });
+        }
         let recording = Recording::open(&dir)?;
         let recorded = recording.span().map(|(first, last)| (first, last.saturating_add(1)));
         let live = recording.is_live();
@@ -78,6 +82,21 @@ impl Context {
         }
     }
 
+    /// Why there are no rows of the last moments, which somebody asks for who looks at a recording
+    /// that is being written: what was sampled every `interval_ns` and is `newest` so far.
+    pub fn why_not_yet(&self, span: &Span, newest: i64, interval_ns: i64) -> Option<String> {
+        let now = self.anchors.now;
+        let within_ns = interval_ns.max(0).saturating_add(READABLE_WITHIN_NS);
+        let is_moments_ago = self.anchors.live && newest < span.from && span.from <= now;
+        (is_moments_ago && now.saturating_sub(newest) <= 2 * within_ns).then(|| {
+            let seconds = (2 * within_ns).max(5 * READABLE_WITHIN_NS) / READABLE_WITHIN_NS;
+            format!(
+                "; what is sampled now can be read within {}: ask for more, such as --from -{seconds}s",
+                show_duration(within_ns)
+            )
+        })
+    }
+
     /// Who warns of damaged blocks: of the first few one by one.
     pub fn warner(&self) -> impl FnMut(&ReadError) + '_ {
         let mut warned = 0;
@@ -91,6 +110,9 @@ impl Context {
         }
     }
 }
+
+/// A sample can be read so long after it was taken: it waits for the next commit, ns.
+const READABLE_WITHIN_NS: i64 = 1_000_000_000;
 
 /// So many warnings are too many.
 const MANY_WARNINGS: usize = 20;
@@ -130,6 +152,21 @@ pub fn color(when: Color, is_terminal: bool) -> bool {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    }
+}
+
+/// The recording that was named, or the default one.
+fn directory(args: &GlobalArgs) -> Result<PathBuf, QueryError> {
+    match &args.dir {
+        Some(dir) if !dir.as_os_str().is_empty() => Ok(dir.clone()),
+        // As is usual of variables, an empty one counts as not set.
+        Some(_) if std::env::var_os(DIR_VARIABLE).is_none_or(|dir| !dir.is_empty()) => {
+            Err(QueryError::Usage(
+                "--dir is empty: it takes the directory of a recording, or one segment of it"
+                    .into(),
+            ))
+        }
+        _ => Ok(default_dir()),
     }
 }
 

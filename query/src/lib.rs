@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod error;
 pub mod export;
 pub mod filter;
+mod foreign;
 pub mod info;
 pub mod interrupt;
 pub mod listing;

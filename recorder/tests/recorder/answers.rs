@@ -72,3 +72,15 @@ fn names_that_others_chose_do_nothing_to_a_terminal() {
         assert!(!forged, "{arguments:?} has a line that is not its own: {text}");
     }
 }
+
+#[test]
+fn an_empty_variable_counts_as_not_set_and_an_empty_flag_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let mut check = program(&["check", "--only", "loadavg"]);
+    let unset = check.env("XDG_STATE_HOME", home.path()).output().unwrap();
+    let empty = check.env("NODEMON_DIR", "").output().unwrap();
+    assert_eq!((empty.status, said(&empty)), (unset.status, said(&unset)));
+    let flag = output(&["run", "--dir", "", "--for", "1s"]);
+    assert_eq!(flag.status.code(), Some(2));
+    assert!(said(&flag).contains("--dir: it is empty; name the directory"), "{}", said(&flag));
+}
