@@ -1,6 +1,7 @@
 //! What goes wrong, in sentences: what, which file, why; and then what to do about it.
 
 use crate::foreign::recording_within;
+use crate::tables::source_to_switch_on;
 use crate::time::show_precise;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::ReadError;
@@ -92,21 +93,6 @@ pub enum QueryError {
     ClosedPipe,
 }
 
-/// Tables that are recorded only when they are asked for, each by a source of its name.
-const OFF_BY_DEFAULT: [&str; 11] = [
-    "bind",
-    "ebpf_program",
-    "file_open",
-    "mount",
-    "slow_syscall",
-    "softirq_latency",
-    "syn_backlog",
-    "syscall",
-    "syscall_latency",
-    "tcp_event",
-    "timer",
-];
-
 impl QueryError {
     /// What to do about it, where there is more to say.
     pub fn next_step(&self) -> Option<String> {
@@ -119,10 +105,11 @@ impl QueryError {
             QueryError::UnknownTable { gap: Some(gap), .. } => {
                 format!("it was to be recorded, and is a gap: {gap}")
             }
-            QueryError::UnknownTable { name, .. } if OFF_BY_DEFAULT.contains(&name.as_str()) => {
+            QueryError::UnknownTable { name, .. } if source_to_switch_on(name).is_some() => {
+                let source = source_to_switch_on(name).unwrap_or_default();
                 format!(
-                    "it is not recorded by default: nodemon-recorder run --source {name} switches \
-                     it on"
+                    "it is not recorded by default: nodemon-recorder run --source {source} \
+                     switches it on"
                 )
             }
             QueryError::UnknownTable { nearest, .. } => {
