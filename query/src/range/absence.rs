@@ -44,7 +44,7 @@ pub fn explain(
         };
         let what = match filters.is_empty() {
             // A table without keys has a row in each of its samples.
-            true => format!("{name} has no rows in {asked}, since there was nothing to tell"),
+            true => format!("{name} has no rows in {asked}: its samples are empty"),
             false => format!("no row of {name} in {asked} passes -w {}", filters.join(", ")),
         };
         return Ok(QueryError::NoData { what, there });
