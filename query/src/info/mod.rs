@@ -5,6 +5,7 @@ pub mod gaps;
 use crate::cli::InfoArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::gaps::told;
 use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
@@ -21,9 +22,12 @@ const FAST_NS: u64 = 100_000_000;
 /// When the recording cannot be read or standard output cannot be written.
 pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
     let segments = context.recording.segments()?;
-    let gaps = context.recording.gaps(None, i64::MIN, i64::MAX)?;
+    let gaps = crate::gaps::all(&context.recording)?;
+    let lost = gaps::lost(&gaps);
+    let gaps = told(gaps);
     let mut text = summary(context, &segments)?;
     text.push_str(&format!("gaps        {}\n", gaps::in_short(&gaps)));
+    text.push_str(&format!("lost        {}\n", printable(&lost.text())));
     text.push_str(&problems(context));
     if args.all {
         text.push('\n');

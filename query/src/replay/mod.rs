@@ -118,7 +118,7 @@ fn recorded(context: &Context, span: &Span) -> Result<(i64, i64), QueryError> {
 fn step(context: &Context, args: &ReplayArgs, span: &Span) -> Result<Step, QueryError> {
     let length = args.step.unwrap_or(1_000_000_000);
     if length <= 0 {
-        return Err(QueryError::Usage("--step has to be longer than nothing".into()));
+        return Err(QueryError::Usage("--step must be longer than 0".into()));
     }
     // Ticks begin when clocks on the wall show round times.
     let offset = Stamp::of(span.from, &context.anchors.zone).offset;

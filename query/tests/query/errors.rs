@@ -87,6 +87,8 @@ fn an_unknown_table_or_column_brings_the_nearest_to_mind() {
     expect(&said, 1, &["cpu has no column \"usr\"", "did you mean \"user_ns\"?"]);
     let said = ask(&recorded.dir, &["range", "-t", "syscall"]);
     expect(&said, 1, &["no table \"syscall\"", "nodemon-recorder run --source syscall"]);
+    let said = ask(&recorded.dir, &["range", "-t", "softirq_duration"]);
+    expect(&said, 1, &["nodemon-recorder run --source softirq_latency switches it on"]);
     let said = ask(&recorded.dir, &["range", "-t", "disk", "-w", "inflight>1"]);
     expect(&said, 1, &["disk has no column \"inflight\"", "did you mean \"in_flight\"?"]);
 }
@@ -240,7 +242,7 @@ fn a_question_that_makes_no_sense_is_told_from_one_that_failed() {
         (&["range", "-t", "disk", "-w", "device>sda"], &["= and !="]),
         (&["range", "-t", "cpu", "--agg", "max"], &["--step"]),
         (&["range", "-t", "cpu", "--step", "1s", "--agg", "median"], &["p99.9"]),
-        (&["range", "-t", "cpu", "--step", "0s"], &["more than nothing"]),
+        (&["range", "-t", "cpu", "--step", "0s"], &["longer than 0"]),
         (&["range", "-t", "cpu", "--rate", "--raw"], &["cannot be used with"]),
         (&["range", "-t", "cpu", "--from", "+5s"], &["counts from --from"]),
     ] {
@@ -285,7 +287,7 @@ fn samples_of_nothing_are_told_from_rows_that_no_filter_lets_through() {
     expect(
         &said,
         3,
-        &["disk has no rows in", "nothing to tell", "searched 1 sample; none matched"],
+        &["disk has no rows in", "its samples are empty", "searched 1 sample; none matched"],
     );
     let said = ask(&dir, &["range", "-t", "disk", "--raw", "-w", "device=sda"]);
     expect(&said, 3, &["passes -w device"]);

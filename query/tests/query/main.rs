@@ -5,6 +5,7 @@
 mod answers;
 mod errors;
 mod export;
+mod gaps;
 mod histograms;
 mod names;
 mod pages;
