@@ -23,7 +23,7 @@ Exit codes:
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  nodemon-recorder run                                  # everything, at its default cadence
+  nodemon-recorder run                                  # everything, at its default interval
   nodemon-recorder run --ring-size 8GiB --cpu 0         # on one CPU, in at most 8 GiB
   nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
   nodemon-recorder run --only cpus,diskstats --interval 1ms
@@ -31,7 +31,7 @@ Examples:
 
 Signals:
   SIGTERM, SIGINT  write what is left and end, within a second
-  SIGHUP           read the configuration again: cadences, sources, ring size";
+  SIGHUP           reload the configuration: intervals, sources, ring size";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,7 +99,7 @@ pub struct Check {
     /// How it would be recorded.
     #[command(flatten)]
     pub how: How,
-    /// Measure what each program in the kernel costs, for this long
+    /// Measure for this long what each eBPF program costs
     #[arg(
         long,
         value_name = "DURATION",
@@ -141,12 +141,12 @@ pub struct How {
     /// Sampling interval of every source: 1s, 10ms
     #[arg(long, value_name = "DURATION", value_parser = parse_interval)]
     pub interval: Option<Duration>,
-    /// Record these sources or tables and no others: stat,disk; ebpf stands for the programs in the
-    /// kernel
+    /// Record these sources or tables and no others: stat,disk; ebpf stands for all eBPF
+    /// programs
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Do not record these sources or tables: process,interrupt; ebpf stands for the programs in
-    /// the kernel
+    /// Do not record these sources or tables: process,interrupt; ebpf stands for all eBPF
+    /// programs
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub without: Vec<String>,
     /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,
@@ -228,7 +228,10 @@ impl How {
             let SourceSettings { feed, drain, scope, .. } = &source.settings;
             let nature = catalogue.nature(&source.name);
             if (feed.is_some() || drain.is_some()) && nature != Some(Nature::Fed) {
-                let what = format!("the kernel does not feed `{}`: no feed, no drain", source.name);
+                let what = format!(
+                    "source `{}` is not sampled by the kernel: it has no feed and no drain",
+                    source.name
+                );
                 return Err(flag("--source")(what));
             }
             if !scope.is_empty() && nature != Some(Nature::Ebpf) {

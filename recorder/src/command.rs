@@ -40,7 +40,7 @@ enum CommandError {
     Cpu { cpu: usize, why: rustix::io::Errno },
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
-    #[error("cannot measure what programs in the kernel cost: {0}")]
+    #[error("cannot measure what eBPF programs cost: {0}")]
     Cost(#[from] FeatureError),
     /// `check` has said it already.
     #[error("nothing can be recorded here")]
