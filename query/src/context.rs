@@ -7,7 +7,7 @@ use crate::time::{Anchors, Span, show_age, show_duration, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{ReadError, Recording};
-use nodemon_formats::text::printable;
+use nodemon_formats::text::{printable, wrap};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -117,12 +117,15 @@ const READABLE_WITHIN_NS: i64 = 1_000_000_000;
 /// So many warnings are too many.
 const MANY_WARNINGS: usize = 20;
 
-/// Says something on standard error, in one line; it may hold text that others chose. When that is closed there is nobody left to tell.
+/// Says something on standard error, in one line, or in as many as a terminal takes for it; it may
+/// hold text that others chose. When that is closed there is nobody left to tell.
 pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
     let (color, plain) = if colored { (color, "\x1b[0m") } else { ("", "") };
-    let _ = std::io::stderr()
-        .lock()
-        .write_all(format!("{color}{what}{plain} {}\n", printable(text)).as_bytes());
+    let indent = what.len() + 1;
+    let width = terminal_size::terminal_size_of(std::io::stderr()).map(|size| size.0.0);
+    let room = width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(indent));
+    let text = wrap(&printable(text), room).join(&format!("\n{:indent$}", ""));
+    let _ = std::io::stderr().lock().write_all(format!("{color}{what}{plain} {text}\n").as_bytes());
 }
 
 /// The zone of this machine. Read from `/etc/localtime` where `TZ` does not say otherwise: to look

@@ -14,6 +14,7 @@ use nodemon_recorder_ebpf::load::FeatureError;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use terminal_size::{Width, terminal_size_of};
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::field::MakeExt;
@@ -115,7 +116,10 @@ fn check(options: &Check) -> Result<(), CommandError> {
     privilege::lift_limit_of_locked_memory();
     let config = origin(&options.how)?.read()?;
     let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
-    print(&report.to_string())?;
+    print(&match terminal_size_of(io::stdout()) {
+        Some((Width(width), _)) => format!("{report:width$}", width = usize::from(width)),
+        None => report.to_string(),
+    })?;
     if let Some(duration) = options.cost {
         print(&check::Costs::measure(&config, duration)?.to_string())?;
     }

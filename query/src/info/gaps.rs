@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::gaps::Told;
 use crate::listing::{Listing, show_count, show_many};
-use crate::time::{show_duration, show_precise};
+use crate::time::{Stamp, show_duration, show_precise};
 use nodemon_formats::reader::WallGap;
 
 /// So many tables are named in a line.
@@ -86,8 +86,14 @@ pub fn listing(context: &Context, gaps: &[Told]) -> String {
     let mut listing = Listing::new(&["gap", ">length", "table", "why"]);
     for gap in gaps {
         let (from, to) = (gap.missing.from, gap.missing.to);
+        let day = |at| Stamp::of(at, zone).date;
+        let end = if day(from) == day(to) {
+            Stamp::of(to, zone).clock(3)
+        } else {
+            show_precise(to, zone)
+        };
         listing.row([
-            format!("{} .. {}", show_precise(from, zone), show_precise(to, zone)),
+            format!("{} .. {}", show_precise(from, zone), end),
             show_duration(to.saturating_sub(from)),
             gap.tables(),
             gap.why(),

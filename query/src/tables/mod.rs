@@ -6,12 +6,14 @@ mod off;
 use crate::cli::TablesArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{Facts, Listing, first_sentence, show_count, show_many, show_size};
+use crate::listing::{
+    Facts, Listing, first_sentence, show_count, show_many, show_size, terminal_width,
+};
 use crate::output::Output;
 use crate::time::{show_duration, show_precise};
 pub use measure::Measured;
 use nodemon_formats::schema::unit;
-use nodemon_formats::text::printable;
+use nodemon_formats::text::{printable, wrap};
 use nodemon_formats::{Column, Schema, TableKind};
 pub use off::source_to_switch_on;
 
@@ -70,7 +72,7 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     let heading = format!("{}: {}", schema.name, schema.doc);
     let mut facts = Facts::new(10);
     let mut line = |name: &str, value: String| facts.line(name, &value);
-    line("source", format!("{}, {}", schema.source, every(&schema)));
+    line("sampled", format!("{}, from {}", every(&schema), schema.source));
     match table.span {
         Some((first, last)) => {
             let length = show_duration(last.saturating_sub(first));
@@ -93,7 +95,9 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     if !schema.keys.is_empty() && schema.kind == TableKind::Sample {
         line("instances", format!("{} in the newest block", table.instances));
     }
-    let mut text = format!("{}\n{}\n", printable(&heading), facts.text());
+    let heading = printable(&heading).into_owned();
+    let heading = wrap(&heading, terminal_width().unwrap_or(usize::MAX)).join("\n");
+    let mut text = format!("{heading}\n{}\n", facts.text());
     let mut listing = Listing::new(&["column", "type", "unit", "kind", "resolution", "what"]);
     for key in &schema.keys {
         listing.row(column(key, "key"));

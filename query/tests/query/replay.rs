@@ -167,5 +167,5 @@ fn on_a_terminal_keys_are_obeyed_and_the_screen_is_given_back() {
     assert!(seen.contains("\x1b[?1049h"), "the other screen is used: {seen:?}");
     assert!(seen.contains("\x1b[?1049l"), "and given back: {seen:?}");
     assert!(seen.contains("paused"), "space stands still: {seen:?}");
-    assert!(seen.contains("order processes"), "? explains the keys: {seen:?}");
+    assert!(seen.contains("sort processes"), "? explains the keys: {seen:?}");
 }

@@ -140,7 +140,7 @@ fn tables_lists_tables_and_the_columns_of_one_with_unit_kind_and_exactness() {
     assert!(lines(&all)[3].starts_with("oom     event"), "{all}");
     let cpu = recorded.answer(&["tables", "cpu"]);
     for line in [
-        "source     /proc/stat, every 100 ms",
+        "sampled    every 100 ms, from /proc/stat",
         "user_ns    u64   ns    counter  10 ms       running user code",
         "cpu        u64         key                  number of the CPU",
     ] {

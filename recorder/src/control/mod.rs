@@ -273,9 +273,12 @@ impl Recorder {
         let Ok(Ok(Closed { last, totals, lost, starting })) = closed else {
             return Err(RunError::NoAnswer);
         };
+        let starting = match starting {
+            0 => String::new(),
+            _ => format!(", {starting} not taken while starting"),
+        };
         tracing::info!(
-            "recorded {} samples in {}, {} written; {lost} samples lost, {starting} not taken \
-             while starting",
+            "recorded {} samples in {}, {} written; {lost} samples lost{starting}",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
             rough_size(totals.bytes),

@@ -3,7 +3,7 @@
 use super::{BAD, FAINT, NAME, PLAIN, View, WARN, cut};
 use crate::gaps::{Told, together};
 use crate::replay::frame::Frame;
-use crate::time::{Stamp, show_duration, show_instant};
+use crate::time::{Stamp, show_duration};
 use ratatui::text::{Line, Span};
 
 /// The first line, and one for each gap that touches the tick.
@@ -44,7 +44,9 @@ fn digits(step: i64) -> usize {
 fn of_gap(gap: &Told, view: &View) -> Line<'static> {
     let whose = if gap.tables.is_empty() { "everything".to_owned() } else { gap.tables() };
     let missing = &gap.missing;
-    let until = show_instant(missing.to, &view.zone);
+    let until = Stamp::of(missing.to, &view.zone);
+    let is_today = until.date == Stamp::of(missing.from, &view.zone).date;
+    let until = if is_today { until.clock(3) } else { until.text(0) };
     let length = show_duration(missing.to - missing.from);
     let text = format!("gap: {whose}, {length} until {until}: {}", gap.why());
     Line::styled(cut(&text, view.width), BAD)
