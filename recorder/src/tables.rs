@@ -2,20 +2,29 @@
 
 use crate::config::exact_duration;
 use crate::source::{Descriptor, described};
+use nodemon_formats::text::wrap;
 use nodemon_formats::{Column, Schema, TableKind};
 use std::fmt::{self, Write};
 
-/// What the tables are on this machine, as text that lines up.
-pub fn list(sources: &[&Descriptor]) -> String {
+/// What a column is has at least so many characters of a line.
+const LEAST_ROOM: usize = 16;
+
+/// What the tables are on this machine, as text that lines up, in lines of up to `room` characters.
+pub fn list(sources: &[&Descriptor], room: usize) -> String {
     let tables: Vec<Schema> = sources.iter().flat_map(|source| (source.tables)()).collect();
-    text(|out| tables.iter().try_for_each(|table| list_table(out, table)))
+    text(|out| tables.iter().try_for_each(|table| list_table(out, table, room)))
 }
 
-fn list_table(out: &mut String, table: &Schema) -> fmt::Result {
+fn list_table(out: &mut String, table: &Schema, room: usize) -> fmt::Result {
     let width = columns(table).map(|(column, _)| column.name.len()).max().unwrap_or(0);
-    writeln!(out, "{}  {} ({})", table.name, table.doc, table.source)?;
+    let heading = format!("{}  {} ({})", table.name, table.doc, table.source);
+    writeln!(out, "{}", wrap(&heading, room).join("\n"))?;
+    // Name, type, meaning and unit stand before what a column is.
+    let before = width + 30;
+    let indent = format!("\n{:before$}", "");
     for (column, meaning) in columns(table) {
         let Column { name, kind, unit, doc, .. } = column;
+        let doc = wrap(doc, room.saturating_sub(before).max(LEAST_ROOM)).join(&indent);
         writeln!(out, "  {name:width$}  {:6}  {meaning:7}  {unit:7}  {doc}", kind.name())?;
     }
     writeln!(out)
@@ -152,6 +161,6 @@ mod tests {
                 assert!(!column.doc.is_empty(), "{}.{name} says nothing", table.name);
             }
         }
-        assert!(list(&SOURCES).lines().count() > names.len());
+        assert!(list(&SOURCES, 80).lines().count() > names.len());
     }
 }
