@@ -6,8 +6,8 @@ use nodemon_formats::text::wrap;
 use nodemon_formats::{Column, Schema, TableKind};
 use std::fmt::{self, Write};
 
-/// What a column is has at least so many characters of a line.
-const LEAST_ROOM: usize = 16;
+/// What a column is stands beside it where there is so much room, else below it.
+const LEAST_ROOM: usize = 24;
 
 /// What the tables are on this machine, as text that lines up, in lines of up to `room` characters.
 pub fn list(sources: &[&Descriptor], room: usize) -> String {
@@ -24,8 +24,14 @@ fn list_table(out: &mut String, table: &Schema, room: usize) -> fmt::Result {
     let indent = format!("\n{:before$}", "");
     for (column, meaning) in columns(table) {
         let Column { name, kind, unit, doc, .. } = column;
-        let doc = wrap(doc, room.saturating_sub(before).max(LEAST_ROOM)).join(&indent);
-        writeln!(out, "  {name:width$}  {:6}  {meaning:7}  {unit:7}  {doc}", kind.name())?;
+        let (left, below) = (room.saturating_sub(before), "\n      ");
+        let doc = match left {
+            _ if doc.len() <= left => doc.clone(),
+            LEAST_ROOM.. => wrap(doc, left).join(&indent),
+            _ => format!("{below}{}", wrap(doc, room.saturating_sub(6)).join(below)),
+        };
+        let line = format!("  {name:width$}  {:6}  {meaning:7}  {unit:7}  {doc}", kind.name());
+        line.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))?;
     }
     writeln!(out)
 }
