@@ -3,6 +3,15 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+/// The detail of the gap before the first sample of a run: what samples takes a while to start.
+pub const STARTING: &str = "sampler was starting";
+
+/// What [`STARTING`] was called once.
+const STARTING_ONCE: &str = "what samples was being started";
+
+/// The detail of gaps that were too many to tell one by one.
+pub const SCATTERED: &str = "scattered, with samples in between";
+
 /// Why there is no data.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GapCause {
@@ -14,7 +23,7 @@ pub enum GapCause {
     QueueFull,
     /// The source returned an error, or its supervisor was waiting to start it again.
     SourceFailed,
-    /// The source woke too late and skipped ticks.
+    /// Sampling deadlines were missed: what samples woke late, or was starting.
     Late,
     /// The disk was full, read-only or failing.
     Disk,
@@ -36,13 +45,13 @@ impl GapCause {
         match self {
             GapCause::NotRunning => "recorder not running",
             GapCause::Rebooted => "machine rebooted",
-            GapCause::QueueFull => "writer's queue full",
+            GapCause::QueueFull => "write buffer full",
             GapCause::SourceFailed => "source failed",
-            GapCause::Late => "source woke late",
+            GapCause::Late => "sampling deadlines missed",
             GapCause::Disk => "disk full or failing",
             GapCause::Overrun => "ring overrun",
             GapCause::Suspended => "machine suspended",
-            GapCause::Budget => "event budget exceeded",
+            GapCause::Budget => "rate limit (events_per_s) reached",
             GapCause::Damaged => "stored data damaged",
             GapCause::WriterFailed => "writer failed",
         }
@@ -64,4 +73,12 @@ pub struct Gap {
     pub lost: u64,
     /// What happened, in words, where there is more to say than the cause: the error of the disk.
     pub detail: String,
+}
+
+impl Gap {
+    /// Whether it is the time in which what samples was starting. Its samples were never taken: they
+    /// are counted, and are not told as lost.
+    pub fn is_of_start(&self) -> bool {
+        self.cause == GapCause::Late && (self.detail == STARTING || self.detail == STARTING_ONCE)
+    }
 }

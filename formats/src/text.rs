@@ -62,10 +62,38 @@ pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// Breaks `text` between words into lines of up to `room` characters. A word that is longer has a
+/// line of its own.
+pub fn wrap(text: &str, room: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let (mut start, mut end, mut length) = (0, 0, 0);
+    for word in text.split_inclusive(' ') {
+        let shown = word.trim_end_matches(' ').chars().count();
+        if length + shown > room && end > start {
+            lines.extend(text.get(start..end).map(|line| line.trim_end_matches(' ')));
+            (start, length) = (end, 0);
+        }
+        length += word.chars().count();
+        end += word.len();
+    }
+    lines.extend(text.get(start..end).map(|line| line.trim_end_matches(' ')));
+    lines
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_unprintable, printable, readable};
+    use super::{is_unprintable, printable, readable, wrap};
     use proptest::prelude::*;
+
+    #[test]
+    fn texts_are_broken_between_words_and_words_never() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one two three", 3), ["one", "two", "three"]);
+        assert_eq!(wrap("größe größe", 5), ["größe", "größe"]);
+        assert_eq!(wrap("a-word-that-is-long b", 4), ["a-word-that-is-long", "b"]);
+        assert_eq!(wrap("", 4), [""]);
+        assert_eq!(wrap("one two", usize::MAX), ["one two"]);
+    }
 
     #[test]
     fn what_would_act_on_a_terminal_is_spelt_and_the_rest_is_left_alone() {

@@ -1,12 +1,13 @@
 //! What every command works with.
 
-use crate::cli::{Color, GlobalArgs};
+use crate::cli::{Color, DIR_VARIABLE, GlobalArgs};
 use crate::error::{Outcome, QueryError};
-use crate::time::{Anchors, Span, show_age, show_instant};
+use crate::foreign;
+use crate::time::{Anchors, Span, show_age, show_duration, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{Damages, ReadError, Recording};
-use nodemon_formats::text::printable;
+use nodemon_formats::text::{printable, wrap};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,10 @@ impl Context {
     /// # Errors
     /// When there is no recording, or nothing of it can be read; when `TZ` names no zone.
     pub fn open(args: &GlobalArgs) -> Result<Context, QueryError> {
-        let dir = args.dir.clone().unwrap_or_else(default_dir);
+        let dir = directory(args)?;
+        if let Some(kind) = foreign::kind_of(&dir) {
+            return Err(QueryError::NotARecording { path: dir, kind });
+        }
         let recording = Recording::open(&dir)?;
         let recorded = recording.span().map(|(first, last)| (first, last.saturating_add(1)));
         let live = recording.is_live();
@@ -92,6 +96,21 @@ impl Context {
         }
     }
 
+    /// Why there are no rows of the last moments, which somebody asks for who looks at a recording
+    /// that is being written: what was sampled every `interval_ns` and is `newest` so far.
+    pub fn why_not_yet(&self, span: &Span, newest: i64, interval_ns: i64) -> Option<String> {
+        let now = self.anchors.now;
+        let within_ns = interval_ns.max(0).saturating_add(READABLE_WITHIN_NS);
+        let is_moments_ago = self.anchors.live && newest < span.from && span.from <= now;
+        (is_moments_ago && now.saturating_sub(newest) <= 2 * within_ns).then(|| {
+            let seconds = (2 * within_ns).max(5 * READABLE_WITHIN_NS) / READABLE_WITHIN_NS;
+            format!(
+                "; what is sampled now can be read within {}: ask for more, such as --from -{seconds}s",
+                show_duration(within_ns)
+            )
+        })
+    }
+
     /// Who warns of damage that is met while the answer is made.
     pub fn warner(&self) -> Warner<'_> {
         Warner { context: self, known: self.problems(), met: Damages::default() }
@@ -125,12 +144,18 @@ impl Drop for Warner<'_> {
     }
 }
 
-/// Says something on standard error, in one line; it may hold text that others chose. When that is closed there is nobody left to tell.
+/// A sample can be read so long after it was taken: it waits for the next commit, ns.
+const READABLE_WITHIN_NS: i64 = 1_000_000_000;
+
+/// Says something on standard error, in one line, or in as many as a terminal takes for it; it may
+/// hold text that others chose. When that is closed there is nobody left to tell.
 pub fn tell(what: &str, color: &str, colored: bool, text: &str) {
     let (color, plain) = if colored { (color, "\x1b[0m") } else { ("", "") };
-    let _ = std::io::stderr()
-        .lock()
-        .write_all(format!("{color}{what}{plain} {}\n", printable(text)).as_bytes());
+    let indent = what.len() + 1;
+    let width = terminal_size::terminal_size_of(std::io::stderr()).map(|size| size.0.0);
+    let room = width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(indent));
+    let text = wrap(&printable(text), room).join(&format!("\n{:indent$}", ""));
+    let _ = std::io::stderr().lock().write_all(format!("{color}{what}{plain} {text}\n").as_bytes());
 }
 
 /// The zone of this machine. Read from `/etc/localtime` where `TZ` does not say otherwise: to look
@@ -160,6 +185,21 @@ pub fn color(when: Color, is_terminal: bool) -> bool {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    }
+}
+
+/// The recording that was named, or the default one.
+fn directory(args: &GlobalArgs) -> Result<PathBuf, QueryError> {
+    match &args.dir {
+        Some(dir) if !dir.as_os_str().is_empty() => Ok(dir.clone()),
+        // As is usual of variables, an empty one counts as not set.
+        Some(_) if std::env::var_os(DIR_VARIABLE).is_none_or(|dir| !dir.is_empty()) => {
+            Err(QueryError::Usage(
+                "--dir is empty: it takes the directory of a recording, or one segment of it"
+                    .into(),
+            ))
+        }
+        _ => Ok(default_dir()),
     }
 }
 

@@ -31,7 +31,7 @@ fn run(global: &GlobalArgs, command: Command) -> Result<Outcome, QueryError> {
         Command::Export(args) => export::run(&Context::open(global)?, &args),
         Command::Verify(args) => verify::run(&Context::open(global)?, &args),
         Command::Completions(args) => pages::completions(args.shell),
-        Command::Man(args) => pages::manual(args.dir.as_deref()),
+        Command::Man(args) => pages::manual(args.pages.as_deref()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong, in sentences: what, which file, why; and then what to do about it.
 
+use crate::foreign::recording_within;
+use crate::tables::source_to_switch_on;
 use crate::time::show_precise;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::ReadError;
@@ -39,6 +41,14 @@ pub enum QueryError {
     /// The recording cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What was named is no recording.
+    #[error("{} is {kind}, not a recording", path.display())]
+    NotARecording {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        kind: String,
+    },
     /// There is no such table.
     #[error("the recording has no table {name:?}")]
     UnknownTable {
@@ -83,21 +93,6 @@ pub enum QueryError {
     ClosedPipe,
 }
 
-/// Tables that are recorded only when they are asked for, each by a source of its name.
-const OFF_BY_DEFAULT: [&str; 11] = [
-    "bind",
-    "ebpf_program",
-    "file_open",
-    "mount",
-    "slow_syscall",
-    "softirq_latency",
-    "syn_backlog",
-    "syscall",
-    "syscall_latency",
-    "tcp_event",
-    "timer",
-];
-
 impl QueryError {
     /// What to do about it, where there is more to say.
     pub fn next_step(&self) -> Option<String> {
@@ -106,13 +101,15 @@ impl QueryError {
                 "exchange them, or give --to as a length after --from: --to +10s".into()
             }
             QueryError::Read(error) => return next_step_of_read(error),
+            QueryError::NotARecording { kind, .. } => next_step_of_kind(kind),
             QueryError::UnknownTable { gap: Some(gap), .. } => {
                 format!("it was to be recorded, and is a gap: {gap}")
             }
-            QueryError::UnknownTable { name, .. } if OFF_BY_DEFAULT.contains(&name.as_str()) => {
+            QueryError::UnknownTable { name, .. } if source_to_switch_on(name).is_some() => {
+                let source = source_to_switch_on(name).unwrap_or_default();
                 format!(
-                    "it is not recorded by default: nodemon-recorder run --source {name} switches \
-                     it on"
+                    "it is not recorded by default: nodemon-recorder run --source {source} \
+                     switches it on"
                 )
             }
             QueryError::UnknownTable { nearest, .. } => {
@@ -165,10 +162,27 @@ fn suggestion(nearest: Option<&str>, otherwise: &str) -> String {
     }
 }
 
+fn next_step_of_kind(kind: &str) -> String {
+    let name = "--dir takes the directory that nodemon-recorder wrote, or one segment-*.redb of it";
+    match kind {
+        "a Parquet file" | "an Arrow file" | "an Arrow stream" => {
+            format!("{name}; this one is read by DuckDB, Polars, pandas and their like")
+        }
+        _ if kind.starts_with("compressed") || kind.contains("archive") => {
+            format!("unpack it first; {name}")
+        }
+        _ => name.to_owned(),
+    }
+}
+
 fn next_step_of_read(error: &ReadError) -> Option<String> {
     Some(match error {
         ReadError::NoRecording { .. } => {
             "name the recording with --dir or NODEMON_DIR, or make one: nodemon-recorder run".into()
+        }
+        ReadError::Empty { dir } if recording_within(dir).is_some() => {
+            let within = recording_within(dir).unwrap_or_default();
+            format!("there is one in {}: name that with --dir", within.display())
         }
         ReadError::Empty { .. } => {
             "a recorder that has just started needs a second for its first segment; otherwise \

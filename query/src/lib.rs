@@ -15,6 +15,8 @@ pub mod dispatch;
 pub mod error;
 pub mod export;
 pub mod filter;
+mod foreign;
+pub mod gaps;
 pub mod info;
 pub mod interrupt;
 pub mod listing;

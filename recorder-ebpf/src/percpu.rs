@@ -23,7 +23,7 @@ pub enum BtfError {
     #[error("cannot read {KERNEL_BTF}: {0}")]
     Read(#[from] std::io::Error),
     /// It is of a form that is not known, or cut short.
-    #[error("cannot make sense of {KERNEL_BTF} at byte {0}")]
+    #[error("cannot parse {KERNEL_BTF} at byte {0}")]
     Malformed(usize),
 }
 

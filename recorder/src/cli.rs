@@ -4,11 +4,15 @@ use crate::config::{
     Catalogue, ConfigError, Settings, SourceSettings, parse_duration, parse_interval, parse_size,
 };
 use crate::source::Nature;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use nodemon_formats::writer::TierOptions;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// The variable that names the recording.
+const DIR_VARIABLE: &str = "NODEMON_DIR";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -19,7 +23,7 @@ Exit codes:
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  nodemon-recorder run                                  # everything, at its default cadence
+  nodemon-recorder run                                  # everything, at its default interval
   nodemon-recorder run --ring-size 8GiB --cpu 0         # on one CPU, in at most 8 GiB
   nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
   nodemon-recorder run --only cpus,diskstats --interval 1ms
@@ -27,11 +31,28 @@ Examples:
 
 Signals:
   SIGTERM, SIGINT  write what is left and end, within a second
-  SIGHUP           read the configuration again: cadences, sources, ring size";
+  SIGHUP           reload the configuration: intervals, sources, ring size";
+
+const EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder check                                # what can be recorded here
+  nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
+  nodemon-recorder config > nodemon.toml                # every setting explained";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder check
+  nodemon-recorder check --source syscall --ring-size 8GiB
+  nodemon-recorder check --cost=2s                      # what eBPF programs cost here";
+
+const TABLES_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder tables
+  nodemon-recorder tables --markdown > tables.md";
 
 /// Records what happens on this node into a ring on disk.
 #[derive(Debug, Parser)]
-#[command(name = "nodemon-recorder", version, after_help = EXIT_CODES)]
+#[command(name = "nodemon-recorder", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -45,12 +66,13 @@ pub enum Command {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     Run(Run),
     /// Say what this host can record, what it cannot, why, and what to do about it
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(Check),
     /// Print the default configuration, with every key explained
     #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
     Config,
     /// List every table and column with its unit and source
+    #[command(after_help = TABLES_EXAMPLES)]
     Tables(Tables),
 }
 
@@ -77,7 +99,7 @@ pub struct Check {
     /// How it would be recorded.
     #[command(flatten)]
     pub how: How,
-    /// Measure what each program in the kernel costs, for this long
+    /// Measure for this long what each eBPF program costs
     #[arg(
         long,
         value_name = "DURATION",
@@ -96,7 +118,13 @@ pub struct How {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Directory of the recording
-    #[arg(long, value_name = "DIR", env = "NODEMON_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = DIR_VARIABLE,
+        // It may be empty, which `PathBuf` may not.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub dir: Option<PathBuf>,
     /// Record into the directory though others own it or can write to it
     #[arg(long)]
@@ -116,12 +144,12 @@ pub struct How {
     /// Sampling interval of every source: 1s, 10ms
     #[arg(long, value_name = "DURATION", value_parser = parse_interval)]
     pub interval: Option<Duration>,
-    /// Record these sources or tables and no others: stat,disk; ebpf stands for the programs in the
-    /// kernel
+    /// Record these sources or tables and no others: stat,disk; ebpf stands for all eBPF
+    /// programs
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Do not record these sources or tables: process,interrupt; ebpf stands for the programs in
-    /// the kernel
+    /// Do not record these sources or tables: process,interrupt; ebpf stands for all eBPF
+    /// programs
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub without: Vec<String>,
     /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,
@@ -174,6 +202,18 @@ fn parse_tier(text: &str) -> Result<TierOptions, String> {
 }
 
 impl How {
+    /// The directory that is named. As is usual of variables, an empty one counts as not set.
+    fn directory(&self) -> Result<Option<PathBuf>, ConfigError> {
+        match &self.dir {
+            Some(dir) if dir.as_os_str().is_empty() => {
+                let is_unset = std::env::var_os(DIR_VARIABLE).is_some_and(|dir| dir.is_empty());
+                let what = "it is empty; name the directory to record into".to_owned();
+                if is_unset { Ok(None) } else { Err(ConfigError::Flag { flag: "--dir", what }) }
+            }
+            dir => Ok(dir.clone()),
+        }
+    }
+
     /// What the flags say.
     ///
     /// # Errors
@@ -191,7 +231,10 @@ impl How {
             let SourceSettings { feed, drain, scope, .. } = &source.settings;
             let nature = catalogue.nature(&source.name);
             if (feed.is_some() || drain.is_some()) && nature != Some(Nature::Fed) {
-                let what = format!("the kernel does not feed `{}`: no feed, no drain", source.name);
+                let what = format!(
+                    "source `{}` is not sampled by the kernel: it has no feed and no drain",
+                    source.name
+                );
                 return Err(flag("--source")(what));
             }
             if !scope.is_empty() && nature != Some(Nature::Ebpf) {
@@ -201,7 +244,7 @@ impl How {
         }
         let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings.clone()));
         Ok(Settings {
-            directory: self.dir.clone(),
+            directory: self.directory()?,
             trust_directory: self.trust_directory.then_some(true),
             ring_size_bytes: self.ring_size,
             queue_size_bytes: self.queue_size,

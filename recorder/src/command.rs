@@ -15,6 +15,7 @@ use nodemon_recorder_ebpf::load::FeatureError;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use terminal_size::{Width, terminal_size_of};
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::field::MakeExt;
@@ -43,7 +44,7 @@ enum CommandError {
     OtherClock(#[from] OtherClock),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
-    #[error("cannot measure what programs in the kernel cost: {0}")]
+    #[error("cannot measure what eBPF programs cost: {0}")]
     Cost(#[from] FeatureError),
     /// `check` has said it already.
     #[error("nothing can be recorded here")]
@@ -123,7 +124,10 @@ fn check(options: &Check) -> Result<(), CommandError> {
     privilege::lift_limit_of_locked_memory();
     let config = origin(&options.how)?.read()?;
     let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
-    print(&report.to_string())?;
+    print(&match terminal_width() {
+        Some(width) => format!("{report:width$}"),
+        None => report.to_string(),
+    })?;
     if let Some(duration) = options.cost {
         print(&check::Costs::measure(&config, duration)?.to_string())?;
     }
@@ -131,7 +135,16 @@ fn check(options: &Check) -> Result<(), CommandError> {
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {
-    print(&if options.markdown { tables::markdown(&SOURCES) } else { tables::list(&SOURCES) })
+    let room = terminal_width().unwrap_or(usize::MAX);
+    print(&match options.markdown {
+        true => tables::markdown(&SOURCES),
+        false => tables::list(&SOURCES, room),
+    })
+}
+
+/// Characters in a line of the terminal, if standard output is one.
+fn terminal_width() -> Option<usize> {
+    terminal_size_of(io::stdout()).map(|(Width(width), _)| usize::from(width))
 }
 
 fn origin(how: &How) -> Result<Origin, CommandError> {

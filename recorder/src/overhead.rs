@@ -63,29 +63,10 @@ impl Overhead {
         new
     }
 
-    /// What is missing so far, wherever it was lost.
-    pub fn missing(&self) -> Missing {
-        let mut missing = Missing { lost: self.writer.samples_lost.get(), ticks: 0 };
-        self.each_source(|source| {
-            missing.lost += source.dropped.get() + source.lost_in_kernel.get();
-            missing.ticks += source.late_ticks.get();
-        });
-        missing
-    }
-
     /// Shows the counts of every source to `look`, in the order in which they were started.
     pub fn each_source(&self, look: impl FnMut(&Arc<SourceOverhead>)) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(look);
     }
-}
-
-/// What is missing of all that was to be recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
-    /// Samples and events that were there, and are in no row.
-    pub lost: u64,
-    /// Ticks at which nothing was sampled.
-    pub ticks: u64,
 }
 
 /// What the writer counts.

@@ -17,6 +17,7 @@ mod random;
 mod reader;
 mod recorder;
 mod ticks;
+mod typed;
 
 pub use ask::{Answer, ask, ask_ok, csv};
 pub use chunks::{Kind, Piece, chunks_in};
@@ -31,3 +32,4 @@ pub use random::seeded;
 pub use reader::{Table, gaps, read_table, segments, span, wall_now_ns};
 pub use recorder::{Recorder, Setup};
 pub use ticks::Ticks;
+pub use typed::type_line;

@@ -20,6 +20,7 @@ mod tests;
 mod tier;
 
 use crate::error::{Outcome, QueryError};
+use crate::gaps;
 use crate::question::Plan;
 use crate::rows::{Missing, Sink};
 use emitter::Emitter;
@@ -57,10 +58,11 @@ pub fn answer(
 ) -> Result<Answer, QueryError> {
     let before = plan.request_before();
     let from = if before.is_some() { plan.before() } else { plan.from };
-    let mut gaps = recording.gaps(Some(&plan.schema.name), from, plan.to)?;
-    let breaks = gaps.iter().filter_map(Break::of).collect();
-    gaps.retain(|gap| gap.to >= plan.from);
-    let gaps = gaps.into_iter().map(Missing::from).collect();
+    // All of them, because pieces of one may lie before and behind.
+    let gaps = recording.gaps(Some(&plan.schema.name), i64::MIN, i64::MAX)?;
+    let near = gaps.iter().filter(|gap| gap.to >= from && gap.from < plan.to);
+    let breaks = near.filter_map(Break::of).collect();
+    let gaps = gaps::of_answer(gaps, plan);
     let before = before.map(|request| recording.scan(request)).transpose()?;
     let items = before.into_iter().flatten().chain(recording.scan(plan.request())?);
     answer_items(items, gaps, breaks, plan, sink, warn)

@@ -12,6 +12,7 @@ pub use range::RangeArgs;
 pub use replay::{ReplayArgs, ReplayFormat};
 pub use span::SpanArgs;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,6 +28,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The variable that names the recording; empty it counts as not set.
+pub const DIR_VARIABLE: &str = "NODEMON_DIR";
+
 /// The heading of what every command takes.
 const EVERY: &str = "Options of every command";
 
@@ -35,7 +39,16 @@ const EVERY: &str = "Options of every command";
 pub struct GlobalArgs {
     /// The recording: a directory that nodemon-recorder wrote, or a copy of one. Without it
     /// /var/lib/nodemon, or ~/.local/state/nodemon for a user who has one there
-    #[arg(long, short = 'd', global = true, env = "NODEMON_DIR", value_name = "DIR", help_heading = EVERY)]
+    #[arg(
+        long,
+        short = 'd',
+        global = true,
+        env = DIR_VARIABLE,
+        value_name = "DIR",
+        // It may be empty, which `PathBuf` may not.
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        help_heading = EVERY
+    )]
     pub dir: Option<PathBuf>,
     /// Show and read times in UTC instead of the local time zone
     #[arg(long, global = true, action = ArgAction::SetTrue, help_heading = EVERY)]
@@ -86,7 +99,7 @@ pub enum Command {
 
 /// Arguments of `info`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{INFO_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct InfoArgs {
     /// List every segment and every gap
     #[arg(long, short)]
@@ -95,7 +108,7 @@ pub struct InfoArgs {
 
 /// Arguments of `tables`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{TABLES_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct TablesArgs {
     /// Show the columns of this table
     pub table: Option<String>,
@@ -103,7 +116,7 @@ pub struct TablesArgs {
 
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{VERIFY_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct VerifyArgs {
     /// Say nothing when all is well
     #[arg(long, short)]
@@ -112,7 +125,7 @@ pub struct VerifyArgs {
 
 /// Arguments of `completions`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{COMPLETIONS_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
@@ -120,10 +133,12 @@ pub struct CompletionsArgs {
 
 /// Arguments of `man`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{MAN_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct ManArgs {
     /// Write nodemon-query.1 and one page for each command into this directory
-    pub dir: Option<PathBuf>,
+    // Not `dir`, which would take the place of --dir and be taken from NODEMON_DIR.
+    #[arg(value_name = "DIR")]
+    pub pages: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -133,6 +148,31 @@ Examples:
   nodemon-query range --from -5m -t cpu --step 1s
   nodemon-query replay --from '2026-11-20 03:12' --to +1m
   nodemon-query export --from -1h -o incident/";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  nodemon-query info
+  nodemon-query info --all";
+
+const TABLES_EXAMPLES: &str = "\
+Examples:
+  nodemon-query tables
+  nodemon-query tables disk";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  nodemon-query verify
+  nodemon-query verify --quiet && echo 'no damage'";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  nodemon-query completions bash > nodemon-query.bash
+  nodemon-query completions zsh > _nodemon-query";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  nodemon-query man > nodemon-query.1
+  nodemon-query man man1";
 
 /// What the process's exit code says; part of every `--help`.
 pub const EXIT_CODES: &str = "\

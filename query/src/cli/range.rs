@@ -53,8 +53,8 @@ pub struct RangeArgs {
 const EXAMPLES: &str = "\
 Examples:
   nodemon-query range --from -5m -t cpu
-  nodemon-query range --from '2026-11-20 03:12' --to +4s -t disk -w 'device=sd*' -c read,write
-  nodemon-query range --from -1d -t memory -c available --step 1m --agg min,avg
+  nodemon-query range --from '2026-11-20 03:12' --to +4s -t disk -w 'device!=loop*' -c read,write
+  nodemon-query range --from -1d -t memory -c mem_available --step 1m --agg min,avg
   nodemon-query range --from -10s -t process -w 'rss_bytes>1GiB' -f jsonl | jq .pid
   nodemon-query range --from -1h -t net -o net.parquet";
 

@@ -5,10 +5,11 @@ pub mod gaps;
 use crate::cli::InfoArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::gaps::told;
 use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
-use crate::time::{show_age, show_duration, show_instant};
+use crate::time::{Stamp, show_age, show_duration};
 use nodemon_formats::reader::{
     Lasting, RingSummary, SegmentState, SegmentSummary, lasting_phrase,
 };
@@ -23,9 +24,12 @@ const FAST_NS: u64 = 100_000_000;
 /// When the recording cannot be read or standard output cannot be written.
 pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
     let segments = context.recording.segments()?;
-    let gaps = context.recording.gaps(None, i64::MIN, i64::MAX)?;
+    let gaps = crate::gaps::all(&context.recording)?;
+    let lost = gaps::lost(&gaps);
+    let gaps = told(gaps);
     let mut text = summary(context, &segments)?;
     text.push_str(&format!("gaps        {}\n", gaps::in_short(&gaps)));
+    text.push_str(&format!("lost        {}\n", printable(&lost.text())));
     text.push_str(&problems(context));
     if args.all {
         text.push('\n');
@@ -128,7 +132,9 @@ fn state(context: &Context) -> String {
 fn span(context: &Context, first: i64, last: i64) -> String {
     let zone = &context.anchors.zone;
     let length = show_duration(last.saturating_sub(first));
-    format!("{} .. {} ({length})", show_instant(first, zone), show_instant(last, zone))
+    let (begin, end) = (Stamp::of(first, zone), Stamp::of(last, zone));
+    let end = if begin.date == end.date { end.clock(0) } else { end.text(0) };
+    format!("{} .. {end} ({length})", begin.text(0))
 }
 
 fn states(segments: &[&SegmentSummary]) -> String {
@@ -177,7 +183,7 @@ fn problems(context: &Context) -> String {
 
 fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
     let mut listing =
-        Listing::new(&["segment", "ring", "state", ">size", ">blocks", "span", "boot"]);
+        Listing::new(&["segment", "ring", "state", ">size", ">blocks", "boot", "span"]);
     for segment in segments {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listing.row([
@@ -190,8 +196,8 @@ fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
             name_of(segment.state).into(),
             show_size(segment.size_bytes),
             show_count(segment.blocks),
-            segment.span.map_or(String::new(), |(first, last)| span(context, first, last)),
             segment.boot_id.chars().take(8).collect(),
+            segment.span.map_or(String::new(), |(first, last)| span(context, first, last)),
         ]);
     }
     listing.text(context.color)

@@ -235,14 +235,28 @@ impl Plan {
         }
     }
 
-    /// Whether the rate of `slot` cannot be told: rows are closer together than the step in which the
-    /// kernel counts that time. A millisecond in which a tick of four is counted is not a CPU used
-    /// four times over, and one in which none is was not idle.
+    /// Whether the rate of `slot` from one sample to the next cannot be told: they are closer
+    /// together than the step in which the kernel counts that time. A millisecond in which a tick of
+    /// four is counted is not a CPU used four times over, and one in which none is was not idle.
     pub fn is_below_resolution(&self, slot: &Slot) -> bool {
-        let over_ns = match self.step {
-            Some(step) => step.length.unsigned_abs(),
-            None => self.schema.interval_ns,
-        };
+        self.cannot_be_told_over(slot, self.schema.interval_ns)
+    }
+
+    /// Whether a cell is blank for that reason: the mean over a step by the length of the step,
+    /// anything that is made of the rates from sample to sample by their interval. By how much a
+    /// counter grew is known whatever the step.
+    pub fn is_blank(&self, cell: &Cell) -> bool {
+        let Some(slot) = self.slots.get(cell.slot) else { return false };
+        match (cell.aggregate, self.step) {
+            (Some(Aggregate::Count | Aggregate::Sum), _) => false,
+            (Some(Aggregate::Avg), Some(step)) => {
+                self.cannot_be_told_over(slot, step.length.unsigned_abs())
+            }
+            _ => self.is_below_resolution(slot),
+        }
+    }
+
+    fn cannot_be_told_over(&self, slot: &Slot, over_ns: u64) -> bool {
         let counted = self.schema.row_columns().nth(slot.column);
         let is_time = |column: &&Column| column.unit == unit::NS && column.quantum > over_ns;
         slot.rate && over_ns > 0 && counted.filter(is_time).is_some()

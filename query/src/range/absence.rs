@@ -5,7 +5,7 @@ use crate::cli::RangeArgs;
 use crate::context::Context;
 use crate::error::QueryError;
 use crate::listing::show_many;
-use crate::time::{Span, show_precise};
+use crate::time::{Span, show_duration, show_precise};
 use nodemon_formats::Schema;
 use std::sync::Arc;
 
@@ -26,7 +26,10 @@ pub fn explain(
     let seen: u64 = answers.iter().map(|answer| answer.seen).sum();
     let [schema] = schemas else {
         let there = match context.recording.span() {
-            Some((first, last)) => format!("the recording spans {}", between(first, last)),
+            Some((first, last)) => {
+                let why = context.why_not_yet(span, last, 0).unwrap_or_default();
+                format!("the recording spans {}{why}", between(first, last))
+            }
             None => "the recording holds no row at all".into(),
         };
         return Ok(QueryError::NoData { what: format!("no table has rows in {asked}"), there });
@@ -41,19 +44,30 @@ pub fn explain(
         };
         let what = match filters.is_empty() {
             // A table without keys has a row in each of its samples.
-            true => format!("{name} has no rows in {asked}, since there was nothing to tell"),
+            true => format!("{name} has no rows in {asked}: its samples are empty"),
             false => format!("no row of {name} in {asked} passes -w {}", filters.join(", ")),
         };
         return Ok(QueryError::NoData { what, there });
     }
     let mut there = match context.recording.table(name)? {
-        Some(table) => format!("{name} spans {}", between(table.span.0, table.span.1)),
+        Some(table) => {
+            let spans = format!("{name} spans {}", between(table.span.0, table.span.1));
+            let interval_ns = schema.interval_ns.cast_signed();
+            let why = context.why_not_yet(span, table.span.1, interval_ns);
+            format!("{spans}{}", why.or_else(|| why_between(span, interval_ns)).unwrap_or_default())
+        }
         None => format!("{name} has no full-resolution rows"),
     };
     if let Some(first) = start_of_tiers(context)? {
         there.push_str(&format!("; tiers reach back to {}", show_precise(first, zone)));
     }
     Ok(QueryError::NoData { what: format!("{name} has no rows in {asked}"), there })
+}
+
+/// A span may lie between two samples.
+fn why_between(span: &Span, interval_ns: i64) -> Option<String> {
+    let is_short = span.to.saturating_sub(span.from) < interval_ns;
+    is_short.then(|| format!("; it is sampled every {}", show_duration(interval_ns)))
 }
 
 /// Wall time of the first row of a tier, where the ring does not reach back as far.

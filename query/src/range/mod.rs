@@ -2,6 +2,7 @@
 
 mod absence;
 mod format;
+mod ticks;
 
 use crate::answer::{Answer, answer};
 use crate::cli::{Format, RangeArgs};
@@ -9,9 +10,8 @@ use crate::columns::nearest;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
-use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
-use crate::rows::Field;
-use crate::time::{Span, Stamp, show_duration, show_instant};
+use crate::question::{HistogramText, Question, Step, StepQuestion};
+use crate::time::{Span, Stamp, show_instant};
 use nodemon_formats::Schema;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
         if format == Format::Table || args.rate {
-            note_ticks(context, &plan);
+            ticks::note(context, &plan);
         }
         let several = schemas.len() > 1;
         let look = format::look(context, args, schema, several);
@@ -82,29 +82,6 @@ fn tables(
         Format::Csv | Format::Parquet | Format::Arrow => {
             Err(one("this format holds one table (`nodemon-query export` writes them all)"))
         }
-    }
-}
-
-/// Rates over little more than a tick say less than their digits. Who looks at them should know.
-fn note_ticks(context: &Context, plan: &Plan) {
-    let over_ns = plan.header.interval_ns;
-    let is_coarse = |field: &&Field| {
-        field.unit == "ns/s" && field.quantum > 0 && over_ns < field.quantum.saturating_mul(20)
-    };
-    let coarse: Vec<&Field> = plan.header.fields.iter().filter(is_coarse).collect();
-    if let Some(first) = coarse.first()
-        && over_ns > 0
-    {
-        let ticks = show_duration(first.quantum.cast_signed());
-        let labels: Vec<&str> = coarse.iter().map(|field| field.label.as_str()).collect();
-        let (many, over) = (labels.join(", "), show_duration(over_ns.cast_signed()));
-        let so = match coarse.iter().any(|field| over_ns < field.quantum) {
-            true => format!("rates over {over} cannot be told and are left blank"),
-            false => format!("rates over {over} are no finer"),
-        };
-        context.note(&format!(
-            "the kernel counts {many} in steps of {ticks}: {so}; --step joins samples"
-        ));
     }
 }
 

@@ -46,19 +46,18 @@ impl Window {
     }
 }
 
-/// Everything that a screen shows of the ticks of a window.
+/// Everything that a screen shows of the ticks of a window; of `gaps` those that touch them.
 ///
 /// # Errors
 /// When the recording cannot be read.
 pub fn gather(
     recording: &Recording,
+    gaps: &[TableGap],
     window: Window,
     warn: Warn<'_>,
 ) -> Result<(Vec<Frame>, Outcome), QueryError> {
     let mut frames = window.frames();
-    for gap in recording.gaps(None, window.from(), window.to())? {
-        let table = gap.gap.table.clone();
-        let gap = TableGap { table, missing: Missing::from(gap) };
+    for gap in gaps {
         let touched =
             |frame: &&mut Frame| gap.missing.from < frame.to && gap.missing.to > frame.from;
         frames.iter_mut().filter(touched).for_each(|frame| frame.gaps.push(gap.clone()));

@@ -43,9 +43,6 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> 
     context.note_anchor(&span);
     let (from, to) = recorded(context, &span)?;
     let step = step(context, args, &span)?;
-    if args.speed.is_some_and(|speed| !speed.is_finite() || speed < 0.0) {
-        return Err(QueryError::Usage("--speed is a factor: 10, 0.1, or 0 for no waiting".into()));
-    }
     let recording = &context.recording;
     let mut reel = Reel::new(recording, step, from, to);
     let view = View {
@@ -107,7 +104,10 @@ fn recorded(context: &Context, span: &Span) -> Result<(i64, i64), QueryError> {
     cut.filter(|(from, to)| from < to).ok_or_else(|| QueryError::NoData {
         what: format!("nothing was recorded in {}", between(span.from, span.to)),
         there: match there {
-            Some((first, end)) => format!("the recording spans {}", between(first, end)),
+            Some((first, end)) => {
+                let why = context.why_not_yet(span, end, 0).unwrap_or_default();
+                format!("the recording spans {}{why}", between(first, end))
+            }
             None => "the recording holds no row at all".into(),
         },
     })
@@ -116,7 +116,7 @@ fn recorded(context: &Context, span: &Span) -> Result<(i64, i64), QueryError> {
 fn step(context: &Context, args: &ReplayArgs, span: &Span) -> Result<Step, QueryError> {
     let length = args.step.unwrap_or(1_000_000_000);
     if length <= 0 {
-        return Err(QueryError::Usage("--step has to be longer than nothing".into()));
+        return Err(QueryError::Usage("--step must be longer than 0".into()));
     }
     // Ticks begin when clocks on the wall show round times.
     let offset = Stamp::of(span.from, &context.anchors.zone).offset;

@@ -51,15 +51,15 @@ pub enum Wish {
 
 /// The keys, for the last line of the screen and for help.
 pub const KEYS: &str = "\
-space        stand still, or go on
-right  left  the next tick, the one before; standing still
-PgDn   PgUp  a column of the overview on, or back
-Home   End   the first tick, the last
-+  -         twice as fast, half as fast
-c  m  d      order processes by CPU time, memory, disk traffic
-1            a line for every CPU, or for the busiest
+space        pause, or continue
+right  left  next or previous screen, paused
+PgDn   PgUp  a column of the timeline forward or back
+Home   End   first or last screen
++  -         twice or half the speed
+c  m  d      sort processes by CPU time, memory, disk traffic
+1            every CPU, or the busiest only
 ?  h         this help
-q  Esc       leave";
+q  Esc       quit";
 
 impl Wish {
     /// What `key` asks for.

@@ -1,10 +1,12 @@
 //! The ticks of the span, read a window at a time as they are looked at.
 
-use super::frame::Frame;
+use super::frame::{Frame, TableGap};
 use super::gather::{Warn, Window, gather};
 use crate::error::{Outcome, QueryError};
+use crate::gaps;
 use crate::question::Step;
-use nodemon_formats::reader::Recording;
+use crate::rows::Missing;
+use nodemon_formats::reader::{Recording, WallGap};
 use std::ops::RangeInclusive;
 
 /// Ticks that are read at once: few enough to be there at once, enough to read each block once.
@@ -14,10 +16,14 @@ const WINDOW_TICKS: i64 = 64;
 pub struct Reel<'a> {
     recording: &'a Recording,
     step: Step,
+    /// Start of the span, ns since the epoch.
+    from: i64,
     ticks: RangeInclusive<i64>,
     /// Number of the first tick of `frames`.
     first: i64,
     frames: Vec<Frame>,
+    /// Every gap, once they were read.
+    gaps: Option<Vec<TableGap>>,
     outcome: Outcome,
 }
 
@@ -34,7 +40,16 @@ impl<'a> Reel<'a> {
     /// The ticks that touch `[from, to)`.
     pub fn new(recording: &'a Recording, step: Step, from: i64, to: i64) -> Reel<'a> {
         let ticks = step.of(from)..=step.of(to.saturating_sub(1));
-        Reel { recording, step, ticks, first: 0, frames: Vec::new(), outcome: Outcome::Complete }
+        Reel {
+            recording,
+            step,
+            from,
+            ticks,
+            first: 0,
+            frames: Vec::new(),
+            gaps: None,
+            outcome: Outcome::Complete,
+        }
     }
 
     /// Numbers of the ticks.
@@ -61,11 +76,23 @@ impl<'a> Reel<'a> {
         if at(self.first) >= self.frames.len() {
             let first = tick.div_euclid(WINDOW_TICKS) * WINDOW_TICKS;
             let window = Window { step: self.step, first, count: WINDOW_TICKS as usize };
-            let (frames, outcome) = gather(self.recording, window, warn)?;
+            if self.gaps.is_none() {
+                self.gaps = Some(self.read_gaps()?);
+            }
+            let gaps = self.gaps.as_deref().unwrap_or_default();
+            let (frames, outcome) = gather(self.recording, gaps, window, warn)?;
             self.outcome = self.outcome.and(outcome);
             (self.first, self.frames) = (first, frames);
         }
         Ok(&self.frames[at(self.first)])
+    }
+
+    fn read_gaps(&self) -> Result<Vec<TableGap>, QueryError> {
+        let mut gaps = gaps::all(self.recording)?;
+        gaps.retain(|gap| gaps::is_worth_a_line(gap, self.from));
+        let of_table =
+            |gap: WallGap| TableGap { table: gap.gap.table.clone(), missing: Missing::from(gap) };
+        Ok(gaps.into_iter().map(of_table).collect())
     }
 
     /// The next tick that is worth a look. Of time without data that is the first tick only.

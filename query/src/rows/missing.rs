@@ -32,18 +32,33 @@ impl From<WallGap> for Missing {
 
 impl Missing {
     /// The cause in words, what was lost, and the detail: `disk full or failing, 12 samples lost:
-    /// No space left on device`.
+    /// No space left on device`; `9 samples missed: the sampling timer fired late`.
     pub fn why(&self) -> String {
-        let mut why = self.cause.phrase().to_owned();
-        if self.lost > 0 {
-            why.push_str(&format!(", {} sample{} lost", self.lost, plural(self.lost)));
-        }
-        if !self.detail.is_empty() {
-            why.push_str(": ");
-            why.push_str(&self.detail);
-        }
-        why
+        self.why_of_each(1)
     }
+
+    /// The same of so many tables, each of which lost as much.
+    pub fn why_of_each(&self, tables: usize) -> String {
+        let (phrase, detail) = (self.cause.phrase(), self.detail.as_str());
+        let noun = if self.cause == GapCause::Budget { "event" } else { "sample" };
+        let each = if tables > 1 { " of each" } else { "" };
+        let lost = format!("{} {noun}{}{each}", self.lost, plural(self.lost));
+        match (self.cause, self.lost) {
+            (GapCause::Late, 1..) => joined(&format!("{lost} missed"), woken_late(detail)),
+            (GapCause::Budget, 1..) => joined(&format!("{phrase}: {lost} dropped"), detail),
+            (_, 0) => joined(phrase, detail),
+            (_, _) => joined(&format!("{phrase}, {lost} lost"), detail),
+        }
+    }
+}
+
+/// Why samples were late, where the gap does not say more.
+fn woken_late(detail: &str) -> &str {
+    if detail.is_empty() { "the recorder woke late" } else { detail }
+}
+
+fn joined(what: &str, detail: &str) -> String {
+    if detail.is_empty() { what.to_owned() } else { format!("{what}: {detail}") }
 }
 
 fn plural(count: u64) -> &'static str {

@@ -172,6 +172,30 @@ fn a_narrow_terminal_gets_the_columns_that_fit_and_a_word_about_the_rest() {
 }
 
 #[test]
+fn on_a_narrow_terminal_long_texts_make_room_for_what_was_measured() {
+    let mut header = header(&[
+        ("command", ColumnType::String, ""),
+        ("arguments", ColumnType::String, ""),
+        ("state", ColumnType::String, ""),
+        ("threads", ColumnType::U64, ""),
+    ]);
+    let fields = &mut Arc::make_mut(&mut header).fields;
+    fields[..3].iter_mut().for_each(|field| field.semantics = Semantics::State);
+    let mut batch = batch(1, vec![constant(1, 0), constant(1, 1), constant(1, 2), constant(1, 7)]);
+    for text in [&b"a-name-of-nineteen-"[..], b"--and --very --many --arguments", b"running"] {
+        batch.strings.intern(text);
+    }
+    let text = table(&header, Some(40), std::slice::from_ref(&batch));
+    assert_eq!(text.lines().nth(2), Some("time          command          threads"), "{text}");
+    let text = table(&header, Some(50), &[batch]);
+    assert_eq!(
+        text.lines().nth(2),
+        Some("time          command          state    threads"),
+        "{text}"
+    );
+}
+
+#[test]
 fn control_characters_of_a_process_name_do_not_reach_the_terminal() {
     let header = header(&[("command", ColumnType::String, "")]);
     let mut batch = batch(1, vec![constant(1, 0)]);

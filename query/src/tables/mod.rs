@@ -1,17 +1,21 @@
 //! `tables`: what tables there are, and what is in one.
 
 pub mod measure;
+mod off;
 
 use crate::cli::TablesArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{Facts, Listing, first_sentence, show_count, show_many, show_size};
+use crate::listing::{
+    Facts, Listing, first_sentence, show_count, show_many, show_size, terminal_width,
+};
 use crate::output::Output;
 use crate::time::{show_duration, show_precise};
 pub use measure::Measured;
 use nodemon_formats::schema::unit;
-use nodemon_formats::text::printable;
+use nodemon_formats::text::{printable, wrap};
 use nodemon_formats::{Column, Schema, TableKind};
+pub use off::source_to_switch_on;
 
 /// Runs `tables`.
 ///
@@ -26,8 +30,11 @@ pub fn run(context: &Context, args: &TablesArgs) -> Result<Outcome, QueryError> 
     Ok(context.warn_of_problems())
 }
 
+/// On a terminal narrower than this some columns give way to what tables are.
+const NARROW: usize = 100;
+
 fn all(context: &Context) -> Result<String, QueryError> {
-    let mut listing = Listing::new(&[
+    let heading = [
         "table",
         ">every",
         ">instances",
@@ -37,12 +44,16 @@ fn all(context: &Context) -> Result<String, QueryError> {
         ">B/value",
         ">span",
         "what",
-    ]);
+    ];
+    let is_narrow = terminal_width().is_some_and(|width| width < NARROW);
+    let is_shown = |name: &str| !(is_narrow && [">columns", ">B/value"].contains(&name));
+    let shown: Vec<&str> = heading.into_iter().filter(|name| is_shown(name)).collect();
+    let mut listing = Listing::new(&shown);
     let mut tables = measure::tables(context)?;
     tables.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
     for table in &tables {
         let schema = &table.schema;
-        listing.row([
+        let cells = [
             schema.name.clone(),
             cadence(schema),
             if schema.kind == TableKind::Event {
@@ -58,7 +69,9 @@ fn all(context: &Context) -> Result<String, QueryError> {
                 .span
                 .map_or(String::new(), |(first, last)| show_duration(last.saturating_sub(first))),
             first_sentence(&schema.doc).to_owned(),
-        ]);
+        ];
+        let cells = cells.into_iter().zip(heading).filter(|(_, name)| is_shown(name));
+        listing.row(cells.map(|(cell, _)| cell));
     }
     Ok(listing.text(context.color))
 }
@@ -70,7 +83,7 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     let heading = format!("{}: {}", schema.name, schema.doc);
     let mut facts = Facts::new(10);
     let mut line = |name: &str, value: String| facts.line(name, &value);
-    line("source", format!("{}, {}", schema.source, every(&schema)));
+    line("sampled", format!("{}, from {}", every(&schema), schema.source));
     match table.span {
         Some((first, last)) => {
             let length = show_duration(last.saturating_sub(first));
@@ -93,7 +106,9 @@ fn one(context: &Context, name: &str) -> Result<String, QueryError> {
     if !schema.keys.is_empty() && schema.kind == TableKind::Sample {
         line("instances", format!("{} in the newest block", table.instances));
     }
-    let mut text = format!("{}\n{}\n", printable(&heading), facts.text());
+    let heading = printable(&heading).into_owned();
+    let heading = wrap(&heading, terminal_width().unwrap_or(usize::MAX)).join("\n");
+    let mut text = format!("{heading}\n{}\n", facts.text());
     let mut listing = Listing::new(&["column", "type", "unit", "kind", "resolution", "what"]);
     for key in &schema.keys {
         listing.row(column(key, "key"));

@@ -16,7 +16,7 @@ pub fn parse_duration_ns(text: &str) -> Result<i64, String> {
         .map_err(|_| "months and years have no fixed length; use days".to_owned())?;
     match i64::try_from(duration.as_nanos()) {
         Ok(ns) if ns > 0 => Ok(ns),
-        _ => Err("a duration is more than nothing and less than 292 years".to_owned()),
+        _ => Err("a duration must be longer than 0 and shorter than 292 years".to_owned()),
     }
 }
 

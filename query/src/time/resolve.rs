@@ -1,6 +1,6 @@
 //! From times as typed to nanoseconds since the epoch.
 
-use super::TimeSpec;
+use super::{TimeSpec, show_precise};
 use crate::cli::SpanArgs;
 use crate::error::QueryError;
 use jiff::civil::{DateTime, Time};
@@ -66,6 +66,9 @@ impl Anchors {
             None => self.present(),
             Some(spec) => self.instant(spec, args.from.is_some().then_some(from))?,
         };
+        if from >= to && args.to.is_none() {
+            return Err(self.nothing_yet(from));
+        }
         if from >= to {
             return Err(QueryError::Backwards { from, to, zone: self.zone.clone() });
         }
@@ -74,6 +77,28 @@ impl Anchors {
         };
         let by_end = !self.live && (relative(&args.from) || relative(&args.to));
         Ok(Span { from, to, by_end })
+    }
+
+    /// There is nothing from `from` on, which is not before the present.
+    fn nothing_yet(&self, from: i64) -> QueryError {
+        let at = show_precise(from, &self.zone);
+        let what = match self.recorded {
+            _ if from > self.now => format!("--from {at} is in the future"),
+            Some((_, end)) if from >= end => {
+                format!("--from {at} is behind the end of the recording")
+            }
+            _ => format!("nothing can have been recorded since --from {at}"),
+        };
+        let there = match self.recorded {
+            Some((first, end)) => {
+                let (first, end) = (show_precise(first, &self.zone), show_precise(end, &self.zone));
+                format!(
+                    "the recording spans {first} .. {end}; --from -5m asks for the last minutes"
+                )
+            }
+            None => "the recording holds no row at all".to_owned(),
+        };
+        QueryError::NoData { what, there }
     }
 
     fn instant(&self, spec: &TimeSpec, from: Option<i64>) -> Result<i64, QueryError> {

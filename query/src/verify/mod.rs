@@ -3,6 +3,7 @@
 use crate::cli::VerifyArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
+use crate::gaps::told;
 use crate::info::gaps;
 use crate::listing::{show_count, show_many};
 use crate::output::Output;
@@ -32,7 +33,9 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
         }
     }
     if !args.quiet {
-        let gaps = context.recording.gaps(None, i64::MIN, i64::MAX)?;
+        let gaps = crate::gaps::all(&context.recording)?;
+        let lost = gaps::lost(&gaps);
+        let gaps = told(gaps);
         if !gaps.is_empty() {
             output.put(format!("\n{}\n", gaps::listing(context, &gaps)).as_bytes())?;
         }
@@ -47,7 +50,12 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
             _ => show_many(problems, "problem"),
         };
         output.put(
-            format!("{read}: {verdict}; {}\n", show_many(gaps.len() as u64, "gap")).as_bytes(),
+            format!(
+                "{read}: {verdict}; {}, {} lost\n",
+                show_many(gaps.len() as u64, "gap"),
+                show_many(lost.samples, "sample")
+            )
+            .as_bytes(),
         )?;
     }
     Ok(if problems == 0 { Outcome::Complete } else { Outcome::Damaged })

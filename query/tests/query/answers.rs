@@ -41,7 +41,8 @@ fn a_rate_over_less_than_a_tick_is_blank_and_matches_no_filter() {
     writer.close().unwrap();
     let table = ask(home.path(), &["range", "-t", "cpu"]);
     assert!(table.out.contains("50.0") && !table.out.contains("400.0"), "{}", table.out);
-    assert!(table.err.contains("left blank"), "{}", table.err);
+    assert!(table.err.contains("in steps of 4.0 ms: blank"), "{}", table.err);
+    assert!(table.err.contains("--step 4ms shows them"), "{}", table.err);
     for format in ["csv", "jsonl"] {
         let said = ask(home.path(), &["range", "-t", "cpu", "--rate", "-f", format]);
         assert!(!said.out.contains("4000000000") && !said.out.contains("4e9"), "{}", said.out);
@@ -50,6 +51,32 @@ fn a_rate_over_less_than_a_tick_is_blank_and_matches_no_filter() {
     assert_eq!(said.code, Some(3), "a tick is taken for a busy millisecond: {}", said.out);
     let said = ask(home.path(), &["range", "-t", "cpu", "-f", "csv"]);
     assert!(said.out.contains(",96000000,"), "raw counters stay as they are: {}", said.out);
+    assert!(said.err.is_empty(), "{}", said.err);
+    for args in [
+        &["--step", "1ms"][..],
+        &["--step", "2ms", "--agg", "avg"],
+        &["--step", "20ms", "--agg", "min,max,p99,last"],
+    ] {
+        let args = [&["range", "-t", "cpu", "-c", "user"], args].concat();
+        let table = ask(home.path(), &args);
+        let cells = table.out.lines().skip(3).flat_map(|line| line.split_whitespace().skip(2));
+        assert!(cells.clone().count() > 0, "{}", table.out);
+        assert!(cells.clone().all(|cell| cell == "-"), "{args:?}: {}", table.out);
+        assert_eq!(table.err.matches("note: the kernel counts").count(), 1, "{}", table.err);
+        assert!(table.err.contains("4ms shows them"), "{}", table.err);
+        let csv = ask(home.path(), &[&args[..], &["--rate", "-f", "csv"]].concat());
+        let mut cells = csv.out.lines().skip(1).flat_map(|line| line.split(',').skip(2));
+        assert!(cells.all(str::is_empty), "{args:?}: {}", csv.out);
+    }
+    let sum =
+        ask(home.path(), &["range", "-t", "cpu", "-c", "user", "--step", "1ms", "--agg", "sum"]);
+    assert!(sum.out.contains(" 4000"), "by how much it grew is known: {}", sum.out);
+    for more in [&[][..], &["--step", "20ms"]] {
+        let args = [&["range", "-t", "cpu", "-c", "busy", "-w", "user>50%"], more].concat();
+        let said = ask(home.path(), &args);
+        assert_eq!(said.code, Some(3), "{more:?}: a tick passes by accident: {}", said.out);
+        assert!(said.err.contains("no row can pass -w user"), "{}", said.err);
+    }
     let steps = ask(home.path(), &["range", "-t", "cpu", "--step", "20ms"]);
     assert!(steps.out.contains("100.0"), "joined samples have a rate: {}", steps.out);
 }
@@ -62,7 +89,7 @@ fn every_sample_comes_back_as_it_was_recorded_and_the_gap_between_them() {
     for n in (0..SAMPLES).filter(|n| !MISSING.contains(n)) {
         if n == MISSING.end {
             let gap = &rows.next().unwrap()["gap"];
-            assert_eq!(gap["cause"], "source woke late");
+            assert_eq!(gap["cause"], "sampling deadlines missed");
             assert_eq!(gap["lost"], 10);
         }
         for cpu in 0..2 {
@@ -216,10 +243,10 @@ fn csv_quotes_what_it_has_to_and_tells_gaps_in_a_column_of_their_own() {
     let line = csv.lines().nth(1).unwrap();
     assert!(line.ends_with(",1050,\"hog, the \"\"big\"\" one\",52428800,"), "{line}");
     let csv = recorded.answer(&["range", "-t", "cpu", "-f", "csv"]);
-    let gaps: Vec<&str> = csv.lines().filter(|line| line.contains("woke late")).collect();
+    let gaps: Vec<&str> = csv.lines().filter(|line| line.contains("until ")).collect();
     assert_eq!(gaps.len(), 1);
-    assert!(gaps[0].contains("Z,,,,\"until 20"), "{}", gaps[0]);
-    assert!(gaps[0].ends_with("source woke late, 10 samples lost\""), "{}", gaps[0]);
+    assert!(gaps[0].contains("Z,,,,until 20"), "{}", gaps[0]);
+    assert!(gaps[0].ends_with("10 samples missed: the recorder woke late"), "{}", gaps[0]);
     let commas = |line: &str| line.split(',').count();
     assert!(csv.lines().filter(|line| !line.contains('"')).all(|line| commas(line) == 5));
 }

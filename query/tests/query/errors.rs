@@ -87,6 +87,8 @@ fn an_unknown_table_or_column_brings_the_nearest_to_mind() {
     expect(&said, 1, &["cpu has no column \"usr\"", "did you mean \"user_ns\"?"]);
     let said = ask(&recorded.dir, &["range", "-t", "syscall"]);
     expect(&said, 1, &["no table \"syscall\"", "nodemon-recorder run --source syscall"]);
+    let said = ask(&recorded.dir, &["range", "-t", "softirq_duration"]);
+    expect(&said, 1, &["nodemon-recorder run --source softirq_latency switches it on"]);
     let said = ask(&recorded.dir, &["range", "-t", "disk", "-w", "inflight>1"]);
     expect(&said, 1, &["disk has no column \"inflight\"", "did you mean \"in_flight\"?"]);
 }
@@ -240,7 +242,7 @@ fn a_question_that_makes_no_sense_is_told_from_one_that_failed() {
         (&["range", "-t", "disk", "-w", "device>sda"], &["= and !="]),
         (&["range", "-t", "cpu", "--agg", "max"], &["--step"]),
         (&["range", "-t", "cpu", "--step", "1s", "--agg", "median"], &["p99.9"]),
-        (&["range", "-t", "cpu", "--step", "0s"], &["more than nothing"]),
+        (&["range", "-t", "cpu", "--step", "0s"], &["longer than 0"]),
         (&["range", "-t", "cpu", "--rate", "--raw"], &["cannot be used with"]),
         (&["range", "-t", "cpu", "--from", "+5s"], &["counts from --from"]),
     ] {
@@ -285,8 +287,111 @@ fn samples_of_nothing_are_told_from_rows_that_no_filter_lets_through() {
     expect(
         &said,
         3,
-        &["disk has no rows in", "nothing to tell", "searched 1 sample; none matched"],
+        &["disk has no rows in", "its samples are empty", "searched 1 sample; none matched"],
     );
     let said = ask(&dir, &["range", "-t", "disk", "--raw", "-w", "device=sda"]);
     expect(&said, 3, &["passes -w device"]);
+}
+
+#[test]
+fn what_is_no_recording_is_told_as_what_it_is() {
+    let recorded = record();
+    let home = recorded.dir.parent().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        std::fs::write(home.join(name), bytes).unwrap();
+        home.join(name)
+    };
+    let parquet = home.join("cpu.parquet");
+    let path = parquet.to_str().unwrap();
+    recorded.answer(&["range", "-t", "cpu", "-o", path]);
+    for (path, code, words) in [
+        (parquet.clone(), 1, &["a Parquet file, not a recording", "DuckDB"][..]),
+        (file("empty", b""), 1, &["an empty file, not a recording", "segment-*.redb"]),
+        (file("rows.csv", b"time,cpu\n"), 1, &["a text file, not a recording"]),
+        (file("old.redb.zst", b"\x28\xb5\x2f\xfd"), 1, &["compressed with zstd", "unpack it"]),
+        ("/dev/null".into(), 1, &["a device, not a recording"]),
+        ("/etc".into(), 1, &["/etc holds no segment"]),
+        (home.to_owned(), 1, &["holds no segment", "there is one in", "recording: name that"]),
+    ] {
+        expect(&ask(&path, &["info"]), code, words);
+        expect(&ask(&path, &["range", "-t", "cpu"]), code, words);
+    }
+    let one = ask(&segment(&recorded.dir), &["range", "-t", "cpu", "-f", "jsonl"]);
+    assert_eq!(one.code, Some(0), "a segment can be asked alone: {}", one.err);
+    assert!(one.out.lines().count() > 500, "{}", one.out.lines().count());
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    expect(&ask(&pipe, &["info"]), 1, &["a named pipe, not a recording"]);
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set_and_an_empty_flag_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = query();
+    command.env("NODEMON_DIR", "").env("XDG_STATE_HOME", home.path()).arg("info");
+    let said_ = said(&mut command);
+    assert!(!said_.err.contains("--help"), "an empty variable is taken for a flag: {}", said_.err);
+    let unset = said(query().env("XDG_STATE_HOME", home.path()).arg("info"));
+    assert_eq!((said_.code, said_.err), (unset.code, unset.err));
+    expect(&said(query().args(["--dir", "", "info"])), 2, &["--dir is empty", "directory"]);
+}
+
+#[test]
+fn a_span_that_has_not_been_yet_says_so_and_what_there_is() {
+    let recorded = record();
+    for command in [&["range", "-t", "cpu"][..], &["range"], &["replay"], &["export", "-o", "x"]] {
+        let args = [command, &["--from", "2096-01-01"]].concat();
+        expect(&ask(&recorded.dir, &args), 3, &["in the future", "the recording spans"]);
+    }
+    let said = ask(&recorded.dir, &["range", "-t", "cpu", "--from", "end"]);
+    expect(&said, 3, &["behind the end of the recording", "the recording spans"]);
+    let said = ask(&recorded.dir, &["replay", "--from", "2020-01-01", "--to", "2020-01-02"]);
+    expect(&said, 3, &["nothing was recorded in 2020-01-01", "the recording spans"]);
+    let said =
+        ask(&recorded.dir, &["export", "-o", "x", "--to", "2020-01-02", "--from", "2020-01-01"]);
+    expect(&said, 3, &["no table has rows in 2020-01-01", "there are rows in"]);
+    let between = ["range", "-t", "disk", "--from", "end-400ms", "--to", "end-300ms"];
+    expect(&ask(&recorded.dir, &between), 3, &["disk spans", "it is sampled every 1.0 s"]);
+}
+
+#[test]
+fn what_was_sampled_a_moment_ago_is_told_to_come() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("recording");
+    let mut writer = RecordingWriter::open(&dir, WriterOptions::new(16 << 20)).unwrap();
+    let table = writer.add_table(disk());
+    let mut record = RecordBuilder::new(&disk());
+    record.begin_sample(nodemon_formats::clock::boottime_ns());
+    record.instance(|key| key.str("sda"));
+    record.u64(0);
+    record.u64(0);
+    record.absent();
+    record.end_sample();
+    let mut archive = rkyv::util::AlignedVec::new();
+    record.finish(table, &mut archive).unwrap();
+    writer.push(&archive).unwrap();
+    writer.commit().unwrap();
+    for command in [&["range", "-t", "disk"][..], &["range"], &["replay"]] {
+        let said = ask(&dir, &[command, &["--from", "-1us"]].concat());
+        expect(&said, 3, &["can be read within", "ask for more, such as --from -5s"]);
+    }
+}
+
+#[test]
+fn a_speed_is_a_factor() {
+    let recorded = record();
+    for speed in ["fast", "-1", "inf", "nan"] {
+        let said = ask(&recorded.dir, &["replay", "--speed", speed]);
+        expect(&said, 2, &["--speed", speed, "10 is ten times as fast"]);
+    }
+    for speed in ["0", "1000x", "x1000"] {
+        let said = ask(&recorded.dir, &["replay", "--from", "-1s", "--speed", speed]);
+        assert_eq!(said.code, Some(0), "{speed}: {}", said.err);
+    }
 }

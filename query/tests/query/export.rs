@@ -62,7 +62,10 @@ fn a_parquet_file_holds_the_rows_that_range_tells() {
     let about = reader.metadata().file_metadata().key_value_metadata().unwrap();
     let gaps = about.iter().find(|kv| kv.key == "nodemon.gaps").unwrap().value.as_deref().unwrap();
     let gaps: serde_json::Value = serde_json::from_str(gaps).unwrap();
-    assert_eq!(gaps[0]["cause"], "source woke late", "the file tells what it lacks: {gaps}");
+    assert_eq!(
+        gaps[0]["cause"], "sampling deadlines missed",
+        "the file tells what it lacks: {gaps}"
+    );
     assert_eq!(gaps[0]["lost"], 10);
 }
 

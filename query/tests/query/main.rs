@@ -6,6 +6,7 @@ mod answers;
 mod crafted;
 mod errors;
 mod export;
+mod gaps;
 mod histograms;
 mod names;
 mod pages;

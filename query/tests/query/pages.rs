@@ -37,3 +37,11 @@ fn completions_and_manual_pages_know_the_commands() {
         }
     }
 }
+
+#[test]
+fn the_manual_is_not_written_into_the_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = said(query().env("NODEMON_DIR", dir.path()).arg("man"));
+    assert!(page.out.contains(".TH nodemon"), "{}", page.err);
+    assert_eq!(dir.path().read_dir().unwrap().count(), 0, "pages are in NODEMON_DIR");
+}

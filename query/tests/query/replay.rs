@@ -32,7 +32,7 @@ fn programs_get_an_object_a_tick_with_rates_events_and_gaps() {
         assert!((user(second, 1) - 0.25).abs() < 0.01, "CPU 1 runs a quarter of the time");
     }
     let gaps = |second: usize| ticks[second]["gap"].as_array().unwrap();
-    assert_eq!(gaps(10)[0]["cause"], "source woke late");
+    assert_eq!(gaps(10)[0]["cause"], "sampling deadlines missed");
     assert_eq!(gaps(10)[0]["table"], "cpu");
     let events = |second: usize| ticks[second]["event"].as_array().unwrap();
     assert_eq!(events(5)[0]["table"], "oom");
@@ -70,7 +70,7 @@ fn into_a_pipe_screens_come_as_text_one_after_the_other() {
     assert!(screens[3].contains("sdb"), "{}", screens[3]);
     assert!(screens[5].contains("OOM"), "{}", screens[5]);
     assert!(screens[10].contains("gap: cpu, 1.1 s until"), "{}", screens[10]);
-    assert!(screens[10].contains("source woke late, 10 samples lost"), "{}", screens[10]);
+    assert!(screens[10].contains("10 samples missed: the recorder woke late"), "{}", screens[10]);
 }
 
 #[test]
@@ -167,5 +167,5 @@ fn on_a_terminal_keys_are_obeyed_and_the_screen_is_given_back() {
     assert!(seen.contains("\x1b[?1049h"), "the other screen is used: {seen:?}");
     assert!(seen.contains("\x1b[?1049l"), "and given back: {seen:?}");
     assert!(seen.contains("paused"), "space stands still: {seen:?}");
-    assert!(seen.contains("order processes"), "? explains the keys: {seen:?}");
+    assert!(seen.contains("sort processes"), "? explains the keys: {seen:?}");
 }

@@ -18,7 +18,11 @@ fn a_table_lines_up_shows_rates_with_their_unit_and_gaps_in_their_place() {
     assert!(lines[4].ends_with("    1   25.0     0.0"), "{}", lines[4]);
     let gap = lines.iter().position(|line| line.contains("gap")).unwrap();
     assert!(lines[gap].starts_with("-- gap "), "{}", lines[gap]);
-    assert!(lines[gap].ends_with(" (1.1 s): source woke late, 10 samples lost"), "{}", lines[gap]);
+    assert!(
+        lines[gap].ends_with(" (1.1 s): 10 samples missed: the recorder woke late"),
+        "{}",
+        lines[gap]
+    );
     assert_eq!(gap, 3 + 2 * 10, "the gap stands behind the samples before it");
     let width = lines[3].len();
     assert!(lines[3..].iter().filter(|line| !line.starts_with("--")).all(|l| l.len() == width));
@@ -117,7 +121,8 @@ fn info_tells_host_span_segments_sizes_gaps_and_problems() {
         "(29.9 s)",
         "1 sealed",
         "B a value",
-        "1 x source woke late, 1.1 s; 10 samples lost",
+        "1 x sampling deadlines missed, 1.1 s",
+        "lost        10 samples: cpu 10",
         "problems    none",
         "segment-0000000001.redb",
         "recorder    nodemon-recorder",
@@ -135,7 +140,7 @@ fn tables_lists_tables_and_the_columns_of_one_with_unit_kind_and_exactness() {
     assert!(lines(&all)[3].starts_with("oom     event"), "{all}");
     let cpu = recorded.answer(&["tables", "cpu"]);
     for line in [
-        "source     /proc/stat, every 100 ms",
+        "sampled    every 100 ms, from /proc/stat",
         "user_ns    u64   ns    counter  10 ms       running user code",
         "cpu        u64         key                  number of the CPU",
     ] {

@@ -43,7 +43,7 @@ pub fn hang(
     kernel: &KernelTypes,
 ) -> Result<Hung, FeatureError> {
     let Some(kernel) = kernel.btf() else {
-        return Err(FeatureError::NoTypes("they were let go of".to_owned()));
+        return Err(FeatureError::NoTypes("kernel BTF already released".to_owned()));
     };
     let mut whys: Vec<FeatureError> = Vec::new();
     for way in hook.ways {

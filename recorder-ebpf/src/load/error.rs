@@ -21,7 +21,7 @@ pub enum FeatureError {
     )]
     NotPermitted(String),
     /// This kernel has no place for a program.
-    #[error("this kernel has no {0}")]
+    #[error("missing in this kernel: {0}")]
     NoPlace(String),
     /// The verifier refused a program.
     #[error("the kernel refused the program '{program}' ({source}): {log}")]

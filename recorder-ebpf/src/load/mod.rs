@@ -188,7 +188,7 @@ fn create(
         Some(_) => Some(load(&mut EbpfLoader::new())),
         None => kernel.with_loader(load),
     };
-    let none = || FeatureError::NoTypes("they were let go of".to_owned());
+    let none = || FeatureError::NoTypes("kernel BTF already released".to_owned());
     Ok(loaded.ok_or_else(none)??)
 }
 
@@ -244,7 +244,7 @@ fn addresses_of(feature: &Feature) -> Result<Vec<(&'static str, u64)>, FeatureEr
         .map_err(|source| FeatureError::Read { path: "/proc/kallsyms".into(), source })?;
     let address = |(variable, symbol): &(&'static str, &'static str)| match found.get(*symbol) {
         Some(address) => Ok((*variable, *address)),
-        None => Err(FeatureError::NoPlace(format!("address of {symbol} in /proc/kallsyms"))),
+        None => Err(FeatureError::NoPlace(format!("symbol {symbol} in /proc/kallsyms"))),
     };
     feature.symbols.iter().map(address).collect()
 }

@@ -60,7 +60,7 @@ impl ProcessTable {
     fn start_with(refresh: Duration, slots: u32) -> Result<ProcessTable, FeatureError> {
         let kernel = KernelTypes::get()?;
         let Some(types) = kernel.btf() else {
-            return Err(FeatureError::NoTypes("they were let go of".to_owned()));
+            return Err(FeatureError::NoTypes("kernel BTF already released".to_owned()));
         };
         let refresh_ns = u64::try_from(refresh.as_nanos()).unwrap_or(u64::MAX);
         // The loader wants them for as long as it lives; there are two words a start.
@@ -72,7 +72,7 @@ impl ProcessTable {
                 .override_global("slots", slots, false)
                 .load(OBJECT)
         });
-        let none = || FeatureError::NoTypes("they were let go of".to_owned());
+        let none = || FeatureError::NoTypes("kernel BTF already released".to_owned());
         let mut object = object.ok_or_else(none)??;
         let iterator: &mut Iter = find(&mut object, PROGRAM)?;
         iterator.load("task", types).map_err(|error| FeatureError::of_program(PROGRAM, error))?;

@@ -4,6 +4,7 @@ use super::clock::Tick;
 use super::surroundings::Surroundings;
 use crate::config::PlannedSource;
 use crate::source::KernelGap;
+use nodemon_formats::gap::STARTING;
 use nodemon_formats::{Gap, GapCause};
 
 /// Ticks that are missed with fewer than so many samples in between, within one record, are one gap.
@@ -54,7 +55,7 @@ impl Account {
         let lost =
             first_ns.saturating_sub(self.until_ns).checked_div(self.interval_ns).unwrap_or(0);
         if lost > 0 {
-            self.gap(around, GapCause::Late, first_ns, lost, "sampler was starting", 0);
+            self.gap(around, GapCause::Late, first_ns, lost, STARTING, 0);
         }
         lost
     }
@@ -68,7 +69,7 @@ impl Account {
     /// of `row_ns`. Returns how many deadlines passed meanwhile.
     pub fn opened(&mut self, around: &Surroundings, start_ns: u64, row_ns: u64) -> u64 {
         self.until_ns = self.until_ns.max(start_ns);
-        self.sampled(around, None, start_ns, row_ns)
+        self.account(around, None, start_ns, row_ns, STARTING)
     }
 
     /// Accounts for a sample, that of `tick` where it is not the first, which began at `start_ns`
@@ -85,6 +86,17 @@ impl Account {
         start_ns: u64,
         row_ns: u64,
     ) -> u64 {
+        self.account(around, tick, start_ns, row_ns, "")
+    }
+
+    fn account(
+        &mut self,
+        around: &Surroundings,
+        tick: Option<&Tick>,
+        start_ns: u64,
+        row_ns: u64,
+        detail: &str,
+    ) -> u64 {
         // What the watchdog accounted for while the sample was taken is not counted again.
         let was_spared = std::mem::take(&mut self.is_one_spared);
         let start_ns = if was_spared { start_ns.max(self.until_ns) } else { start_ns };
@@ -99,7 +111,8 @@ impl Account {
                 _ => around.clock.why_late(lost * self.interval_ns),
             };
             let slack = if cause == GapCause::Late { LATE_TOGETHER } else { 0 };
-            self.gap(around, cause, row_ns, lost, "", slack * self.interval_ns);
+            let detail = if cause == GapCause::Late { detail } else { "" };
+            self.gap(around, cause, row_ns, lost, detail, slack * self.interval_ns);
         }
         self.until_ns = if ended > begun { self.deadline_ns(row_ns) - 1 } else { start_ns };
         lost

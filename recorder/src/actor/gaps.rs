@@ -1,12 +1,10 @@
 //! Gaps that wait to be sent.
 
 use nodemon_formats::Gap;
+use nodemon_formats::gap::SCATTERED;
 
 /// So many wait apart from each other; memory must stay bounded while nothing can be sent.
 const MOST_GAPS: usize = 1000;
-
-/// The detail of gaps that were too many to tell one by one.
-const SCATTERED: &str = "scattered, with samples in between";
 
 /// Adds `gap`. One that begins no later than `slack_ns` after the end of another of its kind makes
 /// that one longer; so does one too many.

@@ -112,4 +112,9 @@ pub struct Closed {
     pub last: Result<Commit, WriteError>,
     /// Totals since the start, the last commit included.
     pub totals: WriterStats,
+    /// Samples and events that gaps count, wherever they were lost: what a reader finds in the gaps
+    /// of this run.
+    pub lost: u64,
+    /// Samples that were not taken because what takes them was starting.
+    pub starting: u64,
 }

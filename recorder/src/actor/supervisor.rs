@@ -227,7 +227,7 @@ mod tests {
         let context = context(dir.path(), "gone");
         let mut supervisor = Supervisor::new(&MOODY, context.clone());
         let Opening::Unavailable(why) = supervisor.open(&mut sink()) else { panic!("it is gone") };
-        assert_eq!(why, "mood is not there: it is gone");
+        assert_eq!(why, "mood is not available: it is gone");
 
         set_mood(dir.path(), "good");
         let mut supervisor = Supervisor::new(&MOODY, context);

@@ -49,6 +49,10 @@ pub struct Writer {
     totals: WriterStats,
     /// Samples of records that were malformed.
     refused_samples: u64,
+    /// Samples in the gaps that came from sources.
+    missed_samples: u64,
+    /// Samples that were not taken because what takes them was starting.
+    starting_samples: u64,
     /// Where the gap of the last of them ends, by table, `CLOCK_BOOTTIME` ns.
     refused_until: BTreeMap<String, u64>,
 }
@@ -75,6 +79,8 @@ impl Writer {
             disk: Disk::Works,
             totals: WriterStats::default(),
             refused_samples: 0,
+            missed_samples: 0,
+            starting_samples: 0,
             refused_until: BTreeMap::new(),
         }
     }
@@ -82,6 +88,10 @@ impl Writer {
     fn take_in(&mut self, batch: Batch) {
         let Some(recording) = &mut self.recording else { return };
         for gap in batch.gaps {
+            match gap.is_of_start() {
+                true => self.starting_samples += gap.lost,
+                false => self.missed_samples += gap.lost,
+            }
             recording.gap(gap);
             self.oldest_ns.get_or_insert_with(boottime_ns);
         }
@@ -234,7 +244,10 @@ impl Handler<Close> for Writer {
             }
             None => Ok(Commit::default()),
         };
-        MessageResult(Closed { last, totals: self.totals })
+        let WriterStats { samples_in, samples_stored, samples_lost, .. } = self.totals;
+        let undurable = if last.is_err() { samples_in - samples_stored - samples_lost } else { 0 };
+        let lost = samples_lost + undurable + self.refused_samples + self.missed_samples;
+        MessageResult(Closed { last, totals: self.totals, lost, starting: self.starting_samples })
     }
 }
 

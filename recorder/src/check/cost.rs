@@ -67,7 +67,7 @@ impl fmt::Display for Costs {
         let (features, programs) = (width(|key| key.0.len()), width(|key| key.1.len()));
         writeln!(
             f,
-            "\nPrograms in the kernel, over {seconds:.1} s, under the load of this machine"
+            "\neBPF programs, over {seconds:.1} s, under the current load of this machine"
         )?;
         writeln!(
             f,

@@ -80,8 +80,8 @@ fn btf(context: &Context) -> Finding {
         Ok(_) => finding("BTF", Verdict::Yes, path.display().to_string()),
         Err(error) => Finding {
             notes: vec![
-                "sources from procfs and sysfs do without it; programs in the kernel (eBPF) need \
-                 it, which takes a kernel with CONFIG_DEBUG_INFO_BTF=y"
+                "sources from procfs and sysfs do without it; eBPF programs need it: a kernel with \
+                 CONFIG_DEBUG_INFO_BTF=y"
                     .to_owned(),
             ],
             ..finding("BTF", Verdict::No, format!("{}: {error}", path.display()))

@@ -10,7 +10,7 @@ pub use place::lack_of_room;
 
 use crate::config::{Catalogue, Config};
 use crate::source::Context;
-use nodemon_formats::text::printable;
+use nodemon_formats::text::{printable, wrap};
 use std::fmt;
 
 /// How something is.
@@ -77,6 +77,10 @@ impl Report {
     }
 }
 
+/// Texts have at least so many characters of a line.
+const LEAST_ROOM: usize = 30;
+
+/// With a width, in lines of up to so many characters.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", printable(&self.title))?;
@@ -88,9 +92,15 @@ impl fmt::Display for Report {
             writeln!(f, "\n{heading}")?;
             for Finding { subject, verdict, what, notes } in findings {
                 let (verdict, what) = (verdict.word(), printable(what));
-                writeln!(f, "  {subject:width$}  {verdict:6}  {what}")?;
-                for note in notes {
-                    writeln!(f, "  {:width$}          {}", "", printable(note))?;
+                let (before, mut subject) = (width + 12, subject.as_str());
+                let mut verdict = verdict;
+                let room = f.width().map_or(usize::MAX, |all| all.saturating_sub(before));
+                let notes: Vec<_> = notes.iter().map(|note| printable(note)).collect();
+                for text in std::iter::once(&what).chain(&notes) {
+                    for line in wrap(text, room.max(LEAST_ROOM)) {
+                        writeln!(f, "  {subject:width$}  {verdict:6}  {line}")?;
+                        (subject, verdict) = ("", "");
+                    }
                 }
             }
         }

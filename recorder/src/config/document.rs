@@ -25,15 +25,15 @@ const ITERATED: &str = "\
 
 /// The keys that every source of eBPF programs has.
 const EBPF: &str = "
-# What follows are programs in the kernel. Each of these sources has these keys, too:
-# The most events that it may send in a second, from 1 to 10000000; the rest is counted, and is a
-# gap, and so is what is beyond 16 MiB of rows (some 50000) in a quarter of a second. For example:
+# What follows are eBPF programs. Each of these sources has these keys, too:
+# Rate limit: events a second, from 1 to 10000000; the rest is counted, and is a gap, and so is what
+# is beyond 16 MiB of rows (some 50000) in a quarter of a second. For example:
 # events_per_s = 1000
 # How much its maps hold, where that grows with what happens, from 1 to 1048576: the kernel takes
 # the memory for it at the start. For example: entries = 8192
 # Shorter events are not recorded. For example: min_latency = \"1ms\"
-# A source that cannot tell whose doing it is what it sees stays off where one of the following is
-# set for it; `nodemon-recorder tables` says which can.
+# A source that does not support one of the following filters stays off where it is set;
+# `nodemon-recorder tables` says which do.
 # One process and no other, programs of one name, a control group (version 2) with those below it,
 # one network interface; what is not there yet is waited for. For example: pid = 4711,
 # command = \"postgres\", cgroup = \"/system.slice\", interface = \"eth0\"

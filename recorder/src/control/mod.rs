@@ -11,7 +11,6 @@ use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Wo
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource, exact_duration, rough_size};
 use crate::limits;
-use crate::overhead::{Missing, Overhead};
 use crate::retention::{Node, writer_options};
 use crate::source::{Context, Nature};
 use crate::trust::{self, Distrust};
@@ -98,7 +97,6 @@ struct Recorder {
     options: LaneOptions,
     outbox: Arc<Outbox>,
     writer: Addr<Writer>,
-    overhead: Arc<Overhead>,
     began: Instant,
     /// Sources that this machine did not have when they were started.
     off: Vec<&'static str>,
@@ -133,10 +131,9 @@ async fn record(
         cpu: config.cpu.and_then(|cpu| u32::try_from(cpu).ok()),
         ..Context::default()
     };
-    let overhead = context.overhead.clone();
     let opened_ns = recording.opened_ns();
     let arbiter = Arbiter::try_new().map_err(system("start the writer's thread"))?;
-    let (counted, directory) = (overhead.clone(), config.directory.clone());
+    let (counted, directory) = (context.overhead.clone(), config.directory.clone());
     let writer = Writer::start_in_arbiter(&arbiter.handle(), move |_| {
         // Only what `top -H` shows suffers without it.
         let _ = rustix::thread::set_name(c"nodemon-writer");
@@ -155,7 +152,7 @@ async fn record(
     actix::spawn(Watchdog::new(lanes.clone(), options.clone()).run());
     let outbox = options.outbox();
     let off = Vec::new();
-    let mut recorder = Recorder { config, lanes, options, outbox, writer, overhead, began, off };
+    let mut recorder = Recorder { config, lanes, options, outbox, writer, began, off };
     // Opening may take a while; whoever wants it to end does not wait for it.
     let mut is_ended = tokio::select! {
         started = recorder.start(opened_ns) => started.map(|()| false)?,
@@ -224,7 +221,7 @@ impl Recorder {
         tracing::info!("recording {running} sources into {directory}, in at most {ring}{why}");
         if !self.off.is_empty() {
             let off = self.off.join(", ");
-            tracing::info!("not on this machine: {off} (nodemon-recorder check says why)");
+            tracing::info!("not available here: {off} (nodemon-recorder check says why)");
         }
         Ok(())
     }
@@ -272,9 +269,9 @@ impl Recorder {
         let is_root = rustix::process::geteuid().is_root();
         for limit in limits {
             if is_root {
-                tracing::debug!("source {name} lacks something: {limit}");
+                tracing::debug!("source {name} is limited: {limit}");
             } else {
-                tracing::info!("source {name} lacks something as this user: {limit}");
+                tracing::info!("source {name} is limited without root: {limit}");
             }
         }
         Started::Runs
@@ -285,15 +282,22 @@ impl Recorder {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let (left, busy) = self.lanes.drain(deadline).await;
         give_up(&left, &self.outbox);
-        self.outbox.send();
+        if timeout(CLOSE_TIMEOUT, self.outbox.finish()).await.is_err() {
+            return Err(RunError::NoAnswer);
+        }
         if busy > 0 {
             tracing::warn!("{busy} sources were still being closed; the kernel does the rest");
         }
         let closed = timeout(CLOSE_TIMEOUT, self.writer.send(Close)).await;
-        let Ok(Ok(Closed { last, totals })) = closed else { return Err(RunError::NoAnswer) };
-        let Missing { lost, ticks } = self.overhead.missing();
+        let Ok(Ok(Closed { last, totals, lost, starting })) = closed else {
+            return Err(RunError::NoAnswer);
+        };
+        let starting = match starting {
+            0 => String::new(),
+            _ => format!(", {starting} not taken while starting"),
+        };
         tracing::info!(
-            "recorded {} samples in {}, {} written; {lost} lost, {ticks} sampling deadlines missed",
+            "recorded {} samples in {}, {} written; {lost} samples lost{starting}",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
             rough_size(totals.bytes),

@@ -226,7 +226,7 @@ fn an_actor_that_panics_is_a_gap_and_a_restart() {
         wait_until("it is noticed", || counts.errors.get() == 1).await;
         rig.wait_for_samples(&STEADY, 2).await;
         rig.end().await;
-        let gaps = rig.gaps("steady", "the part of the recorder that runs it has failed");
+        let gaps = rig.gaps("steady", "internal error in the recorder");
         assert_eq!(gaps.len(), 1, "{:?}", rig.gaps("steady", ""));
     });
 }

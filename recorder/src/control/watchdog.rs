@@ -55,12 +55,12 @@ impl Watchdog {
     pub async fn run(mut self) {
         let mut alarm = match Alarm::new() {
             Ok(alarm) => alarm,
-            Err(error) => return tracing::error!("nothing looks after sources: {error}"),
+            Err(error) => return tracing::error!("cannot start the watchdog of sources: {error}"),
         };
         loop {
             let next_ns = next_look_ns();
             if let Err(error) = poll_fn(|cx| alarm.poll(next_ns, cx)).await {
-                return tracing::error!("nothing looks after sources any more: {error}");
+                return tracing::error!("the watchdog of sources has stopped: {error}");
             }
             self.look(boottime_ns());
         }
@@ -89,7 +89,7 @@ impl Watchdog {
             let hung = &self.hung[at];
             if call.is_none_or(|call| call.since_ns != hung.since_ns) {
                 let took = rough(now_ns.saturating_sub(hung.since_ns));
-                tracing::info!("source {} came back after {took}", watch.name);
+                tracing::info!("source {} responds again after {took}", watch.name);
                 watch.overhead.stuck_ns.set(0);
                 self.hung.swap_remove(at);
             }
@@ -115,10 +115,7 @@ impl Watchdog {
             let waits_for = culprit_of(call.thread);
             let waits_for = waits_for.map_or(String::new(), |what| format!(", waiting for {what}"));
             let why = format!("timed out {doing}{waits_for}");
-            tracing::warn!(
-                "source {} {why}; what it misses is recorded as a gap until it comes back",
-                watch.name
-            );
+            tracing::warn!("source {} {why}; recording a gap until it responds", watch.name);
             self.hung.push(Hung { watch: watch.clone(), since_ns: call.since_ns, why });
             self.free_others(running, call.doing);
         }
@@ -155,10 +152,10 @@ impl Watchdog {
     /// Begins a source anew whose actor has died.
     fn begin_anew(&self, dead: &Arc<Watch>) {
         let name = dead.name;
-        tracing::error!("the part of the recorder that runs source {name} has failed; restarting");
+        tracing::error!("internal error in source {name}; restarting it");
         dead.overhead.errors.add(1);
         let Some(plan) = dead.state().as_ref().map(|state| state.plan().clone()) else { return };
-        let why = "the part of the recorder that runs it has failed";
+        let why = "internal error in the recorder";
         let now_ns = boottime_ns();
         let (gaps, lost) = dead.account().given_up(now_ns, why);
         dead.overhead.late_ticks.add(lost);

@@ -33,7 +33,7 @@ impl Attached {
     pub fn to_module() -> Result<Attached, String> {
         let file = File::open(DEVICE).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
-                format!("{DEVICE} is not there; load the module with: modprobe nodemon")
+                format!("{DEVICE} does not exist; load the module with: modprobe nodemon")
             }
             std::io::ErrorKind::PermissionDenied => format!(
                 "{DEVICE} may not be read by this user; join the group that owns it, or load the \

@@ -36,14 +36,14 @@ impl Aim {
             aim.interface = number_of_interface(name).ok_or_else(|| SourceError::Awaited {
                 what: format!("network interface `{name}`"),
                 key: "interface",
-                known: "ip link lists those that there are",
+                known: "ip link lists them",
             })?;
         }
         if let Some(path) = &scope.cgroup {
             let found = cgroup(path).ok_or_else(|| SourceError::Awaited {
                 what: format!("control group {} of version 2 below {}", path.display(), UNIFIED[0]),
                 key: "cgroup",
-                known: "systemd-cgls lists those that there are",
+                known: "systemd-cgls lists them",
             })?;
             (aim.cgroup, aim.cgroup_level) = found;
         }
@@ -206,7 +206,7 @@ mod tests {
         std::thread::sleep(super::LOOK_EVERY);
         supervisor.sample(&mut sink).unwrap();
         let failure = supervisor.sample(&mut sink).unwrap_err();
-        assert!(failure.error.contains("made anew"), "{}", failure.error);
+        assert!(failure.error.contains("was recreated"), "{}", failure.error);
         assert!(matches!(supervisor.open(&mut sink), Opening::Ready(_)));
         supervisor.sample(&mut sink).unwrap();
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// This kernel or machine does not have it. Not a failure: the source stays off.
-    #[error("{what} is not there: {why}")]
+    #[error("{what} is not available: {why}")]
     Unavailable {
         /// The file or facility.
         what: String,
@@ -16,7 +16,7 @@ pub enum SourceError {
     /// What the configuration asks for is not there yet. The source fails and is opened anew until
     /// it is.
     #[error(
-        "there is no {what}, which its key `{key}` asks for, so it records nothing until there is \
+        "{what} does not exist yet; its key `{key}` names it, so nothing is recorded until it does \
          ({known})"
     )]
     Awaited {
@@ -28,13 +28,13 @@ pub enum SourceError {
         known: &'static str,
     },
     /// What the configuration asks for is another one than it was, under the same name.
-    #[error("the {what} has been made anew, and the programs in the kernel look at the old one")]
+    #[error("{what} was recreated; the eBPF programs still filter by the old one")]
     MadeAnew {
         /// What, with its name.
         what: String,
     },
     /// What samples in the kernel does so no more.
-    #[error("{what} is there, but nothing comes from it any more")]
+    #[error("{what} stopped producing samples")]
     Silent {
         /// The producer.
         what: &'static str,
@@ -48,7 +48,7 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// A file holds something that cannot be understood.
-    #[error("cannot make sense of {}: {what}", path.display())]
+    #[error("cannot parse {}: {what}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,

@@ -22,7 +22,7 @@ fn tables() -> Vec<Schema> {
     let kernel = Schema::sample(
         "kernel",
         "/proc/stat",
-        "Counters of the whole kernel since boot, and how many tasks want to run",
+        "Counters of the whole kernel since boot, and the number of runnable tasks",
     )
     .counter("context_switches", unit::COUNT, "switches from one task to another (ctxt)")
     .counter("forks", unit::COUNT, "processes and threads that were started (processes)")

@@ -1,6 +1,6 @@
 //! What it answers when it is asked.
 
-use super::support::{output, program, said};
+use super::support::{PROGRAM, output, program, said};
 use nodemon_formats::text::is_unprintable;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -70,5 +70,37 @@ fn names_that_others_chose_do_nothing_to_a_terminal() {
         assert_eq!(acts, None, "{arguments:?} acts on a terminal: {text:?}");
         let forged = text.lines().any(|line| line.starts_with("newline"));
         assert!(!forged, "{arguments:?} has a line that is not its own: {text}");
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set_and_an_empty_flag_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let mut check = program(&["check", "--only", "loadavg"]);
+    let unset = check.env("XDG_STATE_HOME", home.path()).output().unwrap();
+    let empty = check.env("NODEMON_DIR", "").output().unwrap();
+    assert_eq!((empty.status, said(&empty)), (unset.status, said(&unset)));
+    let flag = output(&["run", "--dir", "", "--for", "1s"]);
+    assert_eq!(flag.status.code(), Some(2));
+    assert!(said(&flag).contains("--dir: it is empty; name the directory"), "{}", said(&flag));
+}
+
+#[test]
+fn what_it_says_fits_a_terminal_of_80_columns() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().display();
+    for arguments in [format!("check --dir {dir}"), "tables".to_owned()] {
+        let command = format!("stty rows 24 cols 80; exec {PROGRAM} {arguments}");
+        let mut script = std::process::Command::new("script");
+        script.args(["-qfec", &command, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+        let output = script.stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| line.trim_end_matches('\r'));
+        assert!(lines.clone().count() > 50, "{arguments}: {text}");
+        // No word is broken, however long it is.
+        let last = |line: &str| line.rsplit("  ").next().map_or(0, |text| text.split(' ').count());
+        let wide = |line: &&str| line.chars().count() > 80 && last(line) > 1;
+        let wide: Vec<&str> = lines.filter(wide).collect();
+        assert!(wide.is_empty(), "{arguments}: {wide:#?}");
     }
 }

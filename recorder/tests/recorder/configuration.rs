@@ -142,7 +142,8 @@ fn an_interface_that_comes_later_is_waited_for_and_the_time_until_then_is_a_gap_
     let dir = scratch.path().join("recording");
     let check = output(&["check", "--dir", dir.to_str().unwrap(), "--source", &source]);
     let told = String::from_utf8(check.stdout).unwrap();
-    let reason = format!("there is no network interface `{name}`, which its key `interface` asks");
+    let reason =
+        format!("network interface `{name}` does not exist yet; its key `interface` names it");
     assert!(told.contains(&reason), "check does not say it: {told}");
 
     let mut running =
@@ -177,10 +178,10 @@ fn sighup_names_a_source_that_falls_off_by_the_new_configuration_and_it_is_a_gap
     let failed = || {
         let gaps = Recording::open(&dir).unwrap().gaps(Some("process_event"), i64::MIN, i64::MAX);
         let gaps = gaps.unwrap_or_default();
-        gaps.iter().any(|gap| gap.gap.detail.contains("no control group /no/such"))
+        gaps.iter().any(|gap| gap.gap.detail.contains("control group /no/such of version 2"))
     };
     running.wait_until("the gap with its reason", failed);
     let (_, _, said) = running.end(Signal::TERM);
     let told = "restarted: none; enabled but unavailable: process_event";
-    assert!(said.contains(told) && said.contains("no control group /no/such"), "{said}");
+    assert!(said.contains(told) && said.contains("control group /no/such of version 2"), "{said}");
 }

@@ -47,7 +47,7 @@ fn an_ordinary_user_records_at_home_what_he_may_and_hears_what_root_would_add() 
     for table in ["cpu", "memory", "process"] {
         assert!(!times(&dir, table).is_empty(), "nothing of {table}: {told}");
     }
-    assert!(told.contains("source process lacks something as this user: "), "{told}");
+    assert!(told.contains("source process is limited without root: "), "{told}");
 
     let check = as_ordinary_user(home.path(), &["check", "--ring-size", "64MiB"]);
     let text = String::from_utf8(check.stdout).unwrap();

@@ -53,7 +53,7 @@ impl Seen {
     /// Sources that do not run there, or not in full, and why.
     fn missing(&self) -> Vec<String> {
         let log = self.said("recorder.log");
-        let told = |line: &&str| line.contains(" is off: ") || line.contains(" lacks something");
+        let told = |line: &&str| line.contains(" is off: ") || line.contains(" is limited");
         let after = |line: &str| line.split(" source ").nth(1).unwrap_or(line).to_owned();
         log.lines().filter(told).map(after).collect()
     }

@@ -1,8 +1,9 @@
 //! What was sent and not stored is a counted gap: ticks = samples stored + samples in gaps.
 
+use super::hang::Culprits;
 use nodemon_formats::GapCause;
-use nodemon_formats::reader::Recording;
-use nodemon_tests::{Recorder, Setup, Ticks};
+use nodemon_formats::reader::{Recording, WallGap};
+use nodemon_tests::{Recorder, Setup, Ticks, ask_ok, why_no_fuse};
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -40,4 +41,54 @@ fn every_tick_is_a_stored_sample_or_counted_in_a_gap() {
             "3 times 700 ms without the recorder are {late} lost ticks of {name}"
         );
     }
+}
+
+/// Whatever makes it lose samples: it is stopped, a file server does not answer and locks a process
+/// up, and so little may wait for the disk that records find no room.
+#[test]
+fn the_recorders_last_line_info_and_verify_agree_on_what_was_lost_to_the_sample() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let hang = || Culprits::start(&scratch.path().join("hung"));
+    let _hung = if why_no_fuse().is_none() { Some(hang()) } else { None };
+    let setup = Setup::new(&dir).with(&["--queue-size", "64KiB", "--source", "filesystem=1s"]);
+    let mut recorder = Recorder::start_recording(&setup);
+    recorder.wait_for(Duration::from_secs(2));
+    recorder.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(3));
+    recorder.signal(Signal::CONT);
+    recorder.wait_for(Duration::from_secs(8));
+    let (status, _, log) = recorder.terminate();
+    assert!(status.success(), "the recorder ended with {status}:\n{log}");
+
+    let last = log.lines().rfind(|line| line.contains(" samples lost")).unwrap();
+    let told = number_before(last, " samples lost");
+    let info = ask_ok(&dir, &["info"]);
+    let line = info.lines().find_map(|line| line.strip_prefix("lost ")).unwrap();
+    assert_eq!(number_before(line, " sample"), told, "{last}\n{info}");
+    let verify = ask_ok(&dir, &["verify"]);
+    let line = verify.lines().last().unwrap();
+    assert_eq!(number_before(line.rsplit(", ").next().unwrap(), " sample"), told, "{line}");
+    let all = Recording::open(&dir).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
+    let is_loss = |gap: &&WallGap| !gap.gap.is_of_start();
+    assert_eq!(all.iter().filter(is_loss).map(|gap| gap.gap.lost).sum::<u64>(), told);
+    for cause in [GapCause::Late, GapCause::QueueFull] {
+        let lost: u64 =
+            all.iter().filter(|gap| gap.gap.cause == cause).map(|gap| gap.gap.lost).sum();
+        println!("{lost} samples: {}", cause.phrase());
+    }
+    println!("{told} samples lost, by all accounts; {}", line.trim());
+    assert!(told >= 10, "little was lost: {info}");
+}
+
+/// The number that stands before `word`; its thousands may stand apart.
+fn number_before(text: &str, word: &str) -> u64 {
+    let (before, _) = text.split_once(word).unwrap_or_else(|| panic!("no {word:?} in {text}"));
+    let digits: String = before
+        .chars()
+        .rev()
+        .take_while(|c| c.is_ascii_digit() || *c == ' ')
+        .filter(char::is_ascii_digit)
+        .collect();
+    digits.chars().rev().collect::<String>().parse().unwrap()
 }

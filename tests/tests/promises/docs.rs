@@ -1,8 +1,7 @@
 //! Every command in the documents can be typed as it stands.
 
-use nodemon_tests::{Recorder, Setup, programs};
+use nodemon_tests::{Recorder, Setup, type_line};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// A line out of a block that is marked `sh`.
@@ -73,25 +72,11 @@ fn commands(root: &Path, path: &Path) -> Vec<Line> {
     lines
 }
 
-/// Runs a command with the programs under test on the path and the recording as the default one.
-/// What make would do is only looked up: the tests are a part of it.
+/// Types a command. What make would do is only looked up: the tests are a part of it.
 fn run(line: &Line, root: &Path, work: &Path, recording: &Path) -> Result<(), String> {
-    let text = match line.text.strip_prefix("make ") {
-        Some(target) => format!("make --dry-run {target}"),
-        None => line.text.clone(),
+    let done = match line.text.strip_prefix("make ") {
+        Some(target) => type_line(&format!("make --dry-run {target}"), root, recording),
+        None => type_line(&line.text, work, recording),
     };
-    let programs = programs().query.parent().unwrap().to_owned();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("timeout")
-        .args(["60", "sh", "-euc", &text])
-        .current_dir(if line.text.starts_with("make ") { root } else { work })
-        .env("PATH", format!("{}:{path}", programs.display()))
-        .env("NODEMON_DIR", recording)
-        .output()
-        .unwrap();
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{}:{}: {}: {}: {said}", line.document, line.number, line.text, output.status))
+    done.map_err(|why| format!("{}:{}: {why}", line.document, line.number))
 }

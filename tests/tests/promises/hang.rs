@@ -27,13 +27,13 @@ fn how_long() -> Duration {
 }
 
 /// A file system whose daemon is stopped, and a process that it locks up.
-struct Culprits {
+pub struct Culprits {
     locked: Locked,
     file_system: Fuse,
 }
 
 impl Culprits {
-    fn start(point: &Path) -> Culprits {
+    pub fn start(point: &Path) -> Culprits {
         let file_system = Fuse::mount(point, ROLE);
         let locked = Locked::start(&file_system, ROLE);
         file_system.stop();
@@ -171,7 +171,7 @@ fn under_a_hang(feed: &str, is_killed: bool) {
     assert_named(&dir, "filesystem", &meanwhile.mount(), hung, end);
     assert_named(&dir, "process", &meanwhile.process(), hung, end);
     if !is_killed {
-        assert!(log.contains(&format!("{mount} answers again")), "{log}");
+        assert!(log.contains(&format!("{mount} responds again")), "{log}");
         assert!(log.contains(&format!("{process} can be read again")), "{log}");
     }
 }

@@ -10,6 +10,7 @@ mod docs;
 mod export;
 mod hang;
 mod happenings;
+mod help;
 mod interfaces;
 mod kill;
 mod licences;

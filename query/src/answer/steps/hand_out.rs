@@ -55,6 +55,9 @@ impl Steps<'_> {
         if aggregate == Aggregate::Count && self.plan.schema.kind == TableKind::Event {
             return Some(rows);
         }
+        if self.plan.is_blank(&cell) {
+            return None;
+        }
         let tally = self.tallies.of(instance, cell.slot);
         if slot.rate {
             return tally.of_rates(slot.kind, aggregate);

@@ -234,7 +234,8 @@ fn passes(
 ) -> bool {
     let slot = &plan.slots[test.slot];
     if slot.rate {
-        return growths[test.slot].is_some_and(|growth| {
+        let known = growths[test.slot].filter(|_| !plan.is_below_resolution(slot));
+        return known.is_some_and(|growth| {
             test.test.passes_number(ColumnType::F64, growth.per_s().to_bits())
         });
     }

@@ -1,8 +1,9 @@
 //! When and where, what is missing, and what happened.
 
 use super::{BAD, FAINT, NAME, PLAIN, View, WARN, cut};
-use crate::replay::frame::{Frame, TableGap};
-use crate::time::{Stamp, show_duration, show_instant};
+use crate::gaps::{Told, together};
+use crate::replay::frame::Frame;
+use crate::time::{Stamp, show_duration};
 use ratatui::text::{Line, Span};
 
 /// The first line, and one for each gap that touches the tick.
@@ -22,9 +23,10 @@ pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
         }
     }
     let mut lines = vec![Line::from(spans)];
-    lines.extend(frame.gaps.iter().take(3).map(|gap| of_gap(gap, view)));
-    if frame.gaps.len() > 3 {
-        lines.push(Line::styled(format!("gaps: {} more", frame.gaps.len() - 3), BAD));
+    let gaps = together(frame.gaps.iter().map(|gap| (gap.table.clone(), gap.missing.clone())));
+    lines.extend(gaps.iter().take(3).map(|gap| of_gap(gap, view)));
+    if gaps.len() > 3 {
+        lines.push(Line::styled(format!("gaps: {} more", gaps.len() - 3), BAD));
     }
     lines
 }
@@ -39,12 +41,14 @@ fn digits(step: i64) -> usize {
     }
 }
 
-fn of_gap(gap: &TableGap, view: &View) -> Line<'static> {
-    let whose = if gap.table.is_empty() { "everything" } else { &gap.table };
+fn of_gap(gap: &Told, view: &View) -> Line<'static> {
+    let whose = if gap.tables.is_empty() { "everything".to_owned() } else { gap.tables() };
     let missing = &gap.missing;
-    let until = show_instant(missing.to, &view.zone);
+    let until = Stamp::of(missing.to, &view.zone);
+    let is_today = until.date == Stamp::of(missing.from, &view.zone).date;
+    let until = if is_today { until.clock(3) } else { until.text(0) };
     let length = show_duration(missing.to - missing.from);
-    let text = format!("gap: {whose}, {length} until {until}: {}", missing.why());
+    let text = format!("gap: {whose}, {length} until {until}: {}", gap.why());
     Line::styled(cut(&text, view.width), BAD)
 }
 

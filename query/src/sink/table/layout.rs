@@ -5,7 +5,7 @@ use super::scale::{own_units, scale};
 use crate::rows::{Batch, Field, Header, Role};
 use crate::sink::Look;
 use nodemon_formats::text::printable;
-use nodemon_formats::{ColumnType, TableKind};
+use nodemon_formats::{ColumnType, Semantics, TableKind};
 
 /// How a table is laid out; made from its first rows and kept for all of them.
 pub struct Layout {
@@ -13,7 +13,8 @@ pub struct Layout {
     pub digits: usize,
     /// The columns that are shown.
     pub columns: Vec<Laid>,
-    /// How many are not, because the terminal is too narrow. Those without a value go first.
+    /// How many are not, because the terminal is too narrow. Those without a value go first, then
+    /// what is wider than the room that is left.
     pub hidden: usize,
 }
 
@@ -33,6 +34,9 @@ pub struct Laid {
 
 /// Text wider than this does not make its column wider; it pushes its own line aside.
 const WIDEST_TEXT: usize = 32;
+
+/// The same where not everything fits.
+const NARROW_TEXT: usize = 15;
 
 /// The same for keys, which tell rows apart, and for histograms, which are about alike.
 const WIDEST_KEY: usize = 80;
@@ -61,14 +65,44 @@ impl Layout {
             if time_width(digits) + width(&columns) > room {
                 columns.retain(|column| is_key(column) || has_values(column.index, batches));
             }
-            let least = columns.iter().filter(|column| is_key(column)).count() + 1;
-            while columns.len() > least && time_width(digits) + width(&columns) > room {
-                columns.pop();
+            if time_width(digits) + width(&columns) > room {
+                columns = chosen(header, columns, room.saturating_sub(time_width(digits)));
             }
         }
         let hidden = all - columns.len();
         Layout { digits, columns, hidden }
     }
+}
+
+/// The columns that fit into `room`, in their order: every key and the first value, whatever they
+/// take; of samples then what was measured, because it is what they are looked at for; then the
+/// rest. What is too wide is passed over for what is not.
+fn chosen(header: &Header, mut columns: Vec<Laid>, room: usize) -> Vec<Laid> {
+    let field = |column: &Laid| &header.fields[column.index];
+    let is_key = |column: &Laid| field(column).role == Role::Key;
+    let first = columns.iter().position(|column| !is_key(column));
+    for column in columns.iter_mut().filter(|column| !is_key(column)) {
+        if matches!(column.show, Show::Text) && !is_of_histograms(field(column)) {
+            column.width = column.width.min(NARROW_TEXT.max(column.label.chars().count()));
+        }
+    }
+    let rank = |at: usize, column: &Laid| match field(column).semantics {
+        _ if is_key(column) || Some(at) == first => 0,
+        Semantics::State if header.kind == TableKind::Sample => 2,
+        _ => 1,
+    };
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|at| (rank(*at, &columns[*at]), *at));
+    let mut left = room;
+    let mut fits = vec![false; columns.len()];
+    for at in order {
+        let width = GUTTER + columns[at].width;
+        fits[at] = rank(at, &columns[at]) == 0 || width <= left;
+        left = left.saturating_sub(if fits[at] { width } else { 0 });
+    }
+    let mut fits = fits.into_iter();
+    columns.retain(|_| fits.next().unwrap_or_default());
+    columns
 }
 
 /// The width of a time of day.

@@ -20,6 +20,8 @@ enum Argument {
     Descriptor(usize),
     /// The address of a path, in this argument.
     Path(usize),
+    /// Nowhere: it is about no file.
+    Nowhere,
 }
 
 /// What `thread` of this process waits for, as a phrase: `pread64 of /proc/812/cmdline (python3)`.
@@ -38,6 +40,7 @@ pub fn culprit_of(thread: i32) -> Option<String> {
     let file = match argument {
         Argument::Descriptor(at) => descriptor(*arguments.get(at)?),
         Argument::Path(at) => path(*arguments.get(at)?),
+        Argument::Nowhere => None,
     };
     let mut phrase = name.to_owned();
     if let Some(file) = file {
@@ -60,6 +63,8 @@ fn known(number: i64) -> Option<(&'static str, Argument)> {
         libc::SYS_close => ("close", Argument::Descriptor(0)),
         libc::SYS_sendto => ("sendto", Argument::Descriptor(0)),
         libc::SYS_recvfrom => ("recvfrom", Argument::Descriptor(0)),
+        libc::SYS_futex => ("another thread of the recorder (futex)", Argument::Nowhere),
+        libc::SYS_bpf => ("bpf", Argument::Nowhere),
         libc::SYS_openat => ("openat", Argument::Path(1)),
         libc::SYS_statfs => ("statfs", Argument::Path(0)),
         libc::SYS_statx => ("statx", Argument::Path(1)),

@@ -65,7 +65,7 @@ impl Ringed {
         if header.present & (HAS_STATES | HAS_IDLE | HAS_SOFTIRQS)
             != HAS_STATES | HAS_IDLE | HAS_SOFTIRQS
         {
-            notes.push(format!("{} does not have all of it on this kernel", feed.phrase()));
+            notes.push(format!("{} does not provide every column on this kernel", feed.phrase()));
         }
         if header.interval_ns != context.asked.interval_ns() {
             notes.push(format!(
@@ -77,7 +77,7 @@ impl Ringed {
         }
         let shape = Shape::of_ring(feed.phrase(), &header);
         if !shape.is_exact() {
-            notes.push("idle time is counted tick by tick: this kernel has no better".to_owned());
+            notes.push("idle time is counted in ticks: this kernel has nothing finer".to_owned());
         }
         Ok(Ringed {
             present: header.present,
@@ -153,7 +153,7 @@ fn account(sample: &Sample<'_>, interval_ns: u64, last: &mut Last, sink: &mut Si
         }
     };
     gap(GapCause::Overrun, sample.overrun, "");
-    gap(GapCause::Late, sample.missed, "the kernel's timer was late");
+    gap(GapCause::Late, sample.missed, "the sampling timer fired late");
     if slept_ns > SUSPENDED_AT_LEAST_NS {
         gap(GapCause::Suspended, slept_ns / interval_ns, "");
     }
@@ -261,7 +261,7 @@ mod tests {
         };
         assert_eq!(gaps(from_ns, 0, 0, 0), []);
         assert_eq!(gaps(from_ns, 0, 7, 0), [gap(GapCause::Overrun, 7, "")]);
-        let late = gap(GapCause::Late, 3, "the kernel's timer was late");
+        let late = gap(GapCause::Late, 3, "the sampling timer fired late");
         assert_eq!(gaps(from_ns, 0, 0, 3), std::slice::from_ref(&late));
         assert_eq!(gaps(from_ns, 0, 7, 3), [gap(GapCause::Overrun, 7, ""), late]);
         assert_eq!(gaps(from_ns, 900 * MS, 0, 0), [gap(GapCause::Suspended, 900, "")]);

@@ -12,8 +12,11 @@ use nodemon_recorder_ebpf::load::{Filter, Settings};
 pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
     if let Some(key) = unheeded(feature.filters, &asked.scope) {
         let what = format!("a filter `{key}` of {}", feature.name);
-        let why = "its programs see whatever happens, and do not know whose it is".to_owned();
-        tracing::warn!("source {} is off: it heeds no filter `{key}`: {why}", feature.name);
+        let why = "its programs cannot tell which task or interface an event belongs to".to_owned();
+        tracing::warn!(
+            "source {} is off: it does not support the filter `{key}`: {why}",
+            feature.name
+        );
         return Err(SourceError::Unavailable { what, why });
     }
     let told = |why: String| SourceError::Unavailable { what: "what was asked for".into(), why };

@@ -190,22 +190,22 @@ impl AskedMounts {
         for mount in &mut self.mounts {
             let hangs = mount.answer == Answer::Hangs;
             if hangs {
-                sink.lose(0, HANGS, span, 1, format!("{} does not answer", mount.name()));
+                sink.lose(0, HANGS, span, 1, format!("{} does not respond", mount.name()));
             }
             match (std::mem::replace(&mut mount.hung, hangs), hangs) {
                 (false, true) => tracing::warn!(
-                    "file system {} does not answer: how full it is stays absent until it does",
+                    "timed out waiting for file system {}; its figures are blank until it responds",
                     mount.name()
                 ),
-                (true, false) => tracing::info!("file system {} answers again", mount.name()),
+                (true, false) => tracing::info!("file system {} responds again", mount.name()),
                 _ => {}
             }
         }
         let not_asked = self.of(Answer::NotAsked);
         let count = not_asked.clone().count();
         if count > 0 {
-            let why = format!("because {} others do not answer", self.waiters.most());
-            let detail = format!("{} not asked, {why}", named(not_asked));
+            let why = format!("because {} others do not respond", self.waiters.most());
+            let detail = format!("{} not queried, {why}", named(not_asked));
             sink.lose(0, HANGS, span, count as u64, detail);
         }
     }
@@ -214,8 +214,9 @@ impl AskedMounts {
     pub fn limits(&self) -> Vec<String> {
         let told = |names: Option<String>, what: &str| names.map(|names| format!("{names} {what}"));
         let some = |answer| Some(named(self.of(answer))).filter(|names| !names.is_empty());
-        let hang = told(some(Answer::Hangs), "do not answer, so how full they are is absent");
-        let not_asked = told(some(Answer::NotAsked), "are not asked, because so many others hang");
+        let hang = told(some(Answer::Hangs), "do not respond, so their figures are blank");
+        let not_asked =
+            told(some(Answer::NotAsked), "are not queried, because too many others do not respond");
         hang.into_iter().chain(not_asked).collect()
     }
 

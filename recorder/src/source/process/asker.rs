@@ -221,9 +221,9 @@ impl Asker {
         if *inquiry != Inquiry::Hangs {
             *inquiry = Inquiry::Hangs;
             let words = asked.words();
-            tracing::warn!("reading {words} of {name} hangs; it is absent until that ends");
+            tracing::warn!("timed out reading {words} of {name}; left blank until it can be read");
         }
-        self.hung.push(format!("{name}: reading {} hangs", asked.words()));
+        self.hung.push(format!("{name}: timed out reading {}", asked.words()));
     }
 
     /// Ends a sample that was taken at `time_ns`: what hangs is a gap of the table.
