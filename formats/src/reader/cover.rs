@@ -151,12 +151,7 @@ fn has_forgotten(ring: &Ring<'_>) -> bool {
 
 /// The wall time at which rows take over from a tier, where the first of them is at `first`: behind
 /// the step of the tier that has this row.
-fn behind_step(
-    recording: &Recording,
-    schema: &Arc<Schema>,
-    first: i64,
-    tier: &Ring<'_>,
-) -> i64 {
+fn behind_step(recording: &Recording, schema: &Arc<Schema>, first: i64, tier: &Ring<'_>) -> i64 {
     let step = step_ns(tier.segments).max(1);
     let to = first.div_euclid(step).saturating_add(1).saturating_mul(step);
     let wanted = Wanted { schema: schema.clone(), selected: Vec::new(), from: first, to };
@@ -205,8 +200,7 @@ fn complete(
     let step = step_ns(tier).max(1);
     // One that does not know what counters grew by answers only where nothing else does.
     let with_rows = tier.iter().filter(|segment| span(recording, segment, table).is_some());
-    let spans =
-        with_rows.enumerate().filter(move |(_, segment)| knows_growth_of(segment, table));
+    let spans = with_rows.enumerate().filter(move |(_, segment)| knows_growth_of(segment, table));
     let spans = spans.filter_map(move |(at, segment)| Some((at, span(recording, segment, table)?)));
     spans.map(move |(number, (first, last))| {
         // A step carries the time of its last row; the rows before it are in it too.

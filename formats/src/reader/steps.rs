@@ -5,7 +5,9 @@ use super::plan::SegmentPlan;
 use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::schema::{Schema, TableKind};
-use crate::writer::tier::{BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge};
+use crate::writer::tier::{
+    BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge,
+};
 use std::ops::Range;
 
 /// Columns that a tier keeps of a gauge: its last value, its smallest, its largest, its mean.

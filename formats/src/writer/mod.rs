@@ -3,8 +3,8 @@
 mod active_segment;
 pub(crate) mod fine;
 mod options;
-mod ring_writer;
 mod resumption;
+mod ring_writer;
 mod since_last_run;
 mod table;
 pub(crate) mod tier;
@@ -12,8 +12,8 @@ pub(crate) mod tier_dir;
 mod tier_growth;
 mod tier_histogram;
 
-pub use resumption::Resumption;
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
+pub use resumption::Resumption;
 
 use crate::block::Rows;
 use crate::clock::ClockOffset;

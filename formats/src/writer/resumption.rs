@@ -21,8 +21,7 @@ impl Resumption {
     /// As [`RecordingWriter::open`].
     pub fn open(&self) -> Result<RecordingWriter, WriteError> {
         let clock = self.clock.renewed(ClockOffset::now());
-        let mut writer =
-            RecordingWriter::open_without_gap(&self.dir, self.options.clone(), clock)?;
+        let mut writer = RecordingWriter::open_without_gap(&self.dir, self.options.clone(), clock)?;
         for schema in &self.schemas {
             writer.add_table(schema.clone());
         }

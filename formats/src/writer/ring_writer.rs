@@ -309,8 +309,7 @@ impl RingWriter {
     /// After a segment is full, everything is sealed into it with the next commit, and a new one
     /// begins.
     fn note_fullness(&mut self) -> Result<(), WriteError> {
-        let limit =
-            segment_size_bytes(self.ring.share_bytes(), self.options.segment_size_bytes);
+        let limit = segment_size_bytes(self.ring.share_bytes(), self.options.segment_size_bytes);
         if let Some(segment) = &mut self.segment {
             let size = segment.writer.size_bytes();
             let path = segment.writer.path();

@@ -370,7 +370,8 @@ impl TierTable {
                 }
             }
             self.record.u64(gathered.grown.ns);
-            for word in [first.map(|first| first.time_ns), first.and_then(|first| first.before_ns)] {
+            for word in [first.map(|first| first.time_ns), first.and_then(|first| first.before_ns)]
+            {
                 match word {
                     Some(word) => self.record.u64(word),
                     None => self.record.absent(),
@@ -439,7 +440,11 @@ fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
     let rolled = rolled
         .gauge(GROWN_NS, ColumnType::U64, unit::NS, "the time over which its counters grew")
         .state(FIRST_NS, ColumnType::U64, "its first sample, where what was before is not known")
-        .state(BEFORE_NS, ColumnType::U64, "the sample before that, where the same recorder took one")
+        .state(
+            BEFORE_NS,
+            ColumnType::U64,
+            "the sample before that, where the same recorder took one",
+        )
         .state(IS_THERE, ColumnType::U64, "1 where it was there at the last sample of the step");
     rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
 }

@@ -10,9 +10,7 @@ use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
 use crate::time::{Stamp, show_age, show_duration};
-use nodemon_formats::reader::{
-    Lasting, RingSummary, SegmentState, SegmentSummary, lasting_phrase,
-};
+use nodemon_formats::reader::{Lasting, RingSummary, SegmentState, SegmentSummary, lasting_phrase};
 use nodemon_formats::text::printable;
 
 /// Intervals below this are worth a line.

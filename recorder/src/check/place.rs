@@ -17,7 +17,10 @@ pub fn findings(config: &Config) -> Vec<Finding> {
         what,
         notes: Vec::new(),
     });
-    [directory(&config.directory, config.trust_directory), room(config)].into_iter().chain(lasts).collect()
+    [directory(&config.directory, config.trust_directory), room(config)]
+        .into_iter()
+        .chain(lasts)
+        .collect()
 }
 
 fn directory(path: &Path, is_trusted: bool) -> Finding {

@@ -161,8 +161,7 @@ fn write(dir: &Path, kind: Kind, samples: &[Sample], segment_size_bytes: u64) {
             options.tiers = vec![tier(4), tier(60)];
             options.segment_size_bytes = segment_size_bytes;
             // Shortly before its first sample.
-            let clock =
-                ClockOffset { from_ns: sample.time - SECOND / 2 - 1, ..ClockOffset::now() };
+            let clock = ClockOffset { from_ns: sample.time - SECOND / 2 - 1, ..ClockOffset::now() };
             let mut writer = RecordingWriter::open_at(dir, options, clock).unwrap();
             let table = writer.add_table(schema.clone());
             (writer, table)
