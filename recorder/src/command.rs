@@ -116,8 +116,8 @@ fn check(options: &Check) -> Result<(), CommandError> {
     privilege::lift_limit_of_locked_memory();
     let config = origin(&options.how)?.read()?;
     let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
-    print(&match terminal_size_of(io::stdout()) {
-        Some((Width(width), _)) => format!("{report:width$}", width = usize::from(width)),
+    print(&match terminal_width() {
+        Some(width) => format!("{report:width$}"),
         None => report.to_string(),
     })?;
     if let Some(duration) = options.cost {
@@ -127,7 +127,16 @@ fn check(options: &Check) -> Result<(), CommandError> {
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {
-    print(&if options.markdown { tables::markdown(&SOURCES) } else { tables::list(&SOURCES) })
+    let room = terminal_width().unwrap_or(usize::MAX);
+    print(&match options.markdown {
+        true => tables::markdown(&SOURCES),
+        false => tables::list(&SOURCES, room),
+    })
+}
+
+/// Characters in a line of the terminal, if standard output is one.
+fn terminal_width() -> Option<usize> {
+    terminal_size_of(io::stdout()).map(|(Width(width), _)| usize::from(width))
 }
 
 fn origin(how: &How) -> Result<Origin, CommandError> {

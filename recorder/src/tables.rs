@@ -2,21 +2,36 @@
 
 use crate::config::exact_duration;
 use crate::source::{Descriptor, described};
+use nodemon_formats::text::wrap;
 use nodemon_formats::{Column, Schema, TableKind};
 use std::fmt::{self, Write};
 
-/// What the tables are on this machine, as text that lines up.
-pub fn list(sources: &[&Descriptor]) -> String {
+/// What a column is stands beside it where there is so much room, else below it.
+const LEAST_ROOM: usize = 24;
+
+/// What the tables are on this machine, as text that lines up, in lines of up to `room` characters.
+pub fn list(sources: &[&Descriptor], room: usize) -> String {
     let tables: Vec<Schema> = sources.iter().flat_map(|source| (source.tables)()).collect();
-    text(|out| tables.iter().try_for_each(|table| list_table(out, table)))
+    text(|out| tables.iter().try_for_each(|table| list_table(out, table, room)))
 }
 
-fn list_table(out: &mut String, table: &Schema) -> fmt::Result {
+fn list_table(out: &mut String, table: &Schema, room: usize) -> fmt::Result {
     let width = columns(table).map(|(column, _)| column.name.len()).max().unwrap_or(0);
-    writeln!(out, "{}  {} ({})", table.name, table.doc, table.source)?;
+    let heading = format!("{}  {} ({})", table.name, table.doc, table.source);
+    writeln!(out, "{}", wrap(&heading, room).join("\n"))?;
+    // Name, type, meaning and unit stand before what a column is.
+    let before = width + 30;
+    let indent = format!("\n{:before$}", "");
     for (column, meaning) in columns(table) {
         let Column { name, kind, unit, doc, .. } = column;
-        writeln!(out, "  {name:width$}  {:6}  {meaning:7}  {unit:7}  {doc}", kind.name())?;
+        let (left, below) = (room.saturating_sub(before), "\n      ");
+        let doc = match left {
+            _ if doc.len() <= left => doc.clone(),
+            LEAST_ROOM.. => wrap(doc, left).join(&indent),
+            _ => format!("{below}{}", wrap(doc, room.saturating_sub(6)).join(below)),
+        };
+        let line = format!("  {name:width$}  {:6}  {meaning:7}  {unit:7}  {doc}", kind.name());
+        line.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))?;
     }
     writeln!(out)
 }
@@ -152,6 +167,6 @@ mod tests {
                 assert!(!column.doc.is_empty(), "{}.{name} says nothing", table.name);
             }
         }
-        assert!(list(&SOURCES).lines().count() > names.len());
+        assert!(list(&SOURCES, 80).lines().count() > names.len());
     }
 }

@@ -9,7 +9,7 @@ use crate::gaps::told;
 use crate::listing::{Facts, Listing, show_count, show_many, show_size};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
-use crate::time::{show_age, show_duration, show_instant};
+use crate::time::{Stamp, show_age, show_duration};
 use nodemon_formats::reader::{ReadError, SegmentState, SegmentSummary};
 use nodemon_formats::text::printable;
 
@@ -118,7 +118,9 @@ fn state(context: &Context) -> String {
 fn span(context: &Context, first: i64, last: i64) -> String {
     let zone = &context.anchors.zone;
     let length = show_duration(last.saturating_sub(first));
-    format!("{} .. {} ({length})", show_instant(first, zone), show_instant(last, zone))
+    let (begin, end) = (Stamp::of(first, zone), Stamp::of(last, zone));
+    let end = if begin.date == end.date { end.clock(0) } else { end.text(0) };
+    format!("{} .. {end} ({length})", begin.text(0))
 }
 
 fn states(segments: &[&SegmentSummary]) -> String {
@@ -167,7 +169,7 @@ fn problems(context: &Context) -> String {
 
 fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
     let mut listing =
-        Listing::new(&["segment", "tier", "state", ">size", ">blocks", "span", "boot"]);
+        Listing::new(&["segment", "tier", "state", ">size", ">blocks", "boot", "span"]);
     for segment in segments {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listing.row([
@@ -180,8 +182,8 @@ fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
             name_of(segment.state).into(),
             show_size(segment.size_bytes),
             show_count(segment.blocks),
-            segment.span.map_or(String::new(), |(first, last)| span(context, first, last)),
             segment.boot_id.chars().take(8).collect(),
+            segment.span.map_or(String::new(), |(first, last)| span(context, first, last)),
         ]);
     }
     listing.text(context.color)

@@ -30,8 +30,11 @@ pub fn run(context: &Context, args: &TablesArgs) -> Result<Outcome, QueryError> 
     Ok(Outcome::Complete)
 }
 
+/// On a terminal narrower than this some columns give way to what tables are.
+const NARROW: usize = 100;
+
 fn all(context: &Context) -> Result<String, QueryError> {
-    let mut listing = Listing::new(&[
+    let heading = [
         "table",
         ">every",
         ">instances",
@@ -41,12 +44,16 @@ fn all(context: &Context) -> Result<String, QueryError> {
         ">B/value",
         ">span",
         "what",
-    ]);
+    ];
+    let is_narrow = terminal_width().is_some_and(|width| width < NARROW);
+    let is_shown = |name: &str| !(is_narrow && [">columns", ">B/value"].contains(&name));
+    let shown: Vec<&str> = heading.into_iter().filter(|name| is_shown(name)).collect();
+    let mut listing = Listing::new(&shown);
     let mut tables = measure::tables(context)?;
     tables.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
     for table in &tables {
         let schema = &table.schema;
-        listing.row([
+        let cells = [
             schema.name.clone(),
             cadence(schema),
             if schema.kind == TableKind::Event {
@@ -60,7 +67,9 @@ fn all(context: &Context) -> Result<String, QueryError> {
             table.bytes_a_value().map_or(String::new(), |bytes| format!("{bytes:.2}")),
             table.span.map_or(String::new(), |(first, last)| show_duration(last - first)),
             first_sentence(&schema.doc).to_owned(),
-        ]);
+        ];
+        let cells = cells.into_iter().zip(heading).filter(|(_, name)| is_shown(name));
+        listing.row(cells.map(|(cell, _)| cell));
     }
     Ok(listing.text(context.color))
 }

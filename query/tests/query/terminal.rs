@@ -77,3 +77,26 @@ fn a_replay_ends_at_a_signal_and_gives_the_screen_back() {
         replay.terminal.wait().unwrap();
     }
 }
+
+#[test]
+fn listings_fit_a_terminal_of_80_columns() {
+    let recorded = record();
+    let program = assert_cmd::cargo::cargo_bin("nodemon-query");
+    for arguments in ["info --all", "tables", "tables cpu", "tables oom"] {
+        let (program, dir) = (program.display(), recorded.dir.display());
+        let command = format!("stty rows 24 cols 80; exec {program} --dir {dir} {arguments}");
+        let output = Command::new("script")
+            .args(["-qfec", &command, "/dev/null"])
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.lines().count() >= 4, "{arguments}: {text}");
+        for line in text.lines().map(|line| line.trim_end_matches(['\r', '\n'])) {
+            assert!(line.chars().count() <= 80, "{arguments}: {line:?} is too wide");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What it answers when it is asked.
 
-use super::support::{output, program, said};
+use super::support::{PROGRAM, output, program, said};
 use nodemon_formats::text::is_unprintable;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -83,4 +83,24 @@ fn an_empty_variable_counts_as_not_set_and_an_empty_flag_is_an_error() {
     let flag = output(&["run", "--dir", "", "--for", "1s"]);
     assert_eq!(flag.status.code(), Some(2));
     assert!(said(&flag).contains("--dir: it is empty; name the directory"), "{}", said(&flag));
+}
+
+#[test]
+fn what_it_says_fits_a_terminal_of_80_columns() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().display();
+    for arguments in [format!("check --dir {dir}"), "tables".to_owned()] {
+        let command = format!("stty rows 24 cols 80; exec {PROGRAM} {arguments}");
+        let mut script = std::process::Command::new("script");
+        script.args(["-qfec", &command, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+        let output = script.stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| line.trim_end_matches('\r'));
+        assert!(lines.clone().count() > 50, "{arguments}: {text}");
+        // No word is broken, however long it is.
+        let last = |line: &str| line.rsplit("  ").next().map_or(0, |text| text.split(' ').count());
+        let wide = |line: &&str| line.chars().count() > 80 && last(line) > 1;
+        let wide: Vec<&str> = lines.filter(wide).collect();
+        assert!(wide.is_empty(), "{arguments}: {wide:#?}");
+    }
 }
