@@ -40,6 +40,11 @@ pub enum GapCause {
 }
 
 impl GapCause {
+    /// Whether a gap of this cause with this detail is the time in which what samples was starting.
+    pub fn is_of_start(self, detail: &str) -> bool {
+        self == GapCause::Late && (detail == STARTING || detail == STARTING_ONCE)
+    }
+
     /// The cause as a short phrase.
     pub fn phrase(self) -> &'static str {
         match self {
@@ -79,6 +84,6 @@ impl Gap {
     /// Whether it is the time in which what samples was starting. Its samples were never taken: they
     /// are counted, and are not told as lost.
     pub fn is_of_start(&self) -> bool {
-        self.cause == GapCause::Late && (self.detail == STARTING || self.detail == STARTING_ONCE)
+        self.cause.is_of_start(&self.detail)
     }
 }

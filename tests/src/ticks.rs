@@ -22,7 +22,8 @@ impl Ticks {
     ///
     /// Ticks are whole multiples of the interval on the wall clock. A sample is taken some time
     /// after its tick, under load after the next one even, so the account begins and ends at a
-    /// sample whose neighbours show that it was taken in time.
+    /// sample whose neighbours show that it was taken in time, and not within a gap: one that is
+    /// scattered has samples in between, and counts what is missing on either side of them.
     pub fn of(dir: &Path, name: &str) -> Ticks {
         let table = read_table(dir, name);
         assert_eq!(table.problems, [] as [&str; 0], "{name} is damaged");
@@ -33,10 +34,12 @@ impl Ticks {
                 && tick(2) == tick(1) + 1
                 && three[1].rem_euclid(interval) < interval / 2
         };
+        let mut gaps = gaps(dir, name, i64::MIN, i64::MAX);
+        let is_outside = |time: i64| !gaps.iter().any(|gap| gap.from < time && time < gap.to);
+        let in_time = |three: &[i64]| in_time(three) && is_outside(three[1]);
         let first = times.windows(3).position(in_time).expect("some sample is taken in time") + 1;
         let last = times.windows(3).rposition(in_time).expect("some sample is taken in time") + 1;
         let (from, to) = (times[first], times[last]);
-        let mut gaps = gaps(dir, name, from, to);
         gaps.retain(|gap| gap.to > from && gap.from < to);
         Ticks {
             due: to.div_euclid(interval) - from.div_euclid(interval) + 1,

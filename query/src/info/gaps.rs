@@ -63,7 +63,10 @@ pub fn in_short(gaps: &[Told]) -> String {
     }
     let mut causes: Vec<(&str, u64, i64)> = Vec::new();
     for gap in gaps {
-        let phrase = gap.missing.cause.phrase();
+        let phrase = match gap.missing.cause.is_of_start(&gap.missing.detail) {
+            true => "sampler starting",
+            false => gap.missing.cause.phrase(),
+        };
         let length = gap.missing.to.saturating_sub(gap.missing.from);
         match causes.iter_mut().find(|(known, ..)| *known == phrase) {
             Some((_, count, total)) => {

@@ -95,7 +95,7 @@ fn info_and_verify_tell_every_gap_once_and_count_what_was_lost_exactly() {
     let home = tempfile::tempdir().unwrap();
     record_hang(home.path());
     let info = answer(home.path(), &["info", "--all"]);
-    assert!(info.contains("gaps        2 (1 x sampling deadlines missed, 500"), "{info}");
+    assert!(info.contains("gaps        2 (1 x sampler starting, 500"), "{info}");
     assert!(info.contains("1 x source failed, 60 s"), "{info}");
     assert!(
         info.contains("lost        120 samples: cpu 60, disk 60; 5 not taken while starting"),

@@ -68,6 +68,11 @@ pub enum RunError {
     /// The writer did not answer.
     #[error("the disk did not take the last samples in time; what was not durable is lost")]
     NoAnswer,
+    /// A second signal came while it was ending.
+    #[error(
+        "a second signal came before the last samples were written; what was not durable is lost"
+    )]
+    Interrupted,
 }
 
 /// Records as `config` says until a signal comes, or `duration` is over.
@@ -177,7 +182,7 @@ async fn record(
     // Whoever is impatient may interrupt what follows.
     let ended = tokio::select! {
         ended = recorder.end() => ended,
-        () = signals.end() => Err(RunError::NoAnswer),
+        () = signals.end() => Err(RunError::Interrupted),
     };
     match broken {
         Some(what) => ended.and(Err(RunError::Broken(what))),

@@ -18,8 +18,10 @@ fn four_processes_query_a_turning_ring_without_error_or_a_wrong_value() {
     let dir = scratch.path().join("recording");
     let setup = Setup::new(&dir).ring(4 << 20).every("1ms");
     let mut recorder = Recorder::start_recording(&setup);
-    recorder.wait_until("there is memory to ask for", Duration::from_secs(20), |dir| {
-        Recording::open(dir).is_ok_and(|recording| recording.schema("memory").is_some())
+    recorder.wait_until("there is something to ask for", Duration::from_secs(20), |dir| {
+        let has = |recording: &Recording, table: &&str| recording.schema(table).is_some();
+        Recording::open(dir)
+            .is_ok_and(|open| ["cpu", "memory"].iter().all(|table| has(&open, table)))
     });
     let first = newest_segment(&dir);
     let done = AtomicBool::new(false);

@@ -73,7 +73,8 @@ fn help(program: &Path, command: &str) -> String {
 /// directory instead of /tmp, and an end where there is none.
 fn here_and_now(example: &str, work: &Path, recording: &Path) -> String {
     let (first, _) = span(recording).unwrap();
-    let first = format!("@{}", first / 1_000_000_000);
+    // The next whole second: what is before the first row would be no data.
+    let first = format!("@{}", first / 1_000_000_000 + 1);
     let mut text = example.replace("/tmp/", &format!("{}/", work.display()));
     for time in TIMES {
         let pattern = if time.contains('-') { "+%F %T" } else { "+%T" };
@@ -88,8 +89,8 @@ fn here_and_now(example: &str, work: &Path, recording: &Path) -> String {
         return duckdb(sql);
     }
     if text.starts_with("nodemon-recorder run") && !text.contains("--for") {
-        // As Ctrl-C would, after which it ends well.
-        return format!("timeout --preserve-status --signal=INT 2 {text}");
+        // As Ctrl-C would, after which it ends well. Without --foreground it would get two signals.
+        return format!("timeout --foreground --preserve-status --signal=INT 2 {text}");
     }
     text
 }
