@@ -78,7 +78,8 @@ fn fine_dir(dir: &Path) -> std::path::PathBuf {
 /// The seconds of which there is noise; every row of it must be there and right.
 fn seconds_of_noise(rows: &[Row]) -> std::ops::Range<u64> {
     let first = rows[0].0 / 1_000_000 - 1;
-    assert!(first.is_multiple_of(ROWS) && rows.len() as u64 % (LANES * ROWS) == 0, "half a second");
+    let count = rows.len() as u64;
+    assert!(first.is_multiple_of(ROWS) && count.is_multiple_of(LANES * ROWS), "half a second");
     for (number, (time_ns, _, values)) in rows.iter().enumerate() {
         let (row, lane) = (first + number as u64 / LANES, number as u64 % LANES);
         assert_eq!(*time_ns, 1_000_000 + row * 1_000_000, "a row is missing");

@@ -3,6 +3,7 @@
 use nodemon_tests::{ManyMounts, Recorder, Setup, seeded, segments, usage_bytes, why_no_namespace};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The smallest ring that the recorder accepts.
@@ -32,8 +33,12 @@ fn du_stays_within_a_ring_that_fine_rows_share_with_others() {
     assert_within(SPLIT_RING_BYTES, 2 * SPLIT_RING_BYTES);
 }
 
+/// Each of these recorders takes what it gets of a CPU; two at once do not end in time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Records until about `enough_bytes` were written, and looks at the directory meanwhile.
 fn assert_within(ring_bytes: u64, enough_bytes: u64) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let config = scratch.path().join("nodemon.toml");
