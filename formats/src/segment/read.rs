@@ -108,6 +108,9 @@ impl SegmentReader {
         let view = store.view()?;
         let (description, mut damage) = schemas::description(&view)?;
         let (schemas, damage_of_schemas) = schemas::read(&view, access == Access::Salvaged)?;
+        if let SegmentView::Trees(trees, _) = &view {
+            damage = trees.damage().or(damage);
+        }
         damage = damage.or(damage_of_schemas);
         let is_known = |table: &u32| schemas.iter().any(|(number, _)| number == table);
         if let Some(table) = view.tables()?.into_iter().find(|table| !is_known(table)) {

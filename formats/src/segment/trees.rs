@@ -12,7 +12,7 @@ use super::SegmentError;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_128;
@@ -27,6 +27,9 @@ const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
 /// redb's type of a table that has one value a key.
 const NORMAL_TABLE: u8 = 3;
+
+/// So often a header that is torn is read.
+const HEADER_TRIES: u32 = 4;
 
 /// Keys of chunks, and of the index.
 const CHUNK_KEY_BYTES: usize = 8;
@@ -60,6 +63,7 @@ pub struct Trees {
     file: Arc<File>,
     file_bytes: u64,
     most_page_bytes: u64,
+    is_older: bool,
     region_bytes: u64,
     region_header_bytes: u64,
     /// Chunks by key.
@@ -118,8 +122,7 @@ impl Trees {
         if file_bytes < HEADER_BYTES as u64 {
             return Err(damaged("the file is cut short"));
         }
-        let mut header = [0; HEADER_BYTES];
-        file.read_exact_at(&mut header, 0)?;
+        let (header, slot) = read_header(&file)?;
         let word = |at| u64::from(word(&header, at).unwrap_or(0));
         let (header_pages, data_pages) = (word(16), word(20));
         let is_sane = header[..9] == MAGIC
@@ -129,11 +132,13 @@ impl Trees {
         if !is_sane {
             return Err(damaged("its header is damaged"));
         }
-        let slot = slot_of(&header).ok_or_else(|| damaged("its header is damaged"))?;
+        let (slot, is_named) = slot.ok_or_else(|| damaged("its header is damaged"))?;
+        let slot = &header[slot];
         let mut trees = Trees {
             file,
             file_bytes,
             most_page_bytes,
+            is_older: !is_named,
             region_bytes: (header_pages + data_pages) * PAGE_BYTES,
             region_header_bytes: header_pages * PAGE_BYTES,
             chunks: None,
@@ -144,6 +149,13 @@ impl Trees {
             trees.take_tables(root_at(slot, 8).ok_or_else(torn)?)?;
         }
         Ok(trees)
+    }
+
+    /// What is wrong with what can be read all the same. A commit is durable before the header names
+    /// it, so one that is named and damaged was there once.
+    pub fn damage(&self) -> Option<SegmentError> {
+        self.is_older
+            .then(|| damaged("its header is damaged, and the commit before the last is read"))
     }
 
     /// Reads the table of tables, which of a segment is one leaf.
@@ -246,13 +258,34 @@ impl Trees {
     }
 }
 
+/// Where a slot is in the header, and whether it is the one that the header names.
+type Slot = (Range<usize>, bool);
+
+/// The header, and where in it the slot is that is to be read, with whether that is the one it names.
+/// A writer may be in the middle of writing it, so one that is torn is read again.
+fn read_header(file: &File) -> io::Result<([u8; HEADER_BYTES], Option<Slot>)> {
+    let mut header = [0; HEADER_BYTES];
+    let mut tries = HEADER_TRIES;
+    loop {
+        file.read_exact_at(&mut header, 0)?;
+        let slot = slot_of(&header);
+        tries -= 1;
+        if tries == 0 || slot.as_ref().is_some_and(|(_, is_named)| *is_named) {
+            return Ok((header, slot));
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// The slot of the header that is to be read: the one that it names, or the other where that one is
-/// torn. What a commit that never ended left behind does not pass the checksums of its pages.
-fn slot_of(header: &[u8; HEADER_BYTES]) -> Option<&[u8]> {
+/// damaged. What a commit that never ended left behind does not pass the checksums of its pages.
+fn slot_of(header: &[u8; HEADER_BYTES]) -> Option<Slot> {
     let primary = usize::from(header[9] & 1);
-    [primary, 1 - primary].into_iter().find_map(|slot| {
-        let slot = &header[64 + slot * 128..64 + (slot + 1) * 128];
-        (checksum_at(slot, 112)? == xxh3_128(&slot[..112])).then_some(slot)
+    [primary, 1 - primary].into_iter().find_map(|number| {
+        let range = 64 + number * 128..64 + (number + 1) * 128;
+        let slot = &header[range.clone()];
+        let is_whole = checksum_at(slot, 112)? == xxh3_128(&slot[..112]);
+        is_whole.then_some((range, number == primary))
     })
 }
 

@@ -84,12 +84,12 @@ fn readers_see_no_error_and_no_wrong_value_while_the_ring_turns() {
         let mut record = RecordBuilder::new(&schema);
         let start = Instant::now();
         let mut row = 0;
-        while start.elapsed() < Duration::from_secs(4) {
+        // However slow the machine is, the ring turns.
+        while start.elapsed() < Duration::from_secs(4) || writer.stats().evicted <= 20 {
             push_noise(&mut writer, &mut record, table, row..row + 700);
             row += 700;
             writer.commit().unwrap();
         }
-        assert!(writer.stats().evicted > 20, "the ring hardly turned");
         done.store(true, Ordering::Relaxed);
         std::fs::write(path.join(DONE), "").unwrap();
         for reader in readers {

@@ -368,3 +368,27 @@ fn child_starts() {
     assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
+
+#[test]
+fn a_header_whose_newest_commit_is_damaged_gives_the_one_before_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open_writer(dir.path());
+    let table = writer.add_table(noise());
+    let mut record = RecordBuilder::new(&noise());
+    for second in 0..5 {
+        push_noise(&mut writer, &mut record, table, second * 100..(second + 1) * 100);
+        writer.commit().unwrap();
+    }
+    let copy = super::support::copy_of(dir.path());
+    drop(writer);
+    let (whole, told) = rows_of(copy.path(), "noise", 1);
+    assert_eq!((whole.len() as u64, told.len()), (500 * super::noise::LANES, 0));
+    let path = &segments_of(copy.path())[0];
+    let mut bytes = fs::read(path).unwrap();
+    let named = 64 + 128 * usize::from(bytes[9] & 1);
+    bytes[named + 20] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let (rows, told) = rows_of(copy.path(), "noise", 1);
+    assert_eq!(rows.len() as u64, 400 * super::noise::LANES);
+    assert!(told.len() == 1 && told[0].contains("the commit before the last"), "{told:?}");
+}

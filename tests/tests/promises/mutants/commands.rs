@@ -5,6 +5,9 @@ use nodemon_tests::programs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+/// Kinds of damage of a segment: of each kind of chunk, of its trees, of its journal's rows.
+const MOST_KINDS: usize = 9;
+
 /// Runs a program in limited time; it inherits the limit of memory.
 fn run(program: &Path, arguments: &[&str]) -> Output {
     let seconds = PATIENCE.as_secs().to_string();
@@ -26,6 +29,9 @@ fn assert_ends_well(output: &Output, codes: &[i32], story: &str) {
         is_printable(&String::from_utf8_lossy(out)),
         "{story}: control characters in the answer"
     );
+    // A sentence for each segment and kind: one of the segments is damaged.
+    let told = err.lines().filter(|line| line.contains("is damaged")).count();
+    assert!(told <= MOST_KINDS, "{story}: {told} sentences about one segment:\n{err}");
     if output.status.code() != Some(0) {
         let says = err.lines().chain(std::str::from_utf8(out).unwrap_or("").lines());
         assert!(says.count() > 0, "{story}: it failed without a word");

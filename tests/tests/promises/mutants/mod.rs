@@ -2,7 +2,8 @@
 //! time and in bounded memory, tell in sentences what is damaged, and give no row that was never
 //! recorded.
 //!
-//! `NODEMON_MUTANTS` says how many recordings are damaged, `NODEMON_SEED` repeats a run, and
+//! `NODEMON_MUTANTS` says how many recordings are damaged, `NODEMON_SEED` how (without it each
+//! run is the same), and
 //! `NODEMON_MUTANT` looks at one of a run only.
 
 mod commands;
@@ -11,10 +12,9 @@ mod mutate;
 mod seeds;
 mod tree;
 
-use mutate::mutate;
+use mutate::{Mutation, mutate};
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
 use nodemon_tests::{copy, programs};
-use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +48,7 @@ fn random_of(seed: u64, number: u64) -> fastrand::Rng {
 #[test]
 fn whatever_bytes_a_recording_has_nothing_wrong_is_read_and_nothing_breaks() {
     let scratch = tempfile::tempdir().unwrap();
-    let seed = number_of("NODEMON_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let seed = number_of("NODEMON_SEED").unwrap_or(1);
     programs();
     let script = format!(
         "ulimit -c 0; ulimit -v {ADDRESS_SPACE_KIB}; exec \"$0\" --exact mutants::child_reads --nocapture"
@@ -170,7 +170,7 @@ fn child_reads() {
         assert!(read.is_ok(), "{story}: reading panicked");
         // Of what was put in from elsewhere whole blocks may be found, and their rows are true.
         let of = [&wholes[segment.seed], &wholes[other.seed]];
-        assert_honest(&held, of, mutation.is_forged, &story);
+        assert_honest(&held, of, &mutation, &story);
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "{story}: it was written to");
         if number % ASKED_EVERY == 0 {
             asked += commands::ask_everything(&dir, &scratch, &story);
@@ -198,8 +198,8 @@ fn child_reads() {
 }
 
 /// Nothing is read that was never recorded, what is missing is told, and that in a few sentences.
-fn assert_honest(held: &judge::Held, whole: [&judge::Held; 2], is_forged: bool, story: &str) {
-    if !is_forged {
+fn assert_honest(held: &judge::Held, whole: [&judge::Held; 2], mutation: &Mutation, story: &str) {
+    if !mutation.is_forged {
         for row in &held.rows {
             assert!(
                 whole.iter().any(|whole| whole.rows.contains(row)),
@@ -217,12 +217,10 @@ fn assert_honest(held: &judge::Held, whole: [&judge::Held; 2], is_forged: bool, 
         whole[0].rows.iter().filter(|row| !row.contains(" step ") && !held.rows.contains(*row));
     let missing = missing.count();
     assert!(
-        missing == 0 || !held.told.is_empty(),
+        missing == 0 || !held.told.is_empty() || mutation.may_be_silent,
         "{story}: {missing} rows are missing, nothing tells"
     );
-    let mut kinds: HashMap<(&str, &str), BTreeSet<&str>> = HashMap::new();
     for (by, what) in &held.told {
         assert!(!what.chars().any(char::is_control), "{story}: {by} says {what:?}");
-        kinds.entry((by, "")).or_default().insert(what);
     }
 }

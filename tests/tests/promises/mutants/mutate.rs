@@ -14,11 +14,16 @@ pub struct Mutation {
     /// Whether checksums were made right afterwards over what was never written: then rows may be
     /// others.
     pub is_forged: bool,
+    /// Whether rows may be missing without a word. The header may name the commit before the last
+    /// now: one bit of it does, and as that commit left it nothing is missing. And a page of another
+    /// segment may be a leaf with other entries of the journal, which is whole.
+    pub may_be_silent: bool,
 }
 
 /// Damages the segment in `bytes`; `other` is another one.
 pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
-    let mut is_forged = false;
+    let (mut is_forged, mut is_spliced) = (false, false);
+    let named = bytes.get(9).copied();
     let what = match random.usize(..13) {
         0 => flip(bytes, random),
         1 => cut(bytes, random),
@@ -28,7 +33,10 @@ pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
         5 => header(bytes, random),
         6 => page_heads(bytes, random),
         7 => orders(bytes, random),
-        8 => splice(bytes, other, random),
+        8 => {
+            is_spliced = true;
+            splice(bytes, other, random)
+        }
         9 => page_numbers(bytes, random),
         10 => index(bytes, random),
         11 => {
@@ -40,7 +48,8 @@ pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
             envelope(bytes, random)
         }
     };
-    Mutation { what, is_forged }
+    let may_be_silent = is_spliced || bytes.get(9).copied() != named;
+    Mutation { what, is_forged, may_be_silent }
 }
 
 fn flip(bytes: &mut [u8], random: &mut Rng) -> String {

@@ -135,7 +135,7 @@ fn put(records: &mut [RecordBuilder; 5], time_ns: u64, second: u64) {
     memory.end_sample();
     process.begin_sample(time_ns);
     for pid in 1..12 {
-        if (second / 8 + pid) % 5 == 0 {
+        if (second / 8 + pid).is_multiple_of(5) {
             continue;
         }
         process.instance(|key| {

@@ -71,8 +71,11 @@ fn slot(bytes: &[u8]) -> usize {
     64 + 128 * usize::from(bytes[9] & 1)
 }
 
-/// Where the roots of the tables are told: name, place of the page number, length of keys.
-fn tables(bytes: &[u8]) -> Option<(usize, Vec<(Vec<u8>, usize, usize)>)> {
+/// Where the root of a table is told: name, place of the page number, length of keys.
+type Root = (Vec<u8>, usize, usize);
+
+/// The leaf of tables, and where their roots are told.
+fn tables(bytes: &[u8]) -> Option<(usize, Vec<Root>)> {
     let leaf = place(bytes, number(bytes, slot(bytes) + 8, 8)?)?;
     let count = half(bytes, leaf + 2)?;
     let end = |at: usize| word(bytes, leaf + 4 + 4 * at);
