@@ -49,19 +49,22 @@ pub fn check(directory: &Path) -> Result<(), Distrust> {
     let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     let is_there = |path: &&Path| path.symlink_metadata().is_ok();
     let Some(existing) = absolute.ancestors().find(is_there) else { return Ok(()) };
-    check_chain(existing, uid)?;
+    // What is to be made will be this user's.
+    let is_made = existing != absolute;
+    check_chain(existing, uid, is_made)?;
     // Where the path leads through links, those are in directories that were looked at; and so
     // have to be the ones above what they name.
     match existing.canonicalize() {
-        Ok(real) if real != existing => check_chain(&real, uid),
+        Ok(real) if real != existing => check_chain(&real, uid, is_made),
         _ => Ok(()),
     }
 }
 
-fn check_chain(directory: &Path, uid: u32) -> Result<(), Distrust> {
+fn check_chain(directory: &Path, uid: u32, is_above: bool) -> Result<(), Distrust> {
     for (above, path) in directory.ancestors().enumerate() {
         let Ok(found) = path.metadata() else { continue };
-        check_one(&found, uid, above > 0).map_err(|why| Distrust { path: path.to_owned(), why })?;
+        check_one(&found, uid, is_above || above > 0)
+            .map_err(|why| Distrust { path: path.to_owned(), why })?;
     }
     Ok(())
 }

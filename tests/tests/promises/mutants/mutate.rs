@@ -15,14 +15,15 @@ pub struct Mutation {
     /// others.
     pub is_forged: bool,
     /// Whether rows may be missing without a word. The header may name the commit before the last
-    /// now: one bit of it does, and as that commit left it nothing is missing. And a page of another
-    /// segment may be a leaf with other entries of the journal, which is whole.
+    /// now: one bit of it does, and as that commit left it nothing is missing. A page of another
+    /// segment may be a leaf with other entries of the journal, which is whole; and what is forged
+    /// says what its forger likes, such as that rows of the journal are in a block.
     pub may_be_silent: bool,
 }
 
 /// Damages the segment in `bytes`; `other` is another one.
 pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
-    let (mut is_forged, mut is_spliced) = (false, false);
+    let (mut is_forged, mut is_right) = (false, false);
     let named = bytes.get(9).copied();
     let what = match random.usize(..13) {
         0 => flip(bytes, random),
@@ -34,11 +35,14 @@ pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
         6 => page_heads(bytes, random),
         7 => orders(bytes, random),
         8 => {
-            is_spliced = true;
+            is_right = true;
             splice(bytes, other, random)
         }
         9 => page_numbers(bytes, random),
-        10 => index(bytes, random),
+        10 => {
+            is_right = true;
+            index(bytes, random)
+        }
         11 => {
             is_forged = true;
             payload(bytes, random)
@@ -48,7 +52,7 @@ pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) -> Mutation {
             envelope(bytes, random)
         }
     };
-    let may_be_silent = is_spliced || bytes.get(9).copied() != named;
+    let may_be_silent = is_right || is_forged || bytes.get(9).copied() != named;
     Mutation { what, is_forged, may_be_silent }
 }
 
