@@ -77,7 +77,10 @@ fn a_table_that_was_asked_for_from_proc_has_the_cadence_that_was_asked_for() {
     recorder.wait_for(std::time::Duration::from_secs(2));
     recorder.terminate();
     let tables = ask_ok(&dir, &["tables", "cpu"]);
-    assert!(tables.contains("/proc/stat") && tables.contains(", every 20"), "{tables}");
+    assert!(
+        tables.contains("/proc/stat") && tables.contains("every 20 ms, from /proc/stat"),
+        "{tables}"
+    );
 }
 
 #[test]
