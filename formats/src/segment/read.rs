@@ -7,7 +7,7 @@ use super::error::{SegmentError, redb_error};
 use super::guard::{Guarded, guarded};
 use super::salvage::{Effort, Salvage};
 use super::schemas;
-use super::trees::Trees;
+use super::trees::{Trees, roots_are_small};
 use super::{CACHE_BYTES, SegmentDescription, open_regular};
 use crate::clock::ClockOffset;
 use crate::schema::Schema;
@@ -68,6 +68,9 @@ impl SegmentReader {
     pub fn open_with(path: &Path, effort: &Effort) -> Result<SegmentReader, SegmentError> {
         let file = Arc::new(open_regular(path)?);
         let beside = guarded(|| {
+            if !roots_are_small(&file)? {
+                return Err(SegmentError::Database("its header is damaged".into()));
+            }
             let mut builder = Builder::new();
             builder.set_cache_size(CACHE_BYTES).set_concurrency_mode(ConcurrencyMode::SingleWriter);
             builder.open_read_only(path).map_err(redb_error)
@@ -169,7 +172,8 @@ impl Store {
                     database.with(|database| database.begin_read().map_err(redb_error))
                 };
                 // First the lock, then the newest commit: its pages stay as long as the lock does.
-                let lock = beside.as_ref().map(begin).transpose()?.map(Guarded::new);
+                let beside = beside.as_ref().filter(|_| roots_are_small(file).unwrap_or(false));
+                let lock = beside.map(begin).transpose()?.map(Guarded::new);
                 SegmentView::Trees(Box::new(Trees::open(file.clone(), *most_page_bytes)?), lock)
             }
             Store::Salvage(salvage) => SegmentView::Salvage(salvage.clone()),

@@ -37,6 +37,8 @@ const INDEX_KEY_BYTES: usize = 20;
 
 /// The largest page that is read is 2^13 × 4,096 bytes, 32 MiB: pieces of blocks are a few MiB.
 const MOST_ORDER: u64 = 13;
+/// Tables of tables have a few entries, and are one page.
+const MOST_ROOT_ORDER: u64 = 4;
 /// Branches hold a hundred children and more: a tree of this depth would not fit on any disk.
 const MOST_DEPTH: usize = 12;
 /// Tables that a file has at most; a segment has two.
@@ -287,6 +289,19 @@ fn slot_of(header: &[u8; HEADER_BYTES]) -> Option<Slot> {
         let is_whole = checksum_at(slot, 112)? == xxh3_128(&slot[..112]);
         is_whole.then_some((range, number == primary))
     })
+}
+
+/// Whether redb may be let at the file: it reads the first pages of the trees, and asks for the
+/// memory that their numbers say, before anything is verified.
+///
+/// # Errors
+/// When the header cannot be read.
+pub fn roots_are_small(file: &File) -> io::Result<bool> {
+    let mut header = [0; HEADER_BYTES];
+    file.read_exact_at(&mut header, 0)?;
+    let slots = [&header[64..192], &header[192..320]];
+    let mut roots = slots.into_iter().flat_map(|slot| [long(slot, 8), long(slot, 40)]);
+    Ok(roots.all(|root| root.is_some_and(|page| page >> 59 <= MOST_ROOT_ORDER)))
 }
 
 /// Names and definitions in the leaf of tables, which stand with their ends in front.
