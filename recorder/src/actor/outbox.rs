@@ -109,6 +109,10 @@ impl Outbox {
     /// for the next time.
     pub fn send(&self) {
         let batch = mem::take(&mut self.state().batch);
+        // The watchdog looks whether there is something; the writer is not woken for nothing.
+        if batch.records.is_empty() && batch.gaps.is_empty() {
+            return;
+        }
         let batch = match self.writer.try_send(batch) {
             Ok(()) => return,
             Err(SendError::Full(batch)) => batch,

@@ -5,7 +5,7 @@
 
 mod state;
 
-pub use state::{FLUSH_EVERY_NS, GATHER_UP_TO_NS, SourceState};
+pub use state::{GATHER_UP_TO_NS, SourceState};
 
 use super::clock::Tick;
 use super::message::AddTables;

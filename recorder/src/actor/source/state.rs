@@ -20,7 +20,7 @@ use std::time::Duration;
 /// each at once.
 pub const GATHER_UP_TO_NS: u64 = 100_000_000;
 /// How much time the samples in one record may span.
-pub const FLUSH_EVERY_NS: u64 = 250_000_000;
+const FLUSH_EVERY_NS: u64 = 250_000_000;
 /// Records are sent before they grow beyond this.
 const FLUSH_SIZE_BYTES: usize = 1 << 20;
 /// Records of one table that may be under way. What waits is bounded in bytes by the queue; this
