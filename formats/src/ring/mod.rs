@@ -118,6 +118,14 @@ impl Ring {
         segments.iter().rev().map(|segment| segment.path.clone()).collect()
     }
 
+    /// The segments that a directory has which is kept no more, the newest first.
+    pub fn former_newest_first(&self, dir: &Path) -> Vec<PathBuf> {
+        let mut state = self.budget.state();
+        let former = self.member(&mut state).former.iter().rev();
+        let of_dir = former.filter(|segment| segment.path.parent() == Some(dir));
+        of_dir.map(|segment| segment.path.clone()).collect()
+    }
+
     /// What is for this ring, whatever the others need.
     pub fn share_bytes(&self) -> u64 {
         self.member(&mut self.budget.state()).share_bytes

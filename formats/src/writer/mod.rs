@@ -203,8 +203,12 @@ impl RecordingWriter {
 
     /// Records the gap since the last run, and goes on with its clock.
     fn tell_last_run(&mut self) {
-        let rings = self.fine.iter().chain([&self.raw]).map(RingWriter::newest_first);
-        let rings: Vec<_> = rings.collect();
+        let fine = match &self.fine {
+            Some(fine) => fine.newest_first(),
+            // The last run may have kept fine rows apart, and have had nothing else.
+            None => self.raw.former_newest_first(&fine::dir_of(self.raw.dir())),
+        };
+        let rings = [fine, self.raw.newest_first()];
         let last = since_last_run::look(&rings, &self.options.boot_id, self.opened_ns);
         if let Some(last) = last {
             last.gaps.into_iter().for_each(|gap| self.raw.gap(gap));

@@ -79,6 +79,11 @@ impl RingWriter {
         self.ring.newest_first()
     }
 
+    /// [`Ring::former_newest_first`]
+    pub fn former_newest_first(&self, dir: &Path) -> Vec<PathBuf> {
+        self.ring.former_newest_first(dir)
+    }
+
     /// The directory.
     pub fn dir(&self) -> &Path {
         self.ring.dir()

@@ -242,6 +242,25 @@ fn a_ring_that_becomes_too_small_for_two_goes_on_as_one() {
 }
 
 #[test]
+fn a_run_that_had_fine_rows_alone_is_known_to_one_that_keeps_none_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), options());
+    world.push_fine(0);
+    world.writer.commit().unwrap();
+    let one_ring =
+        WriterOptions { ring_size_bytes: 2 * LEAST_RING_BYTES, fine_size_bytes: 0, ..options() };
+    world.writer.set_sizes(&one_ring).unwrap();
+    world.writer.close().unwrap();
+    assert_eq!(segments_of(dir.path()), Vec::<std::path::PathBuf>::new(), "only fine rows came");
+    let mut world = World::open(dir.path(), one_ring);
+    world.push_slow(3);
+    world.writer.commit().unwrap();
+    let gaps = Recording::open(dir.path()).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
+    let causes: Vec<_> = gaps.iter().map(|gap| gap.gap.cause).collect();
+    assert_eq!(causes, [GapCause::NotRunning], "what was between the runs: {gaps:?}");
+}
+
+#[test]
 fn what_fine_rows_lost_is_told_by_the_ring_that_lasts_longer() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::open(dir.path(), options());
