@@ -56,7 +56,8 @@ impl Culprits {
 }
 
 /// Fails the test unless a gap names `who` all the time between `from` and `to`, but for a second
-/// and a half at either end, and never `before`.
+/// and a half at either end, and never `before`. Beside tests that want every CPU a sample and its
+/// helper come late, so the beginning has twice that.
 fn assert_named(dir: &Path, table: &str, who: &str, from: i64, to: i64) {
     let all = gaps(dir, table, i64::MIN, i64::MAX);
     let mut named: Vec<_> = all.iter().filter(|gap| gap.gap.detail.contains(who)).collect();
@@ -64,7 +65,10 @@ fn assert_named(dir: &Path, table: &str, who: &str, from: i64, to: i64) {
     let first = named.first().unwrap_or_else(|| panic!("no gap of {table} names {who}: {all:?}"));
     let slack = 3 * SECOND_NS / 2;
     let after = (first.from - from) as f64 / 1e9;
-    assert!(first.from <= from + slack, "{who} is a gap of {table} only {after} s after it hung");
+    assert!(
+        first.from <= from + 2 * slack,
+        "{who} is a gap of {table} only {after} s after it hung"
+    );
     assert!(first.from >= from - slack, "{who} is a gap of {table} {after} s after it hung");
     let mut until = first.to;
     for gap in &named {
