@@ -17,6 +17,8 @@ pub struct Context {
     pub recording: Recording,
     /// What times count from, and the zone to show them in.
     pub anchors: Anchors,
+    /// What was damaged when the recording was opened, and of its gaps.
+    pub problems: Damages,
     /// Whether to colour standard output.
     pub color: bool,
     /// Whether to colour standard error.
@@ -34,11 +36,13 @@ impl Context {
             return Err(QueryError::NotARecording { path: dir, kind });
         }
         let recording = Recording::open(&dir)?;
+        let problems = problems(&recording);
         let recorded = recording.span().map(|(first, last)| (first, last.saturating_add(1)));
         let live = recording.is_live();
         let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
         Ok(Context {
             recording,
+            problems,
             anchors: Anchors { now, recorded, live, zone: zone(args)? },
             color: color(args.color, std::io::stdout().is_terminal()),
             color_errors: color(args.color, std::io::stderr().is_terminal()),
@@ -60,28 +64,13 @@ impl Context {
     /// Tells on standard error which segments are damaged or cannot be read. What they held may
     /// belong into any answer, so every answer is then one in which damaged data was left out.
     pub fn warn_of_problems(&self) -> Outcome {
-        let damages = self.problems();
-        damages.sentences().for_each(|problem| self.warn(&format!("{problem}; {LEFT_OUT}")));
+        self.problems.sentences().for_each(|problem| self.warn(&format!("{problem}; {LEFT_OUT}")));
         self.outcome()
-    }
-
-    /// What was damaged when the recording was opened, and of its gaps.
-    pub fn problems(&self) -> Damages {
-        let mut damages = Damages::default();
-        self.recording.problems().iter().for_each(|problem| damages.note(problem));
-        // A disk that fails is told by whoever needs the gaps.
-        self.recording.damaged_gaps().iter().flatten().for_each(|problem| damages.note(problem));
-        damages
     }
 
     /// Whether anything was damaged when the recording was opened, or of its gaps.
     pub fn outcome(&self) -> Outcome {
-        let is_damage = |problem: &ReadError| matches!(problem, ReadError::Damaged { .. });
-        let has_gaps = self.recording.damaged_gaps().is_ok_and(|damage| damage.is_empty());
-        match self.recording.problems().iter().any(is_damage) || !has_gaps {
-            true => Outcome::Damaged,
-            false => Outcome::Complete,
-        }
+        if self.problems.is_of_data() { Outcome::Damaged } else { Outcome::Complete }
     }
 
     /// Tells on standard error what `-5m` was counted from, where that is not the clock.
@@ -113,8 +102,18 @@ impl Context {
 
     /// Who warns of damage that is met while the answer is made.
     pub fn warner(&self) -> Warner<'_> {
-        Warner { context: self, known: self.problems(), met: Damages::default() }
+        Warner { context: self, met: Damages::default() }
     }
+}
+
+/// What is damaged of a recording that was opened, and of its gaps: found once, since every segment
+/// has some.
+fn problems(recording: &Recording) -> Damages {
+    let mut damages = Damages::default();
+    recording.problems().iter().for_each(|problem| damages.note(problem));
+    // A disk that fails is told by whoever needs the gaps.
+    recording.damaged_gaps().iter().flatten().for_each(|problem| damages.note(problem));
+    damages
 }
 
 /// What is said of damage.
@@ -124,14 +123,13 @@ const LEFT_OUT: &str = "what cannot be read of it is left out";
 /// was told when the recording was opened is not told again.
 pub struct Warner<'a> {
     context: &'a Context,
-    known: Damages,
     met: Damages,
 }
 
 impl Warner<'_> {
     /// Notes damage.
     pub fn note(&mut self, problem: &ReadError) {
-        if !self.known.knows(problem) {
+        if !self.context.problems.knows(problem) {
             self.met.note(problem);
         }
     }

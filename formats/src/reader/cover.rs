@@ -44,7 +44,7 @@ impl Rings<'_> {
     ) {
         let behind = |ring: &Ring<'_>, tier: &Ring<'_>| {
             let is_asked_for = (request.from..request.to).contains(&ring.first);
-            match is_asked_for && has_forgotten(ring) {
+            match is_asked_for && has_evicted(ring) {
                 true => behind_step(recording, schema, ring.first, tier),
                 false => ring.first,
             }
@@ -145,7 +145,7 @@ fn finest_first<'a>(tiers: &[Ring<'a>], from: i64, to: i64, parts: &mut Vec<Part
 }
 
 /// Whether the oldest segments of a ring were deleted.
-fn has_forgotten(ring: &Ring<'_>) -> bool {
+fn has_evicted(ring: &Ring<'_>) -> bool {
     ring.segments.first().is_some_and(|segment| segment.reader.description().number > 1)
 }
 

@@ -60,6 +60,7 @@ pub struct Damages {
 #[derive(Debug)]
 struct Met {
     kind: Option<ChunkKind>,
+    is_of_data: bool,
     /// The first of it, in words.
     first: String,
     first_id: Option<u64>,
@@ -82,6 +83,7 @@ impl Damages {
         };
         if let Some(at) = self.places.get(&(path.clone(), kind)) {
             let met = &mut self.met[*at];
+            met.is_of_data |= part.is_some();
             if let Some(id) = id.filter(|id| Some(*id) != met.first_id)
                 && met.more.len() < MOST_REMEMBERED
             {
@@ -91,13 +93,20 @@ impl Damages {
         }
         self.places.insert((path, kind), self.met.len());
         let (first, first_id, more) = (error.to_string(), id, BTreeSet::new());
-        self.met.push(Met { kind, first, first_id, more });
+        let is_of_data = part.is_some();
+        self.met.push(Met { kind, is_of_data, first, first_id, more });
     }
 
     /// Whether damage of that kind was met in that segment before.
     pub fn knows(&self, error: &ReadError) -> bool {
         let ReadError::Damaged { path, part, .. } = error else { return false };
         self.places.contains_key(&(path.clone(), part.kind()))
+    }
+
+    /// Whether any of it is of what a segment holds, and not of a disk that fails or of a segment
+    /// that a newer recorder wrote.
+    pub fn is_of_data(&self) -> bool {
+        self.met.iter().any(|met| met.is_of_data)
     }
 
     /// How many parts were met.

@@ -168,7 +168,7 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 fn problems(context: &Context) -> String {
-    let problems = context.problems();
+    let problems = &context.problems;
     if problems.parts() == 0 {
         return "problems    none; `nodemon-query verify` reads every checksum\n".into();
     }

@@ -242,13 +242,13 @@ struct Fate {
     /// Whether a run takes many segments, so that the oldest row may be in the middle of it.
     is_of_small_segments: bool,
     /// The part of its segments that is gone, less than 1.
-    forgotten: f64,
+    evicted: f64,
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
-    let forgotten = prop_oneof![1 => Just(0.0), 3 => 0.0..1.0f64];
-    (any::<bool>(), forgotten)
-        .prop_map(|(is_of_small_segments, forgotten)| Fate { is_of_small_segments, forgotten })
+    let evicted = prop_oneof![1 => Just(0.0), 3 => 0.0..1.0f64];
+    (any::<bool>(), evicted)
+        .prop_map(|(is_of_small_segments, evicted)| Fate { is_of_small_segments, evicted })
 }
 
 /// Checks one recording and its questions.
@@ -272,8 +272,8 @@ fn check(kind: Kind, moves: &[Move], asked: &[Asked], ring: &Fate) -> Result<(),
         std::fs::read_dir(home.path()).unwrap().map(|e| e.unwrap().path()).collect();
     raw.retain(|path| path.extension().is_some_and(|e| e == "redb"));
     raw.sort();
-    let forgotten = (ring.forgotten * raw.len() as f64) as usize;
-    raw[..forgotten].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    let evicted = (ring.evicted * raw.len() as f64) as usize;
+    raw[..evicted].iter().for_each(|path| std::fs::remove_file(path).unwrap());
     let recording = Recording::open(home.path()).unwrap();
     let schema = recording.schema(&schema(kind).name).unwrap();
     let wall = |sample: &Sample| offset.saturating_add_unsigned(sample.time);
@@ -282,7 +282,7 @@ fn check(kind: Kind, moves: &[Move], asked: &[Asked], ring: &Fate) -> Result<(),
         let place = |part: f64| first + ((last - first) as f64 * part) as i64;
         // Where rows are gone a part of a minute cannot be told from the rest of it.
         let (mut from, mut to) = (place(from.min(*to)), place(from.max(*to)) + 1);
-        if forgotten > 0 && step_s % 60 != 0 {
+        if evicted > 0 && step_s % 60 != 0 {
             (from, to) = (first - SECOND as i64, last + 120 * SECOND as i64);
         }
         let step = Step { origin: 0, length: (step_s * SECOND) as i64 };
@@ -304,7 +304,7 @@ fn check(kind: Kind, moves: &[Move], asked: &[Asked], ring: &Fate) -> Result<(),
         if told != expected {
             return Err(format!(
                 "{kind:?}, --step {step_s}s --agg {aggregates} from {} s to {} s after the first \
-                 sample, {forgotten} of {} segments forgotten: grew by {expected:?}, told {told:?}",
+                 sample, {evicted} of {} segments evicted: grew by {expected:?}, told {told:?}",
                 (plan.from - first) as f64 / 1e9,
                 (plan.to - first) as f64 / 1e9,
                 raw.len(),
