@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 /// The name of its directory within the recording.
 const NAME: &str = "subsecond";
 
-/// Tables that are sampled more often than this have fine rows.
-const BELOW_NS: u64 = 1_000_000_000;
+/// Tables that are sampled more often than this have fine rows, ns.
+pub const FINE_BELOW_NS: u64 = 1_000_000_000;
 
 /// Whether the rows of a table are fine.
 pub fn is_fine(schema: &Schema) -> bool {
-    schema.kind == TableKind::Sample && (1..BELOW_NS).contains(&schema.interval_ns)
+    schema.kind == TableKind::Sample && (1..FINE_BELOW_NS).contains(&schema.interval_ns)
 }
 
 /// The directory of the ring of fine rows of the recording in `dir`.

@@ -12,6 +12,7 @@ pub(crate) mod tier_dir;
 mod tier_growth;
 mod tier_histogram;
 
+pub use fine::FINE_BELOW_NS;
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 pub use resumption::Resumption;
 
@@ -22,6 +23,7 @@ use crate::record::RecordView;
 use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
 use ring_writer::{RingWriter, disk_error};
+use std::ops::AddAssign;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use tier::Tier;
@@ -97,6 +99,17 @@ pub struct WriterStats {
     pub bytes: u64,
     /// Segments deleted to make room.
     pub evicted: u64,
+}
+
+impl AddAssign for WriterStats {
+    fn add_assign(&mut self, other: WriterStats) {
+        self.samples_in += other.samples_in;
+        self.samples_stored += other.samples_stored;
+        self.samples_lost += other.samples_lost;
+        self.blocks += other.blocks;
+        self.bytes += other.bytes;
+        self.evicted += other.evicted;
+    }
 }
 
 /// Rows wait for their block for a minute or a few; clocks that were set more often than this
@@ -381,17 +394,12 @@ impl RecordingWriter {
     pub fn stats(&self) -> WriterStats {
         let mut stats = self.raw.stats();
         if let Some(fine) = self.fine.as_ref().map(RingWriter::stats) {
-            stats.samples_in += fine.samples_in;
-            stats.samples_stored += fine.samples_stored;
-            stats.samples_lost += fine.samples_lost;
-            stats.blocks += fine.blocks;
-            stats.bytes += fine.bytes;
-            stats.evicted += fine.evicted;
+            stats += fine;
         }
         for tier in self.tiers.iter().map(Tier::stats) {
-            stats.blocks += tier.blocks;
-            stats.bytes += tier.bytes;
-            stats.evicted += tier.evicted;
+            // Their samples are rows that are counted already.
+            let WriterStats { blocks, bytes, evicted, .. } = tier;
+            stats += WriterStats { blocks, bytes, evicted, ..WriterStats::default() };
         }
         stats
     }

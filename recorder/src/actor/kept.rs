@@ -1,7 +1,7 @@
 //! A recording that is kept going: should writing it panic, what it held in memory becomes a gap
 //! and it is opened anew, so that a fault in one table's rows does not end the recorder.
 
-use super::message::Sent;
+use super::message::{Contents, Feed, Sent};
 use super::supervisor::words;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{
@@ -64,21 +64,12 @@ impl Kept {
         if let Some(Err(error)) = pushed {
             return Err(error);
         }
-        let (from_ns, to_ns) = sent.contents.between_others(sent.feed.interval_ns);
-        let gap = Gap {
-            table: sent.feed.table.clone(),
-            cause: GapCause::WriterFailed,
-            from_ns,
-            to_ns,
-            lost: sent.contents.samples,
-            detail: String::new(),
-        };
         if pushed.is_some() {
-            self.note(gap);
+            self.note(&sent.feed, sent.contents);
         } else {
-            self.before.samples_in += gap.lost;
-            self.before.samples_lost += gap.lost;
-            self.gap(gap);
+            self.before.samples_in += sent.contents.samples;
+            self.before.samples_lost += sent.contents.samples;
+            self.gap(gap_of(&sent.feed, sent.contents));
         }
         Ok(())
     }
@@ -126,8 +117,9 @@ impl Kept {
 
     /// Totals since the start.
     pub fn stats(&self) -> WriterStats {
-        let now = self.writer.as_ref().map(RecordingWriter::stats).unwrap_or_default();
-        add(self.before, now)
+        let mut stats = self.before;
+        stats += self.writer.as_ref().map(RecordingWriter::stats).unwrap_or_default();
+        stats
     }
 
     /// Does `what`; `None` where there is no writer or it panicked.
@@ -158,7 +150,7 @@ impl Kept {
             "the writer panicked: {why}; {waiting} samples that were not durable are lost, and the \
              recording is opened anew"
         );
-        self.before = add(self.before, stats);
+        self.before += stats;
         self.before.samples_lost += waiting;
         self.undurable.values_mut().for_each(|gap| gap.detail = format!("it panicked: {why}"));
         self.resumption = Some(writer.resumption());
@@ -185,16 +177,20 @@ impl Kept {
         Ok(())
     }
 
-    fn note(&mut self, gap: Gap) {
-        match self.undurable.get_mut(&gap.table) {
-            Some(known) if known.lost == 0 => *known = gap,
-            Some(known) => {
-                known.from_ns = known.from_ns.min(gap.from_ns);
-                known.to_ns = known.to_ns.max(gap.to_ns);
-                known.lost += gap.lost;
+    /// Counts a record as undurable. Allocates for the first of a table alone.
+    fn note(&mut self, feed: &Feed, contents: Contents) {
+        let (from_ns, to_ns) = contents.between_others(feed.interval_ns);
+        match self.undurable.get_mut(&feed.table) {
+            Some(gap) if gap.lost == 0 => {
+                (gap.from_ns, gap.to_ns, gap.lost) = (from_ns, to_ns, contents.samples);
+            }
+            Some(gap) => {
+                gap.from_ns = gap.from_ns.min(from_ns);
+                gap.to_ns = gap.to_ns.max(to_ns);
+                gap.lost += contents.samples;
             }
             None => {
-                self.undurable.insert(gap.table.clone(), gap);
+                self.undurable.insert(feed.table.clone(), gap_of(feed, contents));
             }
         }
     }
@@ -211,14 +207,16 @@ impl Kept {
     }
 }
 
-fn add(a: WriterStats, b: WriterStats) -> WriterStats {
-    WriterStats {
-        samples_in: a.samples_in + b.samples_in,
-        samples_stored: a.samples_stored + b.samples_stored,
-        samples_lost: a.samples_lost + b.samples_lost,
-        blocks: a.blocks + b.blocks,
-        bytes: a.bytes + b.bytes,
-        evicted: a.evicted + b.evicted,
+/// The gap that a record leaves.
+fn gap_of(feed: &Feed, contents: Contents) -> Gap {
+    let (from_ns, to_ns) = contents.between_others(feed.interval_ns);
+    Gap {
+        table: feed.table.clone(),
+        cause: GapCause::WriterFailed,
+        from_ns,
+        to_ns,
+        lost: contents.samples,
+        detail: String::new(),
     }
 }
 

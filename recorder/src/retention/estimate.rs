@@ -4,6 +4,7 @@
 use super::node::Node;
 use crate::config::PlannedSource;
 use nodemon_formats::TableKind;
+use nodemon_formats::writer::FINE_BELOW_NS;
 
 /// Of a sample at 1 ms, for each CPU and beside them: a commit a second is most of the latter.
 const FINE_CPU_BYTES: f64 = 5.6;
@@ -27,9 +28,6 @@ const EVENTS_BYTES: f64 = 300.0;
 /// processes that lived in its step.
 const TIER_TIMES: f64 = 3.5;
 
-/// Rows that come more often than this are fine.
-const FINE_NS: u64 = 1_000_000_000;
-
 /// What is taken a second, bytes on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
@@ -46,7 +44,9 @@ pub fn of_rows(sources: &[PlannedSource], node: &Node) -> Rates {
         match interval_ns(source) {
             // Events come when they come.
             None => rates.rows += slow_bytes(source, node),
-            Some(ns) if ns < FINE_NS => rates.fine += 1e9 / ns as f64 * fine_bytes(source, node),
+            Some(ns) if ns < FINE_BELOW_NS => {
+                rates.fine += 1e9 / ns as f64 * fine_bytes(source, node)
+            }
             Some(ns) => rates.rows += 1e9 / ns as f64 * slow_bytes(source, node),
         }
     }

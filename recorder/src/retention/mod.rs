@@ -10,7 +10,7 @@ pub use node::Node;
 
 use crate::config::Config;
 use nodemon_formats::reader::{Lasting, Recording, RingKind, RingSummary, lasting_phrase};
-use nodemon_formats::writer::{TierOptions, WriterOptions};
+use nodemon_formats::writer::{FINE_BELOW_NS, TierOptions, WriterOptions};
 
 const HOUR_S: f64 = 3600.0;
 
@@ -97,8 +97,8 @@ fn rings(config: &Config, options: &WriterOptions, node: &Node) -> Vec<Planned> 
     let rates = estimate::of_rows(&config.sources, node);
     let shortest = |is_fine: bool| {
         let intervals = config.sources.iter().filter_map(estimate::interval_ns);
-        let of_ring = intervals.filter(|interval| (*interval < 1_000_000_000) == is_fine);
-        of_ring.min().unwrap_or(1_000_000_000)
+        let of_ring = intervals.filter(|interval| (*interval < FINE_BELOW_NS) == is_fine);
+        of_ring.min().unwrap_or(FINE_BELOW_NS)
     };
     let rows = |interval_ns, share_bytes, bytes_per_second| Planned {
         kind: RingKind::Rows { interval_ns },
@@ -127,7 +127,7 @@ fn rings(config: &Config, options: &WriterOptions, node: &Node) -> Vec<Planned> 
 fn measured(rings: Vec<Planned>, recorded: &[RingSummary]) -> Vec<Planned> {
     let is_alike = |a: RingKind, b: RingKind| match (a, b) {
         (RingKind::Rows { interval_ns: a }, RingKind::Rows { interval_ns: b }) => {
-            (a < 1_000_000_000) == (b < 1_000_000_000)
+            (a < FINE_BELOW_NS) == (b < FINE_BELOW_NS)
         }
         (a, b) => a == b,
     };
