@@ -32,6 +32,21 @@ struct Crafted {
 }
 
 impl Crafted {
+    /// Adds a block of table 0 that has ten rows from the second second on.
+    fn put_ten_rows(&mut self, block: &[u8]) {
+        let pieces = self.batch.put(ChunkKind::Block, 0, block);
+        self.batch.index(IndexEntry {
+            table: 0,
+            id: 0,
+            first_ns: 2_000_000_000,
+            last_ns: 2_000_009_000,
+            records: 1,
+            rows: 10,
+            size_bytes: block.len() as u32,
+            pieces,
+        });
+    }
+
     fn new(dir: &Path) -> Crafted {
         fs::create_dir_all(dir).unwrap();
         let description = SegmentDescription {
@@ -190,17 +205,7 @@ fn child_wide() {
     crafted.batch.put_schema(0, &wide("bomb", 100)).unwrap();
     crafted.batch.put_schema(1, &wide("wide", 1 << 20)).unwrap();
     let block = bomb(10, 100, 2_000_000_000);
-    let pieces = crafted.batch.put(ChunkKind::Block, 0, &block);
-    crafted.batch.index(IndexEntry {
-        table: 0,
-        id: 0,
-        first_ns: 2_000_000_000,
-        last_ns: 2_000_009_000,
-        records: 1,
-        rows: 10,
-        size_bytes: block.len() as u32,
-        pieces,
-    });
+    crafted.put_ten_rows(&block);
     crafted.end();
     let start = Instant::now();
     let (rows, told) = read_bombs(&dir, 2);
@@ -313,17 +318,7 @@ fn gaps_that_are_damaged_are_told_and_everything_else_is_answered() {
     crafted.batch.put_schema(0, &wide("bomb", 1)).unwrap();
     let block = bomb(10, 1, 2_000_000_000);
     assert!(Block::table_of(&block).is_ok());
-    let pieces = crafted.batch.put(ChunkKind::Block, 0, &block);
-    crafted.batch.index(IndexEntry {
-        table: 0,
-        id: 0,
-        first_ns: 2_000_000_000,
-        last_ns: 2_000_009_000,
-        records: 1,
-        rows: 10,
-        size_bytes: block.len() as u32,
-        pieces,
-    });
+    crafted.put_ten_rows(&block);
     // As many zeros as a frame may hold are no gaps.
     let mut frame = Vec::new();
     Compressor::default().frame(&[&vec![0; 60 << 20]], &mut frame).unwrap();

@@ -1,8 +1,7 @@
 //! Every command in the documents can be typed as it stands.
 
-use nodemon_tests::{Recorder, Setup, type_line};
+use nodemon_tests::{ended_recording, type_line};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A line out of a block that is marked `sh`.
 struct Line {
@@ -18,12 +17,8 @@ fn every_command_in_the_documents_works_on_a_fresh_recording() {
     assert!(lines.len() >= 10, "the documents show only {} commands", lines.len());
 
     let scratch = tempfile::tempdir().unwrap();
-    let dir = scratch.path().join("recording");
-    let mut recorder = Recorder::start_recording(&Setup::new(&dir));
-    recorder.wait_for(Duration::from_secs(4));
     // Ended, because the documents start recorders too, and a directory has one at a time.
-    let (status, _, log) = recorder.terminate();
-    assert!(status.success(), "the recorder ended with {status}:\n{log}");
+    let dir = ended_recording(scratch.path());
     let work = scratch.path().join("work");
     std::fs::create_dir(&work).unwrap();
     let failed: Vec<String> =

@@ -1,9 +1,8 @@
 //! Every example in every `--help` can be typed as it stands.
 
-use nodemon_tests::{Recorder, Setup, programs, span, type_line};
+use nodemon_tests::{ended_recording, programs, span, type_line};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// The node of whoever wrote the examples had an incident then: the tests have their recording.
 const TIMES: [&str; 3] = ["2026-11-20 03:12", "2026-11-20 03:10", "03:12:07"];
@@ -11,12 +10,8 @@ const TIMES: [&str; 3] = ["2026-11-20 03:12", "2026-11-20 03:10", "03:12:07"];
 #[test]
 fn every_example_of_every_help_works_on_a_fresh_recording() {
     let scratch = tempfile::tempdir().unwrap();
-    let dir = scratch.path().join("recording");
-    let mut recorder = Recorder::start_recording(&Setup::new(&dir));
-    recorder.wait_for(Duration::from_secs(4));
     // Ended, because examples start recorders too, and a directory has one at a time.
-    let (status, _, log) = recorder.terminate();
-    assert!(status.success(), "the recorder ended with {status}:\n{log}");
+    let dir = ended_recording(scratch.path());
     let (mut typed, mut failed) = (0, Vec::new());
     for (program, command) in commands() {
         // What one example leaves behind the next of the same help may use.

@@ -1,4 +1,4 @@
-//! A recording whose recorder was killed, and copies of it.
+//! A recording whose recorder ended or was killed, and copies of it.
 
 use crate::{Recorder, Setup, segments};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,16 @@ pub fn killed_recording(scratch: &Path) -> PathBuf {
         segments(dir).len() >= 4
     });
     recorder.kill();
+    dir
+}
+
+/// Makes a recording of some seconds in `scratch` whose recorder has ended.
+pub fn ended_recording(scratch: &Path) -> PathBuf {
+    let dir = scratch.join("recording");
+    let mut recorder = Recorder::start_recording(&Setup::new(&dir));
+    recorder.wait_for(Duration::from_secs(4));
+    let (status, _, log) = recorder.terminate();
+    assert!(status.success(), "the recorder ended with {status}:\n{log}");
     dir
 }
 
