@@ -11,7 +11,7 @@ use crate::gap::{Gap, GapCause};
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
-use crate::writer::{fine, tier, tier_dir};
+use crate::writer::{fine, tier_dir, tier_schema};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -187,7 +187,11 @@ impl Recording {
         let tiers = self.tiers.iter().rev().flat_map(|tier| tier.iter().rev());
         let segments = self.segments.iter().rev().chain(tiers);
         segments.flat_map(|segment| segment.reader.schemas()).map(|(_, schema)| {
-            if schema.tier_ns > 0 { Arc::new(tier::unrolled(schema)) } else { schema.clone() }
+            if schema.tier_ns > 0 {
+                Arc::new(tier_schema::unrolled(schema))
+            } else {
+                schema.clone()
+            }
         })
     }
 

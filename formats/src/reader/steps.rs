@@ -5,7 +5,7 @@ use super::plan::SegmentPlan;
 use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::schema::{Schema, TableKind};
-use crate::writer::tier::{
+use crate::writer::tier_schema::{
     BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge,
 };
 use std::ops::Range;

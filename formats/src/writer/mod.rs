@@ -1,6 +1,7 @@
 //! Turns records into blocks, blocks into segments, segments into a ring.
 
 mod active_segment;
+mod error;
 pub(crate) mod fine;
 mod options;
 mod resumption;
@@ -11,10 +12,14 @@ pub(crate) mod tier;
 pub(crate) mod tier_dir;
 mod tier_growth;
 mod tier_histogram;
+pub(crate) mod tier_schema;
+mod totals;
 
+pub use error::WriteError;
 pub use fine::FINE_BELOW_NS;
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 pub use resumption::Resumption;
+pub use totals::{Commit, WriterStats};
 
 use crate::block::Rows;
 use crate::clock::ClockOffset;
@@ -23,94 +28,9 @@ use crate::record::RecordView;
 use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
 use ring_writer::{RingWriter, disk_error};
-use std::ops::AddAssign;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tier::Tier;
-
-/// Why writing failed.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// Another recorder writes here.
-    #[error("{} is being written by the recorder with pid {pid}", dir.display())]
-    Locked {
-        /// The directory.
-        dir: PathBuf,
-        /// The other recorder.
-        pid: u32,
-    },
-    /// The disk or the file system refused.
-    #[error("cannot {doing} {}: {why}", path.display())]
-    Disk {
-        /// What was being done: `write`, `create`.
-        doing: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// What the disk said.
-        why: String,
-    },
-    /// The ring is smaller than what a recording needs.
-    #[error("a ring of {size_bytes} bytes is too small: it takes at least {least_bytes}")]
-    TooSmall {
-        /// What was asked for.
-        size_bytes: u64,
-        /// What is needed.
-        least_bytes: u64,
-    },
-    /// Two tiers have the same step, and would be written into the same directory.
-    #[error("two tiers have the step {} s; leave one of them out", *step_ns as f64 / 1e9)]
-    TierTwice {
-        /// Their step, ns.
-        step_ns: u64,
-    },
-    /// A record does not fit its table.
-    #[error("record refused: {0}")]
-    Record(#[from] crate::record::RecordError),
-    /// A record names a table that was never added.
-    #[error("a record names table number {0}, which was never added")]
-    UnknownTable(u32),
-}
-
-/// What a commit did.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Commit {
-    /// Blocks sealed.
-    pub blocks: u32,
-    /// Bytes written for them and for the journal.
-    pub bytes: u64,
-    /// Rows made durable by it.
-    pub rows: u64,
-    /// Segments deleted to make room.
-    pub evicted: u32,
-}
-
-/// Totals since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WriterStats {
-    /// Samples (or events) that were pushed.
-    pub samples_in: u64,
-    /// Samples that are durable.
-    pub samples_stored: u64,
-    /// Samples counted in gaps by the writer.
-    pub samples_lost: u64,
-    /// Blocks sealed.
-    pub blocks: u64,
-    /// Bytes of blocks and journal.
-    pub bytes: u64,
-    /// Segments deleted to make room.
-    pub evicted: u64,
-}
-
-impl AddAssign for WriterStats {
-    fn add_assign(&mut self, other: WriterStats) {
-        self.samples_in += other.samples_in;
-        self.samples_stored += other.samples_stored;
-        self.samples_lost += other.samples_lost;
-        self.blocks += other.blocks;
-        self.bytes += other.bytes;
-        self.evicted += other.evicted;
-    }
-}
 
 /// Rows wait for their block for a minute or a few; clocks that were set more often than this
 /// meanwhile are out of order anyway.
@@ -441,14 +361,6 @@ impl RecordingWriter {
         self.raw.set_share_bytes(self.options.raw_size_bytes().max(LEAST_RING_BYTES));
         self.budget.set_bound_bytes(sizes.ring_size_bytes);
         self.raw.make_room()
-    }
-}
-
-impl Commit {
-    fn add(&mut self, other: Commit) {
-        self.blocks += other.blocks;
-        self.bytes += other.bytes;
-        self.evicted += other.evicted;
     }
 }
 

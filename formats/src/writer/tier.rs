@@ -2,44 +2,23 @@
 //!
 //! A tier is a ring of its own in a directory below the recording. Of each sample table that is
 //! sampled faster than its step it keeps one row a step and instance, made from the rows as their
-//! blocks are sealed: of counters the last value and the growth, of states the last value, of gauges the last, smallest, largest
-//! and mean, of histograms the sum. Steps are aligned to the wall clock.
+//! blocks are sealed: of counters the last value and the growth, of states the last value, of gauges
+//! the last, smallest, largest and mean, of histograms the sum. Steps are aligned to the wall clock.
 
 use super::ring_writer::{RingWriter, disk_error};
-pub use super::tier_growth::is_counter;
-use super::tier_growth::{Grown, Growths};
+use super::tier_growth::{Grown, Growths, Key};
 use super::tier_histogram::Merged;
+use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::histogram::Histogram;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
-use crate::schema::{Column, ColumnType, Schema, Semantics, TableKind, unit};
+use crate::schema::{Column, ColumnType, Schema, TableKind};
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The column that says how many samples a row stands for.
-pub const SAMPLES: &str = ":samples";
-/// Suffix of the column with a gauge's smallest value.
-pub const MIN: &str = ":min";
-/// Suffix of the column with a gauge's largest value.
-pub const MAX: &str = ":max";
-/// Suffix of the column with a gauge's mean.
-pub const MEAN: &str = ":mean";
-/// Suffix of the column with what a counter grew by since the last sample of the step before.
-pub const GROWTH: &str = ":growth";
-/// Suffix of the column with a counter's first value, where nothing was known of what was before.
-pub const FIRST: &str = ":first";
-/// The column with the time over which the counters of an instance grew.
-pub const GROWN_NS: &str = ":grown_ns";
-/// The column with the time of the first sample, where nothing was known of what was before.
-pub const FIRST_NS: &str = ":first_ns";
-/// The column with the time of the sample before that, where the same recorder took one.
-pub const BEFORE_NS: &str = ":before_ns";
-/// The column that says whether an instance was there at the end of the step.
-pub const IS_THERE: &str = ":is_there";
 
 /// A tier that is being written.
 pub struct Tier {
@@ -85,15 +64,6 @@ const NO_STEP: i64 = i64::MIN;
 
 /// No place yet.
 const NOWHERE: usize = usize::MAX;
-
-/// A key of an instance, free of any dictionary.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// As it is.
-    Word(u64),
-    /// A string.
-    Text(Vec<u8>),
-}
 
 /// What one step of one instance has come to.
 struct Gathered {
@@ -408,51 +378,4 @@ impl Cell {
 fn offset_at(clocks: &[ClockOffset], at_ns: u64) -> i64 {
     let begun = clocks.iter().rev().find(|clock| clock.from_ns <= at_ns);
     begun.or(clocks.first()).map_or(0, |clock| clock.offset_ns)
-}
-
-/// Whether smallest, largest and mean of a column are kept.
-pub fn is_numeric_gauge(column: &Column) -> bool {
-    column.semantics == Semantics::Gauge
-        && matches!(column.kind, ColumnType::U64 | ColumnType::I64 | ColumnType::F64)
-}
-
-/// The schema of a table in a tier.
-fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
-    let mut rolled = Schema { values: Vec::new(), tier_ns: step_ns, ..schema.clone() };
-    rolled.interval_ns = step_ns;
-    for column in &schema.values {
-        rolled.values.push(column.clone());
-        if is_numeric_gauge(column) {
-            for (suffix, kind) in [(MIN, column.kind), (MAX, column.kind), (MEAN, ColumnType::F64)]
-            {
-                let name = format!("{}{suffix}", column.name);
-                rolled.values.push(Column { name, kind, ..column.clone() });
-            }
-        }
-        if is_counter(column) {
-            for (suffix, semantics) in [(GROWTH, Semantics::Gauge), (FIRST, Semantics::State)] {
-                let name = format!("{}{suffix}", column.name);
-                rolled.values.push(Column { name, semantics, ..column.clone() });
-            }
-        }
-    }
-    let samples = "samples that the row stands for";
-    let rolled = rolled
-        .gauge(GROWN_NS, ColumnType::U64, unit::NS, "the time over which its counters grew")
-        .state(FIRST_NS, ColumnType::U64, "its first sample, where what was before is not known")
-        .state(
-            BEFORE_NS,
-            ColumnType::U64,
-            "the sample before that, where the same recorder took one",
-        )
-        .state(IS_THERE, ColumnType::U64, "1 where it was there at the last sample of the step");
-    rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
-}
-
-/// The schema of a table as its source has it, from the one in a tier. How often it was sampled is
-/// not known any more.
-pub fn unrolled(schema: &Schema) -> Schema {
-    let mut original = Schema { tier_ns: 0, ..schema.clone() };
-    original.values.retain(|column| !column.name.contains(':'));
-    original
 }

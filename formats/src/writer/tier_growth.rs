@@ -1,19 +1,22 @@
 //! What counters grew by, while a tier gathers: instances by their keys, for as long as growth
 //! since their last sample can be told.
 
-use super::tier::Key;
+use super::tier_schema::is_counter;
 use crate::block::Rows;
 use crate::growth::{Beginning, Standing, Succession, between, from_zero};
-use crate::schema::{Column, ColumnType, Schema, Semantics};
+use crate::schema::{Column, ColumnType, Schema};
 use std::collections::HashMap;
 
 /// So many instances more than those at hand are kept before the old ones are looked for.
 const SPARE_INSTANCES: usize = 256;
 
-/// Whether the growth of a column is kept.
-pub fn is_counter(column: &Column) -> bool {
-    column.semantics == Semantics::Counter
-        && matches!(column.kind, ColumnType::U64 | ColumnType::I64 | ColumnType::F64)
+/// A key of an instance, free of any dictionary.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// As it is.
+    Word(u64),
+    /// A string.
+    Text(Vec<u8>),
 }
 
 /// The instances of a table and the last values of their counters.
