@@ -179,3 +179,45 @@ fn a_table_whose_blocks_lag_behind_those_of_others_ends_with_its_newest_rows() {
         assert_eq!(read, samples, "samples of {table}");
     }
 }
+
+#[test]
+fn a_step_in_which_nothing_was_there_is_a_sample_without_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = WriterOptions::new(4 * LEAST_RING_BYTES);
+    options.tiers = vec![TierOptions { step_ns: 1_000_000_000, size_bytes: LEAST_RING_BYTES }];
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let schema = schema();
+    let table = writer.add_table(schema.clone());
+    let mut record = RecordBuilder::new(&schema);
+    // The only disk is away for two seconds: what returns then may be another.
+    for second in 5..10u64 {
+        record.begin_sample(second * 1_000_000_000);
+        if !(6..8).contains(&second) {
+            record.instance(|key| key.str("sda"));
+            record.u64(100 * second);
+            record.u64(0);
+            record.str("spinning rust");
+        }
+        record.end_sample();
+    }
+    push(&mut writer, &mut record, table);
+    writer.close().unwrap();
+    for segment in super::support::segments_of(dir.path()) {
+        std::fs::remove_file(segment).unwrap();
+    }
+    let recording = Recording::open(dir.path()).unwrap();
+    let request = super::support::everything_of("disk", 1);
+    let steps: Vec<_> = recording
+        .scan(request)
+        .unwrap()
+        .map(|item| match item.unwrap() {
+            ScanItem::Summary(step) => {
+                let instances = step.tier.unwrap().instances;
+                let there = instances.iter().filter(|instance| instance.is_in_step).count();
+                (step.boot_times.1 / 1_000_000_000, there)
+            }
+            other => panic!("steps of a tier are all that is left: {other:?}"),
+        })
+        .collect();
+    assert_eq!(steps, [(5, 1), (6, 0), (7, 0), (8, 1), (9, 1)]);
+}
