@@ -11,7 +11,9 @@ use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::reader::{Recording, ScanItem, Verdict};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{Schema, TableKind};
-use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions};
+use nodemon_formats::writer::{
+    FINE_BELOW_NS, LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions,
+};
 use proptest::prelude::*;
 use rkyv::util::AlignedVec;
 use tempfile::TempDir;
@@ -84,6 +86,8 @@ struct World {
     ring_bytes: u64,
     /// Whether fine rows have a ring of their own.
     has_fine: bool,
+    /// From when on rows of fast tables went to the fine ring, or did not.
+    rings: Vec<(u64, bool)>,
     /// Whether the ring was ever short of room.
     evicted: bool,
     time_ns: u64,
@@ -98,11 +102,15 @@ struct World {
     lost: Vec<(usize, u64, u64)>,
 }
 
+fn is_split(ring_bytes: u64, has_fine: bool) -> bool {
+    has_fine && ring_bytes >= 3 * LEAST_RING_BYTES
+}
+
 fn options(ring_bytes: u64, has_fine: bool) -> WriterOptions {
     let tier = |step_ns| TierOptions { step_ns, size_bytes: LEAST_RING_BYTES };
     let mut options = WriterOptions::new(ring_bytes);
     options.tiers = vec![tier(1_000_000_000)];
-    let is_split = has_fine && ring_bytes >= 3 * LEAST_RING_BYTES;
+    let is_split = is_split(ring_bytes, has_fine);
     options.fine_size_bytes = if is_split { (ring_bytes - LEAST_RING_BYTES) / 2 } else { 0 };
     options
 }
@@ -115,6 +123,12 @@ fn open(dir: &TempDir, ring_bytes: u64, has_fine: bool) -> RecordingWriter {
     writer
 }
 
+/// Rows in order with their times, so that what is not a number is equal to itself.
+fn timed(rows: &[Row]) -> Vec<(u64, String)> {
+    let rows = sorted(rows.to_vec());
+    rows.iter().map(|row| row.0).zip(bits(&rows)).collect()
+}
+
 impl World {
     fn new(has_fine: bool) -> World {
         let dir = tempfile::tempdir().unwrap();
@@ -124,6 +138,7 @@ impl World {
             dir,
             ring_bytes,
             has_fine,
+            rings: vec![(0, is_split(ring_bytes, has_fine))],
             evicted: false,
             time_ns: 0,
             tables: Default::default(),
@@ -296,6 +311,7 @@ impl World {
         }
         self.samples_in = 0;
         self.samples_pending = 0;
+        self.rings.push((self.time_ns + 1, is_split(self.ring_bytes, self.has_fine)));
         self.writer = Some(open(&self.dir, self.ring_bytes, self.has_fine));
     }
 
@@ -312,18 +328,47 @@ impl World {
         for (schema, table) in schemas().iter().zip(&self.tables) {
             let (read, problems) = rows_in(&recording, &schema.name, 1);
             assert!(problems.is_empty(), "{when}: {problems:?}");
-            let read = bits(&sorted(read));
-            let expected = bits(&sorted(table.committed.clone()));
-            let least = if self.evicted { table.newest } else { expected.len() };
+            let (read, expected) = (timed(&read), timed(&table.committed));
+            let is_fast = schema.interval_ns < FINE_BELOW_NS && schema.kind == TableKind::Sample;
+            self.assert_is_left(&read, &expected, is_fast, |row| row.0, &schema.name, when);
+            let newest = expected[expected.len() - table.newest..].iter();
             assert!(
-                read.len() >= least,
-                "{when}: {} of {} rows of {} are left, at least {least} must be",
-                read.len(),
-                expected.len(),
+                newest.clone().eq(read.iter().rev().take(newest.len()).rev()),
+                "{when}: rows of {} are missing that the last commit brought",
                 schema.name
             );
-            assert!(read.len() <= expected.len(), "{when}: more rows than were committed");
-            assert_eq!(read, expected[expected.len() - read.len()..], "{when}: {}", schema.name);
+        }
+    }
+
+    /// Each ring forgets its oldest rows first, and no others. A table whose rows went from one
+    /// ring to the other has what is left in both of them.
+    fn assert_is_left<R: PartialEq + std::fmt::Debug>(
+        &self,
+        read: &[R],
+        expected: &[R],
+        is_fast: bool,
+        time_ns: impl Fn(&R) -> u64,
+        table: &str,
+        when: &str,
+    ) {
+        assert!(
+            self.evicted || read.len() == expected.len(),
+            "{when}: rows of {table} are missing"
+        );
+        let is_fine = |row: &&R| {
+            let since = self.rings.partition_point(|ring| ring.0 <= time_ns(row));
+            is_fast && self.rings[since - 1].1
+        };
+        for ring in [false, true] {
+            let read: Vec<_> = read.iter().filter(|row| is_fine(row) == ring).collect();
+            let expected: Vec<_> = expected.iter().filter(|row| is_fine(row) == ring).collect();
+            assert!(
+                expected.ends_with(&read),
+                "{when}: {} rows of {table} in the {} ring are not the last of {}",
+                read.len(),
+                if ring { "fine" } else { "other" },
+                expected.len()
+            );
         }
     }
 
@@ -337,8 +382,8 @@ impl World {
             for item in scan {
                 let chunk = match item.unwrap() {
                     ScanItem::Chunk(chunk) => chunk,
-                    // Of what is older than the ring.
-                    ScanItem::Summary(_) if times.is_empty() => continue,
+                    // Of what a ring has forgotten.
+                    ScanItem::Summary(_) if self.evicted => continue,
                     other => panic!("{when}: {other:?}"),
                 };
                 for (row, time_ns) in chunk.boot_times.iter().enumerate() {
@@ -351,8 +396,7 @@ impl World {
                 times.extend(chunk.boot_times);
             }
         }
-        assert!(self.evicted || times.len() == expected.len(), "{when}: noise is missing");
-        assert_eq!(times, expected[expected.len() - times.len()..], "{when}: times of noise");
+        self.assert_is_left(&times, expected, true, |time_ns| *time_ns, "noise", when);
         for verdict in recording.verify() {
             let Verdict::Segment(segment) = verdict else { panic!("{when}: {verdict:?}") };
             assert!(segment.problems.is_empty(), "{when}: {:?}", segment.problems);
