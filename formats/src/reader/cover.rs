@@ -27,9 +27,9 @@ struct Ring<'a> {
 
 /// What has rows of a table, the finest first.
 struct Rings<'a> {
-    /// Rows as they were sent, in order of time. A table that came to be sampled more often than
-    /// once a second, or no more, went from one ring to another, which forgets at another time: what
-    /// is between two of these may be in a tier only.
+    /// Rows as they were sent, in order of time. Fine rows are in a ring that forgets sooner; those
+    /// of a segment that was not split are in the other. What is between two of these may be in a
+    /// tier only.
     rows: Vec<Ring<'a>>,
     tiers: Vec<Ring<'a>>,
 }
@@ -52,8 +52,15 @@ impl Rings<'_> {
         for at in 1..self.tiers.len() {
             self.tiers[at - 1].first = behind(&self.tiers[at - 1], &self.tiers[at]);
         }
-        if let Some(tier) = self.tiers.first() {
-            self.rows.iter_mut().for_each(|run| run.first = behind(run, tier));
+        let Some(tier) = self.tiers.first() else { return };
+        let step_ns = step_ns(tier.segments).max(1);
+        let mut before = i64::MIN;
+        for run in &mut self.rows {
+            // A step that has rows of the run before too is known by these and by this one's.
+            if before < run.first.div_euclid(step_ns).saturating_mul(step_ns) {
+                run.first = behind(run, tier);
+            }
+            before = run.last;
         }
     }
 }
@@ -100,14 +107,15 @@ pub fn parts<'a>(
     parts
 }
 
-/// The runs of segments with rows of a table that belong to the same ring of rows.
+/// The runs of segments with rows of a table between which nothing was deleted, as their numbers
+/// say: what was split has the number of what it was split from.
 fn runs<'a>(recording: &'a Recording, table: &str) -> Vec<Ring<'a>> {
     let mut runs: Vec<(usize, usize, i64, i64)> = Vec::new();
     let raw = recording.raw();
     for (at, segment) in raw.iter().enumerate() {
         let Some((first, last)) = span(recording, segment, table) else { continue };
         match runs.last_mut() {
-            Some(run) if raw[run.0].is_fine == segment.is_fine => {
+            Some(run) if follows(&raw[run.1], segment) => {
                 (run.1, run.3) = (at, run.3.max(last));
             }
             _ => runs.push((at, at, first, last)),
@@ -115,6 +123,11 @@ fn runs<'a>(recording: &'a Recording, table: &str) -> Vec<Ring<'a>> {
     }
     let ring = |(from, to, first, last)| Ring { first, last, segments: &raw[from..=to] };
     runs.into_iter().map(ring).collect()
+}
+
+fn follows(before: &OpenSegment, segment: &OpenSegment) -> bool {
+    let number = |segment: &OpenSegment| segment.reader.description().number;
+    number(segment) == number(before).wrapping_add(1)
 }
 
 /// Splits a span into what rows answer for and what only tiers have.

@@ -8,6 +8,7 @@ use crate::schema::Schema;
 use crate::segment::{
     Access, ChunkKind, IndexEntry, SegmentError, SegmentReader, SegmentView, number_of,
 };
+use crate::writer::fine;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,14 @@ impl OpenSegment {
     pub fn table(&self, name: &str) -> Option<(u32, Arc<Schema>)> {
         let found = self.reader.schemas().iter().rev().find(|(_, schema)| schema.name == name);
         found.map(|(number, schema)| (*number, schema.clone()))
+    }
+
+    /// Whether it has rows of tables that are sampled more often than once a second.
+    pub fn has_fine_rows(&self) -> bool {
+        let is_fine = |(number, schema): &(u32, Arc<Schema>)| {
+            fine::is_fine(schema) && self.table_spans_ns.contains_key(number)
+        };
+        self.reader.schemas().iter().any(is_fine)
     }
 
     /// The segment as a search of its file sees it; `None` where even that does not help.

@@ -49,7 +49,15 @@ impl Recording {
         tiers.retain(|tier| !tier.is_empty());
         let mut segments = opening.open(raw, false);
         if let Some(fine) = fine::existing(dir) {
-            segments.extend(opening.open(segment_paths(&fine)?, true));
+            let moved = opening.open(segment_paths(&fine)?, true);
+            // What is still whole has its fine rows: they were moved since it was opened, or the
+            // recorder ended while it moved them.
+            let is_whole = |fine: &Arc<OpenSegment>| {
+                let of = fine.reader.description();
+                segments.iter().any(|all| all.has_fine_rows() && all.reader.description().is_of(of))
+            };
+            let moved: Vec<_> = moved.into_iter().filter(|fine| !is_whole(fine)).collect();
+            segments.extend(moved);
         }
         let Opening { mut timeline, mut problems } = opening;
         if segments.is_empty() && tiers.is_empty() {
@@ -108,8 +116,8 @@ impl Recording {
     /// When the index of one cannot be read.
     pub fn segments(&self) -> Result<Vec<SegmentSummary>, ReadError> {
         let of_tiers = self.tiers.iter().map(|tier| tier.last());
-        let of_rows = |is_fine| self.segments.iter().rfind(|segment| segment.is_fine == is_fine);
-        let newest = of_tiers.chain([of_rows(false), of_rows(true)]).flatten();
+        let of_rows = self.segments.iter().rfind(|segment| !segment.is_fine);
+        let newest = of_tiers.chain([of_rows]).flatten();
         let newest: Vec<&Path> = newest.map(|segment| segment.path.as_path()).collect();
         self.open_segments()
             .map(|segment| {

@@ -3,8 +3,9 @@
 use super::open::OpenSegment;
 use super::{ReadError, Recording};
 use crate::ring::disk_bytes;
-use crate::schema::TableKind;
+use crate::schema::{Schema, TableKind};
 use crate::segment::RingLimits;
+use crate::writer::fine;
 use std::sync::Arc;
 
 /// One ring of a recording.
@@ -66,22 +67,29 @@ impl Recording {
     /// # Errors
     /// When an index cannot be read.
     pub fn rings(&self) -> Result<Vec<RingSummary>, ReadError> {
-        let of_rows = |is_fine| {
-            let segments = self.raw().iter().filter(move |segment| segment.is_fine == is_fine);
-            segments.collect::<Vec<_>>()
-        };
+        let raw: Vec<_> = self.raw().iter().collect();
+        // Where fine rows are kept apart somebody said what they may take.
+        let of_fine = raw.iter().rev().find_map(|segment| {
+            let view = segment.reader.view().ok()?;
+            if segment.is_fine { view.limits().ok()? } else { view.fine_limits().ok()? }
+        });
         let mut rings = Vec::new();
-        for segments in [of_rows(true), of_rows(false)] {
-            if let Some(newest) = segments.last() {
-                let interval_ns = shortest_interval_ns(newest);
-                rings.push(self.ring(RingKind::Rows { interval_ns }, &segments)?);
+        let classes: &[Rows] = match of_fine {
+            Some(_) => &[Rows::Fine, Rows::Others],
+            None => &[Rows::All],
+        };
+        for class in classes {
+            if let Some(interval_ns) = shortest_interval_ns(&raw, *class) {
+                let ring = self.ring(RingKind::Rows { interval_ns }, *class, &raw)?;
+                let limits = if *class == Rows::Fine { of_fine } else { ring.limits };
+                rings.push(RingSummary { limits, ..ring });
             }
         }
         for tier in self.tiers().iter().rev() {
             let segments: Vec<_> = tier.iter().collect();
             if let Some(newest) = segments.last() {
                 let step_ns = newest.reader.description().tier_ns;
-                rings.push(self.ring(RingKind::Tier { step_ns }, &segments)?);
+                rings.push(self.ring(RingKind::Tier { step_ns }, Rows::All, &segments)?);
             }
         }
         Ok(rings)
@@ -90,15 +98,22 @@ impl Recording {
     fn ring(
         &self,
         kind: RingKind,
+        class: Rows,
         segments: &[&Arc<OpenSegment>],
     ) -> Result<RingSummary, ReadError> {
         let on_disk = |segment: &OpenSegment| disk_bytes(&segment.path).unwrap_or(0);
-        let (mut recorded_ns, mut taken_bytes) = (0, 0);
+        let (mut recorded_ns, mut taken_bytes, mut size_bytes) = (0, 0, 0);
         let mut last = i64::MIN;
         for segment in segments {
-            let Some(span) = segment.span_ns else { continue };
-            recorded_ns += span.1.saturating_sub(span.0);
-            taken_bytes += on_disk(segment).min(blocks_bytes(segment)? * OF_BLOCKS_PERCENT / 100);
+            let (own_bytes, all_bytes) = blocks_bytes(segment, class)?;
+            // A segment that is not split yet counts for both rings, by their blocks.
+            let is_own = class == Rows::All || segment.is_fine == (class == Rows::Fine);
+            size_bytes += if is_own { on_disk(segment) } else { 0 };
+            let Some(span) = span_of(segment, class) else { continue };
+            // Each row is for the time up to the next.
+            recorded_ns += span.1.saturating_sub(span.0).saturating_add(kind.step_ns());
+            let most_bytes = if own_bytes == all_bytes { on_disk(segment) } else { u64::MAX };
+            taken_bytes += most_bytes.min(own_bytes * OF_BLOCKS_PERCENT / 100);
             last = last.max(self.wall_span(segment, span).1);
         }
         let is_known = recorded_ns > ROWS_TO_KNOW.saturating_mul(slowest_step_ns(kind));
@@ -109,7 +124,7 @@ impl Recording {
         });
         Ok(RingSummary {
             kind,
-            size_bytes: segments.iter().map(|segment| on_disk(segment)).sum(),
+            size_bytes,
             bytes_per_second: (is_known && taken_bytes > 0)
                 .then(|| taken_bytes as f64 / (recorded_ns as f64 / 1e9)),
             limits,
@@ -132,12 +147,35 @@ impl RingSummary {
     }
 }
 
-/// The shortest interval of the sample tables of a segment; a second where there is none.
-fn shortest_interval_ns(segment: &OpenSegment) -> u64 {
-    let schemas = segment.reader.schemas().iter().map(|(_, schema)| schema);
-    let samples = schemas.filter(|schema| schema.kind == TableKind::Sample);
-    let intervals = samples.map(|schema| schema.interval_ns).filter(|interval| *interval > 0);
-    intervals.min().unwrap_or(1_000_000_000)
+/// Which of the rows of a segment a ring keeps, or will.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    All,
+    Fine,
+    Others,
+}
+
+impl Rows {
+    fn has(self, schema: &Schema) -> bool {
+        self == Rows::All || fine::is_fine(schema) == (self == Rows::Fine)
+    }
+}
+
+/// The times of the first and the last of these rows in a segment, where it has any.
+fn span_of(segment: &OpenSegment, class: Rows) -> Option<(u64, u64)> {
+    let schemas = segment.reader.schemas().iter().filter(|(_, schema)| class.has(schema));
+    let spans = schemas.filter_map(|(table, _)| segment.table_spans_ns.get(table).copied());
+    spans.reduce(|all, span| (all.0.min(span.0), all.1.max(span.1)))
+}
+
+/// The shortest interval of the sample tables with such rows in the newest segment that has any; a
+/// second where there is none.
+fn shortest_interval_ns(segments: &[&Arc<OpenSegment>], class: Rows) -> Option<u64> {
+    let newest = segments.iter().rev().find(|segment| span_of(segment, class).is_some())?;
+    let schemas = newest.reader.schemas().iter().filter(|(_, schema)| class.has(schema));
+    let samples = schemas.filter(|(_, schema)| schema.kind == TableKind::Sample);
+    let intervals = samples.map(|(_, schema)| schema.interval_ns).filter(|interval| *interval > 0);
+    Some(intervals.min().unwrap_or(1_000_000_000))
 }
 
 /// Every slow table has rows this often.
@@ -148,13 +186,16 @@ fn slowest_step_ns(kind: RingKind) -> u64 {
     }
 }
 
-fn blocks_bytes(segment: &OpenSegment) -> Result<u64, ReadError> {
+/// The bytes of the blocks of such rows in a segment, and of all its blocks.
+fn blocks_bytes(segment: &OpenSegment, class: Rows) -> Result<(u64, u64), ReadError> {
     let error = |error| segment.error(error);
     let view = segment.reader.view().map_err(error)?;
-    let mut bytes = 0;
-    for (table, _) in segment.reader.schemas() {
+    let (mut own_bytes, mut all_bytes) = (0, 0);
+    for (table, schema) in segment.reader.schemas() {
         let entries = view.entries(*table, 0, u64::MAX).map_err(error)?;
-        bytes += entries.iter().map(|entry| u64::from(entry.size_bytes)).sum::<u64>();
+        let bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum::<u64>();
+        all_bytes += bytes;
+        own_bytes += if class.has(schema) { bytes } else { 0 };
     }
-    Ok(bytes)
+    Ok((own_bytes, all_bytes))
 }

@@ -33,6 +33,8 @@ pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u6
             }
         } else if name.ends_with(".redb.tmp") {
             fs::remove_file(path)?;
+        } else if name.ends_with(PART) {
+            // It counts as what is being written.
         } else if let Some(number) = number_of(&name) {
             let size_bytes = disk_bytes(&path)?;
             segments.push(Closed { number, path, size_bytes });
@@ -42,6 +44,23 @@ pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u6
     }
     segments.sort_by_key(|segment| segment.number);
     Ok((segments, other_bytes))
+}
+
+/// What the names of segments end with that are made from another one.
+const PART: &str = ".redb.part";
+
+/// Removes segments that were being made from others when their recorder died.
+pub(super) fn remove_parts(dir: &Path) -> io::Result<()> {
+    if changed_at(dir)?.is_none() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(PART) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// When something last came into the directory or went; `None` where there is no directory.

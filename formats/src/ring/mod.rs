@@ -13,7 +13,7 @@ pub use lock::{Lock, LockError};
 
 use crate::segment::{RingLimits, number_of};
 use budget::{Member, State};
-use listing::{Closed, changed_at, disk_bytes_of, list};
+use listing::{Closed, changed_at, disk_bytes_of, list, remove_parts};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,8 +57,17 @@ impl Ring {
         let (dir, apart, former) = (dir.to_owned(), apart.to_vec(), former.to_vec());
         let (number, budget) = (budget.join(share_bytes), budget.clone());
         let ring = Ring { dir, apart, former, budget, number };
+        remove_parts(&ring.dir)?;
         ring.look(None)?;
         Ok(ring)
+    }
+
+    /// Room in the same bound for one file more in `dir`, beside the active segment. It has no
+    /// segments of its own.
+    pub fn beside(dir: &Path, budget: &Budget) -> Ring {
+        let (apart, former) = (Vec::new(), Vec::new());
+        let (number, budget) = (budget.join(0), budget.clone());
+        Ring { dir: dir.to_owned(), apart, former, budget, number }
     }
 
     /// Looks again at what is in the directory, where something came or went or it is time to:
@@ -78,6 +87,14 @@ impl Ring {
             }
         }
         self.look(active)
+    }
+
+    /// Looks again though nothing was seen to change; nothing is being written there.
+    ///
+    /// # Errors
+    /// As [`Ring::look_again`].
+    pub fn look_anew(&self) -> io::Result<()> {
+        self.look(None)
     }
 
     fn look(&self, active: Option<&Path>) -> io::Result<()> {

@@ -24,6 +24,13 @@ pub struct SegmentDescription {
     pub created: ClockOffset,
 }
 
+impl SegmentDescription {
+    /// Whether both are of what was one segment when its recorder wrote it.
+    pub fn is_of(&self, other: &SegmentDescription) -> bool {
+        (self.number, &self.boot_id, self.created) == (other.number, &other.boot_id, other.created)
+    }
+}
+
 /// What a ring may take on disk, version 1.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingLimits {

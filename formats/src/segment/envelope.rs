@@ -40,14 +40,18 @@ pub enum ChunkKind {
     Clock = 6,
     /// What the ring of the segment may take.
     Limits = 7,
+    /// What the ring of fine rows may take, in a segment that still has its own.
+    FineLimits = 8,
     /// Description and schemas once more, compressed.
     Copies = 16,
 }
 
 impl ChunkKind {
     fn of(byte: u8) -> Option<ChunkKind> {
-        use ChunkKind::{Block, Clock, Copies, Description, Gaps, Journal, Limits, Schema};
-        let all = [Description, Schema, Block, Journal, Gaps, Clock, Limits, Copies];
+        use ChunkKind::{
+            Block, Clock, Copies, Description, FineLimits, Gaps, Journal, Limits, Schema,
+        };
+        let all = [Description, Schema, Block, Journal, Gaps, Clock, Limits, FineLimits, Copies];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
@@ -62,6 +66,7 @@ impl std::fmt::Display for ChunkKind {
             ChunkKind::Gaps => "list of gaps",
             ChunkKind::Clock => "clock offset",
             ChunkKind::Limits => "limits of the ring",
+            ChunkKind::FineLimits => "limits of the ring of fine rows",
             ChunkKind::Copies => "list of copies",
         })
     }

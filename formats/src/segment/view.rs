@@ -229,7 +229,18 @@ impl SegmentView {
     /// # Errors
     /// When it is damaged.
     pub fn limits(&self) -> Result<Option<RingLimits>, SegmentError> {
-        let kind = ChunkKind::Limits;
+        self.limits_of(ChunkKind::Limits)
+    }
+
+    /// The same of the ring of fine rows; `None` where these are not kept apart.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn fine_limits(&self) -> Result<Option<RingLimits>, SegmentError> {
+        self.limits_of(ChunkKind::FineLimits)
+    }
+
+    fn limits_of(&self, kind: ChunkKind) -> Result<Option<RingLimits>, SegmentError> {
         let Some(id) = self.ids(kind)?.pop() else { return Ok(None) };
         let damaged = |why| SegmentError::Chunk { kind, id, why };
         take_limits(&self.whole(kind, id)?).map(Some).map_err(damaged)

@@ -126,13 +126,10 @@ impl SegmentWriter {
     ) -> Result<Self, redb::Error> {
         let path = dir.join(file_name(description.number));
         let temporary = path.with_extension("redb.tmp");
-        let written =
-            Self::create_at(&temporary, description, backend).and_then(|(database, file)| {
-                std::fs::rename(&temporary, &path)?;
-                File::open(dir)?.sync_all()?;
-                let length = file.metadata()?.len();
-                Ok(SegmentWriter { database, path, file, length })
-            });
+        let written = Self::create_at(&temporary, description, backend).and_then(|writer| {
+            rename(&temporary, &path)?;
+            Ok(SegmentWriter { path, ..writer })
+        });
         if written.is_err() {
             // Nothing of it is worth keeping; a leftover is removed at the next start.
             let _ = std::fs::remove_file(&temporary);
@@ -140,11 +137,16 @@ impl SegmentWriter {
         written
     }
 
-    fn create_at<B: StorageBackend>(
+    /// Creates a segment in the file at `path`, which no reader takes for one by its name.
+    /// [`SegmentWriter::put_in_place`] gives it one.
+    ///
+    /// # Errors
+    /// As [`SegmentWriter::create`].
+    pub fn create_at<B: StorageBackend>(
         path: &Path,
         description: &SegmentDescription,
         backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
-    ) -> Result<(Database, File), redb::Error> {
+    ) -> Result<Self, redb::Error> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
         // A leftover is unlinked, and so is a link: what that names belongs to somebody else.
@@ -164,7 +166,18 @@ impl SegmentWriter {
         batch.copies.add(ChunkKind::Description, 0, &archive);
         batch.put_copies(0, &mut Compressor::default()).map_err(|_| out_of_memory())?;
         commit(&database, &batch)?;
-        Ok((database, again))
+        let length = again.metadata()?.len();
+        Ok(SegmentWriter { database, path: path.to_owned(), file: again, length })
+    }
+
+    /// Closes the segment and moves its file to `path`, in place of what is there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn put_in_place(self, path: &Path) -> io::Result<()> {
+        let SegmentWriter { database, path: temporary, .. } = self;
+        drop(database);
+        rename(&temporary, path)
     }
 
     /// Makes a batch durable, as a whole or not at all.
@@ -207,6 +220,12 @@ impl SegmentWriter {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Moves a file, durably.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    to.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 fn commit(database: &Database, batch: &Batch) -> Result<(), redb::Error> {

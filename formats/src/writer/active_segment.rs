@@ -17,9 +17,8 @@ pub struct Segment {
     next_gaps: u64,
     next_journal: u64,
     next_clock: u64,
-    next_limits: u64,
-    /// What it says that its ring may take.
-    limits: Option<RingLimits>,
+    /// What it says that rings may take: its own, and that of fine rows.
+    limits: [(u64, Option<RingLimits>); 2],
     next_copies: u64,
     /// The newest offset of the clocks that it has.
     offset_ns: i64,
@@ -48,8 +47,7 @@ impl Segment {
             next_gaps: 0,
             next_journal: 0,
             next_clock: 0,
-            next_limits: 0,
-            limits: None,
+            limits: [(0, None); 2],
             // The first are those of the description.
             next_copies: 1,
             offset_ns: clock.offset_ns,
@@ -70,13 +68,21 @@ impl Segment {
         }
     }
 
-    /// Records what the ring may take where that is not what the segment says.
-    pub fn note_limits(&mut self, limits: RingLimits, batch: &mut Batch) -> Result<(), String> {
-        if self.limits != Some(limits) {
-            let archive = put_limits(&limits).map_err(|error| error.to_string())?;
-            batch.put(ChunkKind::Limits, self.next_limits, &archive);
-            self.next_limits += 1;
-            self.limits = Some(limits);
+    /// Records what the ring may take, and the one of fine rows where there is one, where that is
+    /// not what the segment says.
+    pub fn note_limits(
+        &mut self,
+        limits: RingLimits,
+        fine: Option<RingLimits>,
+        batch: &mut Batch,
+    ) -> Result<(), String> {
+        let kinds = [(ChunkKind::Limits, Some(limits)), (ChunkKind::FineLimits, fine)];
+        for ((kind, limits), (next, said)) in kinds.into_iter().zip(&mut self.limits) {
+            if let Some(limits) = limits.filter(|limits| *said != Some(*limits)) {
+                let archive = put_limits(&limits).map_err(|error| error.to_string())?;
+                batch.put(kind, *next, &archive);
+                (*next, *said) = (*next + 1, Some(limits));
+            }
         }
         Ok(())
     }
@@ -90,19 +96,25 @@ impl Segment {
         block: &[u8],
         batch: &mut Batch,
     ) {
-        let id = self.next_block;
-        self.next_block += 1;
-        let pieces = batch.put(ChunkKind::Block, id, block);
-        batch.index(IndexEntry {
+        let entry = IndexEntry {
             table: number,
-            id,
+            id: 0,
             first_ns: times.first().copied().unwrap_or(0),
             last_ns: times.last().copied().unwrap_or(0),
             records,
             rows: times.len() as u32,
             size_bytes: block.len() as u32,
-            pieces,
-        });
+            pieces: 0,
+        };
+        self.put_entry(entry, block, batch);
+    }
+
+    /// Adds a block of which `entry` says all but its number and how many pieces it is kept in.
+    pub fn put_entry(&mut self, entry: IndexEntry, block: &[u8], batch: &mut Batch) {
+        let id = self.next_block;
+        self.next_block += 1;
+        let pieces = batch.put(ChunkKind::Block, id, block);
+        batch.index(IndexEntry { id, pieces, ..entry });
     }
 
     /// Adds the schemas of the batch once more.

@@ -7,6 +7,7 @@ mod options;
 mod resumption;
 mod ring_writer;
 mod since_last_run;
+mod split;
 mod table;
 pub(crate) mod tier;
 pub(crate) mod tier_dir;
@@ -28,9 +29,14 @@ use crate::record::RecordView;
 use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
 use ring_writer::{RingWriter, disk_error};
+use split::FineRing;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tier::Tier;
+
+/// Segments that a run may have left without moving their fine rows: the one that it closed when it
+/// ended, the one whose rows were being moved, and those that waited.
+const MOST_LEFT: usize = 4;
 
 /// Rows wait for their block for a minute or a few; clocks that were set more often than this
 /// meanwhile are out of order anyway.
@@ -52,7 +58,7 @@ pub struct RecordingWriter {
     budget: Budget,
     raw: RingWriter,
     /// Rows of tables that are sampled more often than once a second, where these are kept apart.
-    fine: Option<RingWriter>,
+    fine: Option<FineRing>,
     /// Commits since fine rows came.
     fine_missed: u32,
     tiers: Vec<Tier>,
@@ -102,11 +108,11 @@ impl RecordingWriter {
             apart.push(dir);
         }
         let fine_dir = fine::dir_of(dir);
-        let fine_ring = match options.fine_size_bytes {
+        let fine = match options.fine_size_bytes {
             0 => None,
             share => {
                 apart.push(fine_dir.clone());
-                let ring = Ring::open(&fine_dir, (&budget, share), &[], &[]);
+                let ring = FineRing::open(&fine_dir, dir, (&budget, share));
                 Some(ring.map_err(|error| disk_error("list", &fine_dir, error))?)
             }
         };
@@ -117,9 +123,7 @@ impl RecordingWriter {
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let opened_ns = clock.from_ns;
         let raw = RingWriter::new(ring, options.clone(), 0);
-        let fine =
-            fine_ring.map(|ring| RingWriter::new(ring, options.clone(), 0).handing_gaps_over());
-        Ok(RecordingWriter {
+        let mut recording = RecordingWriter {
             options,
             lock,
             opened_ns,
@@ -131,13 +135,24 @@ impl RecordingWriter {
             fine_missed: 0,
             tiers,
             schemas: Vec::new(),
-        })
+        };
+        recording.split_from_here();
+        Ok(recording)
+    }
+
+    /// Has fine rows of what is recorded from now on moved to their ring, and of the segments that
+    /// runs before closed last.
+    fn split_from_here(&mut self) {
+        let Some(fine) = &mut self.fine else { return };
+        self.raw.set_fine(Some(fine.ring().clone()));
+        let newest = self.raw.newest_first();
+        newest.into_iter().take(MOST_LEFT).rev().for_each(|segment| fine.take(segment));
     }
 
     /// Records the gap since the last run, and goes on with its clock.
     fn tell_last_run(&mut self) {
         let fine = match &self.fine {
-            Some(fine) => fine.newest_first(),
+            Some(fine) => fine.ring().newest_first(),
             // The last run may have kept fine rows apart, and have had nothing else.
             None => self.raw.former_newest_first(&fine::dir_of(self.raw.dir())),
         };
@@ -178,10 +193,6 @@ impl RecordingWriter {
         }
         self.schemas.push(schema.clone());
         self.tiers.iter_mut().for_each(|tier| tier.add_table(&schema));
-        // Every ring knows all tables, so that a table has one number.
-        if let Some(fine) = &mut self.fine {
-            fine.add_table(schema.clone());
-        }
         self.raw.add_table(schema)
     }
 
@@ -191,11 +202,10 @@ impl RecordingWriter {
     /// When the record is malformed: then nothing of it was taken.
     pub fn push(&mut self, record: &[u8]) -> Result<(), WriteError> {
         let number = RecordView::schema_of(record).unwrap_or(u32::MAX);
-        let is_split = self.options.fine_size_bytes > 0;
-        match (self.schemas.get(number as usize), &mut self.fine) {
-            (Some(schema), Some(fine)) if is_split && fine::is_fine(schema) => fine.push(record),
-            _ => self.raw.push(record),
+        if self.schemas.get(number as usize).is_some_and(fine::is_fine) {
+            self.fine_missed = 0;
         }
+        self.raw.push(record)
     }
 
     /// Records a gap.
@@ -265,57 +275,36 @@ impl RecordingWriter {
             tiers.iter_mut().for_each(|tier| tier.add(number, rows, samples, clocks));
         };
         if let Err(error) = held {
-            for ring in self.fine.iter_mut().chain([&mut self.raw]) {
-                ring.fail(error.to_string(), &mut sealed);
-            }
+            self.raw.fail(error.to_string(), &mut sealed);
             return Err(error);
         }
-        let is_fine = self.fine.as_ref().is_some_and(|fine| match close {
-            true => fine.has_segment() || fine.is_waiting(),
-            false => fine.is_waiting(),
-        });
-        // The gaps are in the ring of the other rows. They are durable first: a kill in between then
-        // leaves one too many, and no hole that nothing tells of. Where fine rows have to be made
-        // durable before the others have come, these can wait.
-        let commit = match is_fine && !close && self.raw.is_idle() {
-            true => Ok(Commit::default()),
-            false => self.raw.commit(close, clock, &mut sealed),
+        let commit = self.raw.commit(close, clock, &mut sealed);
+        let evicted = self.move_fine_rows();
+        let mut commit = commit?;
+        commit.evicted += evicted;
+        Ok(commit)
+    }
+
+    /// Moves some of the fine rows of closed segments to their ring. Returns how many segments went
+    /// to make room for them.
+    fn move_fine_rows(&mut self) -> u32 {
+        let Some(fine) = self.fine.as_mut().filter(|_| self.options.fine_size_bytes > 0) else {
+            return 0;
         };
-        let Some(fine) = &mut self.fine else { return commit };
-        let mut fine_commit = Ok(Commit::default());
-        if is_fine {
-            self.fine_missed = 0;
-            fine.set_share_bytes(self.options.fine_size_bytes);
-            fine_commit = fine.commit(close, clock, &mut sealed);
-        } else if self.fine_missed == COMMITS_UNTIL_UNUSED {
-            fine.set_share_bytes(0);
-        } else {
-            self.fine_missed += 1;
-        }
-        // Rows that are kept longer tell what fine ones lost.
-        let gaps = fine.take_gaps(!is_fine);
-        let told = match gaps.is_empty() {
-            true => Ok(Commit::default()),
-            false => {
-                gaps.into_iter().for_each(|gap| self.raw.gap(gap));
-                self.raw.commit(close, clock, &mut sealed)
-            }
-        };
-        let mut all = commit?;
-        for ring in [fine_commit?, told?] {
-            all.add(ring);
-            all.rows += ring.rows;
-        }
-        Ok(all)
+        self.fine_missed = self.fine_missed.saturating_add(1);
+        let is_unused = self.fine_missed > COMMITS_UNTIL_UNUSED;
+        fine.ring().set_share_bytes(if is_unused { 0 } else { self.options.fine_size_bytes });
+        let deleted = fine.deleted();
+        self.raw.take_closed().into_iter().for_each(|segment| fine.take(segment));
+        fine.step(self.raw.ring());
+        (fine.deleted() - deleted) as u32
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the
     /// tiers too.
     pub fn stats(&self) -> WriterStats {
         let mut stats = self.raw.stats();
-        if let Some(fine) = self.fine.as_ref().map(RingWriter::stats) {
-            stats += fine;
-        }
+        stats.evicted += self.fine.as_ref().map_or(0, FineRing::deleted);
         for tier in self.tiers.iter().map(Tier::stats) {
             // Their samples are rows that are counted already.
             let WriterStats { blocks, bytes, evicted, .. } = tier;
@@ -344,8 +333,7 @@ impl RecordingWriter {
         sizes.check()?;
         let fine_size_bytes = if self.fine.is_some() { sizes.fine_size_bytes } else { 0 };
         let is_smaller = sizes.ring_size_bytes < self.options.ring_size_bytes;
-        let is_split = |fine_size_bytes| fine_size_bytes > 0;
-        if is_smaller || is_split(fine_size_bytes) != is_split(self.options.fine_size_bytes) {
+        if is_smaller {
             let _ = self.commit_raw(true);
         }
         self.options.ring_size_bytes = sizes.ring_size_bytes;
@@ -356,7 +344,8 @@ impl RecordingWriter {
             tier.set_share_bytes(own.size_bytes);
         }
         if let Some(fine) = &self.fine {
-            fine.set_share_bytes(fine_size_bytes);
+            fine.ring().set_share_bytes(fine_size_bytes);
+            self.raw.set_fine((fine_size_bytes > 0).then(|| fine.ring().clone()));
         }
         self.raw.set_share_bytes(self.options.raw_size_bytes().max(LEAST_RING_BYTES));
         self.budget.set_bound_bytes(sizes.ring_size_bytes);

@@ -25,11 +25,11 @@ pub struct RingWriter {
     options: WriterOptions,
     /// Step of the tier that is kept here, ns; 0 for rows as the sources sent them.
     tier_ns: u64,
-    /// Whether its gaps are kept elsewhere.
-    hands_gaps_over: bool,
-    /// Those that are to be.
-    handed_over: Vec<Gap>,
     ring: Ring,
+    /// The ring of fine rows, which begin here and are moved there when a segment is closed.
+    fine: Option<Ring>,
+    /// The segment that was closed last.
+    closed: Option<PathBuf>,
     segment: Option<Segment>,
     tables: Vec<Table>,
     gaps: Vec<Gap>,
@@ -51,9 +51,9 @@ impl RingWriter {
         RingWriter {
             options,
             tier_ns,
-            hands_gaps_over: false,
-            handed_over: Vec::new(),
             ring,
+            fine: None,
+            closed: None,
             segment: None,
             tables: Vec::new(),
             gaps: Vec::new(),
@@ -68,10 +68,17 @@ impl RingWriter {
         }
     }
 
-    /// The same, but what it lost is told by [`RingWriter::take_gaps`] and not in its segments: for a
-    /// ring that forgets before others that have something of the same time.
-    pub fn handing_gaps_over(self) -> RingWriter {
-        RingWriter { hands_gaps_over: true, ..self }
+    /// Sets the ring to which fine rows go from here, if there is one.
+    pub fn set_fine(&mut self, fine: Option<Ring>) {
+        // What is moved there keeps its number.
+        let next = fine.as_ref().map_or(0, Ring::next_number);
+        self.last_number = self.last_number.max(next.saturating_sub(1));
+        self.fine = fine;
+    }
+
+    /// The segment that was closed since this was called last, if one was.
+    pub fn take_closed(&mut self) -> Option<PathBuf> {
+        self.closed.take()
     }
 
     /// The closed segments, the newest first.
@@ -82,6 +89,11 @@ impl RingWriter {
     /// [`Ring::former_newest_first`]
     pub fn former_newest_first(&self, dir: &Path) -> Vec<PathBuf> {
         self.ring.former_newest_first(dir)
+    }
+
+    /// Its ring.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
     }
 
     /// The directory.
@@ -135,27 +147,6 @@ impl RingWriter {
         !self.gaps.is_empty() || self.tables.iter().any(|table| table.undurable > 0)
     }
 
-    /// Whether there is a segment that is being written.
-    pub fn has_segment(&self) -> bool {
-        self.segment.is_some()
-    }
-
-    /// Whether a commit would bring nothing: nothing came, and there is nothing to tell.
-    pub fn is_idle(&self) -> bool {
-        let is_lost = self.tables.iter().any(|table| table.lost.is_some());
-        self.has_segment() && !self.is_waiting() && !is_lost
-    }
-
-    /// The gaps that are to be kept elsewhere: what it lost until it could write again, or until
-    /// nothing came any more, as is told.
-    pub fn take_gaps(&mut self, nothing_came: bool) -> Vec<Gap> {
-        if nothing_came {
-            self.handed_over.extend(gaps_of_disk(&self.tables, &self.disk_error));
-            self.tables.iter_mut().for_each(|table| table.lost = None);
-        }
-        std::mem::take(&mut self.handed_over)
-    }
-
     fn try_commit(
         &mut self,
         close: bool,
@@ -206,14 +197,16 @@ impl RingWriter {
         segment.drop_covered(&self.tables, &mut self.batch);
         let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
         let gaps: Vec<Gap> = self.gaps.iter().cloned().chain(of_disk).collect();
-        let (here, elsewhere) =
-            if self.hands_gaps_over { (Vec::new(), gaps) } else { (gaps, Vec::new()) };
         segment
-            .put_gaps(here, &mut self.compressor, &mut self.batch)
+            .put_gaps(gaps, &mut self.compressor, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         if !self.batch.is_empty() {
             segment
-                .note_limits(self.ring.limits(), &mut self.batch)
+                .note_limits(
+                    self.ring.limits(),
+                    self.fine.as_ref().map(Ring::limits),
+                    &mut self.batch,
+                )
                 .map_err(|error| disk_error("write", &path, error))?;
             make_room(&self.ring, segment, self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES)?;
             segment
@@ -222,7 +215,6 @@ impl RingWriter {
                 .map_err(|error| disk_error("write", &path, error))?;
             segment.is_used = true;
         }
-        self.handed_over.extend(elsewhere);
         commit.bytes = self.batch.size_bytes() as u64;
         commit.evicted = (self.ring.deleted() - deleted) as u32;
         self.committed(&mut commit, sealed);
@@ -300,11 +292,7 @@ impl RingWriter {
             commit.rows += table.committed();
             table.lost = None;
         }
-        if self.hands_gaps_over {
-            self.gaps.clear();
-        } else {
-            self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
-        }
+        self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
         self.disk_error = None;
         self.stats.samples_stored += commit.rows;
         self.stats.blocks += u64::from(commit.blocks);
@@ -314,7 +302,9 @@ impl RingWriter {
     /// After a segment is full, everything is sealed into it with the next commit, and a new one
     /// begins.
     fn note_fullness(&mut self) -> Result<(), WriteError> {
-        let limit = segment_size_bytes(self.ring.share_bytes(), self.options.segment_size_bytes);
+        let fine_bytes = self.fine.as_ref().map_or(0, Ring::share_bytes);
+        let share_bytes = self.ring.share_bytes().saturating_add(fine_bytes);
+        let limit = segment_size_bytes(share_bytes, self.options.segment_size_bytes);
         if let Some(segment) = &mut self.segment {
             let size = segment.writer.size_bytes();
             let path = segment.writer.path();
@@ -333,6 +323,9 @@ impl RingWriter {
             // A disk that fails for hours must not fill the ring with empty segments.
             let stays = is_used || std::fs::remove_file(&path).is_err();
             self.ring.end_active(stays.then_some(&path));
+            if is_used && stays {
+                self.closed = Some(path);
+            }
         }
         self.tables.iter_mut().for_each(Table::new_segment);
     }

@@ -2,8 +2,7 @@
 
 use super::child;
 use super::noise::{LANES, noise, push_noise, word};
-use super::support::{Row, du, everything_of, push, rows_in, rows_of, segments_of};
-use nodemon_formats::Gap;
+use super::support::{Row, copy_of, du, everything_of, push, rows_in, rows_of, segments_of};
 use nodemon_formats::gap::GapCause;
 use nodemon_formats::reader::{Recording, RingKind, ScanItem};
 use nodemon_formats::record::RecordBuilder;
@@ -245,60 +244,85 @@ fn a_ring_that_becomes_too_small_for_two_goes_on_as_one() {
 fn a_run_that_had_fine_rows_alone_is_known_to_one_that_keeps_none_apart() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::open(dir.path(), options());
-    world.push_fine(0);
-    world.writer.commit().unwrap();
+    for second in 0..10 {
+        world.push_fine(second);
+        world.writer.commit().unwrap();
+    }
+    // What is left is one segment of fine rows, all of whose others are moved.
+    for _ in 0..4 {
+        world.writer.seal().unwrap();
+    }
+    world.writer.close().unwrap();
     let one_ring =
         WriterOptions { ring_size_bytes: 2 * LEAST_RING_BYTES, fine_size_bytes: 0, ..options() };
-    world.writer.set_sizes(&one_ring).unwrap();
-    world.writer.close().unwrap();
-    assert_eq!(segments_of(dir.path()), Vec::<std::path::PathBuf>::new(), "only fine rows came");
     let mut world = World::open(dir.path(), one_ring);
-    world.push_slow(3);
+    world.push_slow(13);
     world.writer.commit().unwrap();
     let gaps = Recording::open(dir.path()).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
     let causes: Vec<_> = gaps.iter().map(|gap| gap.gap.cause).collect();
     assert_eq!(causes, [GapCause::NotRunning], "what was between the runs: {gaps:?}");
 }
 
-#[test]
-fn what_fine_rows_lost_is_told_by_the_ring_that_lasts_longer() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut world = World::open(dir.path(), options());
-    world.second(0);
-    fs::remove_file(&segments_of(&fine_dir(dir.path()))[0]).unwrap();
-    (1..10).for_each(|second| world.second(second));
-    let stats = world.writer.stats();
-    assert_eq!(stats.samples_in, stats.samples_stored + stats.samples_lost);
-    assert_eq!(stats.samples_lost, ROWS);
-    world.writer.close().unwrap();
-    fs::remove_dir_all(fine_dir(dir.path())).unwrap();
-    let recording = Recording::open(dir.path()).unwrap();
-    let gaps = recording.gaps(Some("noise"), i64::MIN, i64::MAX).unwrap();
-    let told: Vec<&Gap> = gaps.iter().map(|gap| &gap.gap).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((told[0].cause, told[0].lost), (GapCause::Disk, ROWS));
-    assert!(told[0].detail.contains("deleted"), "{}", told[0].detail);
+/// All rows of noise, which must be there once each.
+fn assert_noise(dir: &Path, seconds: std::ops::Range<u64>, when: &str) {
+    let (fine, problems) = rows_of(dir, "noise", 2);
+    assert!(problems.is_empty(), "{when}: {problems:?}");
+    assert_eq!(seconds_of_noise(&fine), seconds, "{when}");
 }
 
 #[test]
-fn fine_rows_that_no_disk_took_are_a_gap_though_none_come_any_more() {
+fn where_fine_rows_cannot_be_moved_they_stay_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::open(dir.path(), options());
     // No directory can be made where a file is.
     fs::write(fine_dir(dir.path()), "someone's notes").unwrap();
-    for second in 0..2 {
-        world.push_fine(second);
-        world.push_slow(second);
-        world.writer.commit().expect_err("no directory can be there");
-    }
-    world.push_slow(2);
-    world.writer.commit().unwrap();
+    (0..20).for_each(|second| world.second(second));
+    assert!(segments_of(dir.path()).len() > 2, "no segment was closed");
+    assert_noise(dir.path(), 0..20, "while they cannot be moved");
+    fs::remove_file(fine_dir(dir.path())).unwrap();
+    (20..40).for_each(|second| world.second(second));
+    assert!(!segments_of(&fine_dir(dir.path())).is_empty(), "none is moved, though it can be");
+    assert_noise(dir.path(), 0..40, "after they could be moved again");
+    let stats = world.writer.stats();
+    assert_eq!((stats.samples_stored, stats.samples_lost), (40 * (ROWS + 1), 0));
     world.writer.close().unwrap();
     let recording = Recording::open(dir.path()).unwrap();
-    assert_eq!(rows_in(&recording, "slow", 1).0.len(), 3, "the other ring went on");
-    let gaps = recording.gaps(None, i64::MIN, i64::MAX).unwrap();
-    let told: Vec<_> = gaps.iter().map(|gap| (&gap.gap.table[..], gap.gap.lost)).collect();
-    assert_eq!(told, [("noise", 2 * ROWS)]);
+    assert!(recording.gaps(None, i64::MIN, i64::MAX).unwrap().is_empty());
+}
+
+#[test]
+fn a_run_that_ended_between_the_two_moves_of_a_segment_leaves_each_row_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), options());
+    fs::write(fine_dir(dir.path()), "someone's notes").unwrap();
+    (0..10).for_each(|second| world.second(second));
+    world.writer.close().unwrap();
+    let whole = segments_of(dir.path()).pop().unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    fs::remove_file(fine_dir(dir.path())).unwrap();
+    let mut world = World::open(dir.path(), options());
+    world.second(10);
+    // No destructor may run: a process that is killed runs none.
+    let killed = copy_of(dir.path());
+    std::mem::forget(world);
+    let (dir, whole) = (&killed, killed.path().join(whole.file_name().unwrap()));
+    let moved = || {
+        let moved = segments_of(&fine_dir(dir.path()));
+        moved.iter().filter(|path| path.file_name() == whole.file_name()).count()
+    };
+    assert_eq!(moved(), 1, "the next run moves what the one before could not");
+    assert_noise(dir.path(), 0..11, "after both moves");
+    // As a run leaves it that ends between the two: the rows are there twice.
+    assert!(fs::read(&whole).unwrap() != bytes, "it was not replaced");
+    fs::write(&whole, &bytes).unwrap();
+    assert_noise(dir.path(), 0..11, "between the moves");
+    // The next run begins anew with it.
+    let mut world = World::open(dir.path(), options());
+    world.second(11);
+    world.writer.close().unwrap();
+    assert_eq!(moved(), 1);
+    assert!(fs::read(&whole).unwrap() != bytes, "it was not replaced again");
+    assert_noise(dir.path(), 0..12, "after the run that followed");
 }
 
 #[test]
