@@ -218,6 +218,11 @@ impl Rows {
         self.absent[cell / 64] |= 1 << (cell % 64);
     }
 
+    /// Whether no cell from this one on is absent.
+    pub fn is_whole_from(&self, cell: usize) -> bool {
+        self.absent.len() <= cell / 64
+    }
+
     /// Whether a cell is absent.
     pub fn is_absent(&self, cell: usize) -> bool {
         self.absent.get(cell / 64).is_some_and(|bits| bits >> (cell % 64) & 1 == 1)

@@ -221,8 +221,9 @@ impl TierTable {
         };
         let gathered = &mut self.gathered[place];
         gathered.samples += 1;
-        gathered.newest_row = Some(row);
-        self.growths.take(gathered.number, rows, row, time_ns, &mut gathered.grown);
+        let before = gathered.newest_row.replace(row);
+        let number = gathered.number;
+        self.growths.take(number, rows, (before, row), time_ns, &mut gathered.grown);
         for &at in &self.gauges {
             let cell = row * self.columns.len() + at;
             if !rows.is_absent(cell) {
@@ -270,6 +271,7 @@ impl TierTable {
         let width = self.columns.len();
         for gathered in &mut self.gathered {
             let Some(row) = gathered.newest_row.take() else { continue };
+            self.growths.settle(gathered.number, rows, row, &mut gathered.grown);
             let words = &rows.cells[row * width..(row + 1) * width];
             for (at, (column, &word)) in self.columns.iter().zip(words).enumerate() {
                 let cell = &mut gathered.cells[at];

@@ -1,9 +1,9 @@
 //! Looks after the sources: one that does not come back is told, becomes a gap while it lasts, and
 //! holds up nobody; one whose actor has died is begun anew.
 //!
-//! It looks [`LOOKS_A_SECOND`] times a second, a little before the sources that wake each second
-//! wake again: what held up one of them is found, and the others have their sample, before their
-//! next deadline.
+//! It looks a little before the sources that wake each second wake again, and once more half a second
+//! before that where there is something to wait for: what held up one of them is found, and the
+//! others have their sample, before their next deadline.
 
 use super::lanes::{Lanes, Running};
 use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, Watch, culprit_of};
@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Times a second that it looks.
-const LOOKS_A_SECOND: u64 = 2;
-/// How long after a whole second it looks first, ns.
+/// Looks are this far apart where there is something to wait for, ns.
+const BETWEEN_LOOKS_NS: u64 = 500_000_000;
+/// Where there is not. Most sources begin a sample with the second: what hangs is seen then.
+const BETWEEN_QUIET_LOOKS_NS: u64 = 1_000_000_000;
+/// How long after a whole second it looks, ns.
 const PHASE_NS: i64 = 450_000_000;
 /// A sample that takes longer than this hangs, ns.
 const SAMPLING_NS: u64 = 400_000_000;
@@ -33,6 +35,8 @@ pub struct Watchdog {
     outbox: Arc<Outbox>,
     hung: Vec<Hung>,
     looked_ns: u64,
+    /// How long it waits before it looks again, ns.
+    waits_ns: u64,
 }
 
 /// A source that does not come back.
@@ -48,7 +52,14 @@ impl Watchdog {
     /// A watchdog for the sources of `lanes`.
     pub fn new(lanes: Lanes, options: LaneOptions) -> Watchdog {
         let outbox = options.outbox();
-        Watchdog { lanes, options, outbox, hung: Vec::new(), looked_ns: boottime_ns() }
+        Watchdog {
+            lanes,
+            options,
+            outbox,
+            hung: Vec::new(),
+            looked_ns: boottime_ns(),
+            waits_ns: BETWEEN_LOOKS_NS,
+        }
     }
 
     /// Looks, for ever. tokio's timers wake twice for a wait as long as this.
@@ -58,7 +69,8 @@ impl Watchdog {
             Err(error) => return tracing::error!("cannot start the watchdog of sources: {error}"),
         };
         loop {
-            let next_ns = next_look_ns();
+            self.waits_ns = self.between_looks_ns();
+            let next_ns = next_look_ns(self.waits_ns);
             if let Err(error) = poll_fn(|cx| alarm.poll(next_ns, cx)).await {
                 return tracing::error!("the watchdog of sources has stopped: {error}");
             }
@@ -66,11 +78,22 @@ impl Watchdog {
         }
     }
 
+    /// How long to wait before the next look, ns. A source that is sampled more than once a second
+    /// may begin to hang at any time.
+    fn between_looks_ns(&self) -> u64 {
+        let is_waited_for = |Running { watch, .. }: Running| {
+            watch.call.under_way().is_some()
+                || !watch.drains() && (1..BETWEEN_QUIET_LOOKS_NS).contains(&watch.interval_ns)
+        };
+        let is_quiet = self.hung.is_empty() && !self.lanes.running().into_iter().any(is_waited_for);
+        if is_quiet { BETWEEN_QUIET_LOOKS_NS } else { BETWEEN_LOOKS_NS }
+    }
+
     fn look(&mut self, now_ns: u64) {
         // Whoever stopped this process or the machine stopped this thread as well, and the sources
         // have had no time to come back.
         let since_ns = now_ns.saturating_sub(std::mem::replace(&mut self.looked_ns, now_ns));
-        let was_stopped = since_ns > 2 * 1_000_000_000 / LOOKS_A_SECOND;
+        let was_stopped = since_ns > 2 * self.waits_ns;
         for running in self.lanes.running() {
             if running.watch.has_died() {
                 self.begin_anew(&running.watch);
@@ -214,10 +237,10 @@ fn rough(ns: u64) -> String {
 }
 
 /// When to look next, `CLOCK_BOOTTIME` ns.
-fn next_look_ns() -> u64 {
-    const EVERY_NS: i64 = 1_000_000_000 / LOOKS_A_SECOND as i64;
+fn next_look_ns(every_ns: u64) -> u64 {
     let now = ClockOffset::now();
     let wall_ns = now.from_ns.cast_signed().wrapping_add(now.offset_ns);
-    let into_ns = (wall_ns - PHASE_NS).rem_euclid(EVERY_NS);
-    now.from_ns + (EVERY_NS - into_ns).cast_unsigned()
+    let every_ns = every_ns.cast_signed();
+    let into_ns = (wall_ns - PHASE_NS).rem_euclid(every_ns);
+    now.from_ns + (every_ns - into_ns).cast_unsigned()
 }

@@ -24,6 +24,8 @@ use tokio::sync::oneshot;
 pub struct Watch {
     /// Its name.
     pub name: &'static str,
+    /// How far apart its samples are, ns; 0 where events come at any time.
+    pub interval_ns: u64,
     /// What it counts.
     pub overhead: Arc<SourceOverhead>,
     /// The call that is under way.
@@ -64,6 +66,7 @@ impl Watch {
         let overhead = context.overhead.source(plan.descriptor.name);
         Arc::new(Watch {
             name: plan.descriptor.name,
+            interval_ns: plan.asked.interval_ns(),
             overhead: overhead.clone(),
             call: Call::default(),
             account: Mutex::new(Account::new(&plan, offset_ns, since_ns)),
