@@ -1,4 +1,5 @@
-//! Where memory cannot be had, a sentence and an exit code instead of an abort.
+//! Memory that was needed once is given back, and where none can be had there is a sentence and an
+//! exit code instead of an abort.
 //!
 //! `unsafe` because the trait of allocators is: each call is passed on to the system's allocator as
 //! it came, so every promise of the caller, and every one that the system's allocator gives back,
@@ -16,6 +17,20 @@ pub fn give_large_pieces_back() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 2 * LARGE_BYTES);
+    }
+}
+
+/// What may stay in a buffer, bytes, however little of it is used.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Empties a buffer. Where it has several times the room of what was in it, something larger was
+/// there before, and most of the room is given back: a node has a storm of processes now and then,
+/// and every buffer that it went through would keep its size for good.
+pub fn clear_and_shrink<T>(buffer: &mut Vec<T>) {
+    let used = buffer.len();
+    buffer.clear();
+    if buffer.capacity() * size_of::<T>() > KEPT_BYTES && buffer.capacity() / 4 > used {
+        buffer.shrink_to(2 * used);
     }
 }
 

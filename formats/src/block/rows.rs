@@ -1,6 +1,7 @@
 //! Rows of one table as they came, waiting to become a block.
 
 use crate::interner::Interner;
+use crate::memory::clear_and_shrink;
 use crate::record::{RecordError, RecordView};
 use crate::schema::Schema;
 
@@ -130,14 +131,14 @@ impl Rows {
         })
     }
 
-    /// Forgets the rows, keeps the memory.
+    /// Forgets the rows, keeps the memory that as many will need.
     pub fn clear(&mut self) {
         self.times.clear();
-        self.keys.clear();
-        self.rows.clear();
+        clear_and_shrink(&mut self.keys);
+        clear_and_shrink(&mut self.rows);
         self.row_ends.clear();
-        self.cells.clear();
-        self.absent.clear();
+        clear_and_shrink(&mut self.cells);
+        clear_and_shrink(&mut self.absent);
         self.strings.clear();
         self.instances.clear();
         self.mapped_by.clear();

@@ -4,6 +4,7 @@
 
 use super::envelope::{ChunkKind, chunk_key};
 use crate::block::{BlockError, Compressor, Decompressor};
+use crate::memory::clear_and_shrink;
 use std::collections::BTreeMap;
 
 const PREFIX_BYTES: usize = 16;
@@ -45,7 +46,7 @@ impl Copies {
 
     /// Forgets them.
     pub fn clear(&mut self) {
-        self.0.clear();
+        clear_and_shrink(&mut self.0);
     }
 }
 

@@ -6,6 +6,7 @@ use super::envelope::{ChunkKind, Envelope, chunk_key, pieces_of};
 use super::index::IndexEntry;
 use super::{CACHE_BYTES, CHUNKS, INDEX, SegmentDescription, file_name};
 use crate::block::{BlockError, Compressor};
+use crate::memory::clear_and_shrink;
 use crate::schema::Schema;
 use redb::backends::FileBackend;
 use redb::{Builder, ConcurrencyMode, Database, StorageBackend};
@@ -65,12 +66,13 @@ impl Batch {
     ///
     /// # Errors
     /// When zstd cannot get memory.
-    pub fn put_copies(&mut self, id: u64, compressor: &mut Compressor) -> Result<bool, BlockError> {
+    pub fn put_copies(&mut self, id: u64) -> Result<bool, BlockError> {
         if self.copies.is_empty() {
             return Ok(false);
         }
         let mut frame = Vec::new();
-        self.copies.frame(compressor, &mut frame)?;
+        // Once a segment, of all schemas: a compressor that is kept would keep a MiB for it.
+        self.copies.frame(&mut Compressor::default(), &mut frame)?;
         self.put(ChunkKind::Copies, id, &frame);
         Ok(true)
     }
@@ -85,9 +87,9 @@ impl Batch {
         self.puts.is_empty() && self.removes.is_empty() && self.index.is_empty()
     }
 
-    /// Forgets everything, keeps the memory.
+    /// Forgets everything, keeps the memory that a like batch will need.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        clear_and_shrink(&mut self.bytes);
         self.puts.clear();
         self.removes.clear();
         self.index.clear();
@@ -164,7 +166,7 @@ impl SegmentWriter {
         let archive = put_description(description).map_err(|_| out_of_memory())?;
         batch.put(ChunkKind::Description, 0, &archive);
         batch.copies.add(ChunkKind::Description, 0, &archive);
-        batch.put_copies(0, &mut Compressor::default()).map_err(|_| out_of_memory())?;
+        batch.put_copies(0).map_err(|_| out_of_memory())?;
         commit(&database, &batch)?;
         let length = again.metadata()?.len();
         Ok(SegmentWriter { database, path: path.to_owned(), file: again, length })

@@ -118,12 +118,8 @@ impl Segment {
     }
 
     /// Adds the schemas of the batch once more.
-    pub fn put_copies(
-        &mut self,
-        compressor: &mut Compressor,
-        batch: &mut Batch,
-    ) -> Result<(), BlockError> {
-        self.next_copies += u64::from(batch.put_copies(self.next_copies, compressor)?);
+    pub fn put_copies(&mut self, batch: &mut Batch) -> Result<(), BlockError> {
+        self.next_copies += u64::from(batch.put_copies(self.next_copies)?);
         Ok(())
     }
 

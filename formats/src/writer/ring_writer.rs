@@ -188,9 +188,7 @@ impl RingWriter {
                 table.seal();
             }
         }
-        segment
-            .put_copies(&mut self.compressor, &mut self.batch)
-            .map_err(|error| disk_error("write", &path, error))?;
+        segment.put_copies(&mut self.batch).map_err(|error| disk_error("write", &path, error))?;
         segment
             .put_journal(&self.tables, &mut self.compressor, &mut self.block, &mut self.batch)
             .map_err(|error| disk_error("write", &path, error))?;

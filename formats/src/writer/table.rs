@@ -1,6 +1,7 @@
 //! What the writer keeps of one table between commits.
 
 use crate::block::Rows;
+use crate::memory::clear_and_shrink;
 use crate::record::{RecordError, RecordView};
 use crate::schema::{Schema, TableKind};
 use crate::segment::put_record;
@@ -160,7 +161,7 @@ impl Table {
 
     /// Its rows are in a block of the commit that is being made.
     pub fn seal(&mut self) {
-        self.journal.clear();
+        clear_and_shrink(&mut self.journal);
         self.sealed_records = self.records;
         self.is_sealed = true;
     }
@@ -172,7 +173,7 @@ impl Table {
 
     /// Everything that was pushed is durable.
     pub fn committed(&mut self) -> u64 {
-        self.journal.clear();
+        clear_and_shrink(&mut self.journal);
         if std::mem::take(&mut self.is_sealed) {
             let (mut stored, mut samples) = (self.in_segment, 0);
             for (rows, _) in self.pieces() {

@@ -36,9 +36,13 @@ pub struct Tier {
 /// seconds would double what the rows cost.
 const COMMITS_TO_WAIT: u32 = 10;
 
+/// What a record of a tier may have for its memory to be kept, bytes.
+const LARGE_BYTES: usize = 256 << 10;
+
 /// One table of a tier.
 struct TierTable {
     number: u32,
+    rolled: Schema,
     columns: Vec<Column>,
     /// Which of them are numeric gauges.
     gauges: Vec<usize>,
@@ -120,7 +124,8 @@ impl Tier {
             let rolled = rolled_up(schema, self.step_ns);
             TierTable {
                 record: RecordBuilder::new(&rolled),
-                number: self.writer.add_table(rolled),
+                number: self.writer.add_table(rolled.clone()),
+                rolled,
                 gauges: (0..schema.values.len())
                     .filter(|at| is_numeric_gauge(&schema.values[*at]))
                     .collect(),
@@ -172,6 +177,11 @@ impl Tier {
         {
             // The record was made here, of this table; it cannot be malformed.
             let _ = self.writer.push(&self.archive);
+            // A step of all processes is large, and comes once a minute.
+            if self.archive.len() > LARGE_BYTES {
+                self.archive = AlignedVec::new();
+                table.record = RecordBuilder::new(&table.rolled);
+            }
         }
     }
 

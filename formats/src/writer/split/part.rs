@@ -1,7 +1,6 @@
 //! One of the two segments that a segment is split into.
 
 use super::segment::SplitError;
-use crate::block::Compressor;
 use crate::clock::ClockOffset;
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
@@ -53,7 +52,7 @@ impl Part {
 
     /// Makes what there is durable.
     pub fn commit(&mut self) -> Result<(), SplitError> {
-        let copies = self.segment.put_copies(&mut Compressor::default(), &mut self.batch);
+        let copies = self.segment.put_copies(&mut self.batch);
         copies.map_err(|_| SplitError::OutOfMemory)?;
         if !self.batch.is_empty() {
             self.segment.writer.commit(&self.batch)?;

@@ -50,8 +50,12 @@ fn note_step(summary: &Summary, held: &mut Held) {
         let columns: Vec<String> = (0..summary.selected.len())
             .map(|selected| {
                 let known = &summary.columns[selected * instances + at];
-                let sum = known.sum.to_bits();
-                format!("{} {} {} {} {sum}", known.count, known.last, known.min, known.max)
+                // Where a block has a string is no value: a journal has it elsewhere.
+                let column = summary.schema.row_columns().nth(summary.selected[selected]);
+                let kind = column.unwrap().kind;
+                let word = |word| value(&summary.strings.value(kind, word));
+                let (last, min, max) = (word(known.last), word(known.min), word(known.max));
+                format!("{} {last} {min} {max} {}", known.count, known.sum.to_bits())
             })
             .collect();
         let (table, times) = (&summary.schema.name, summary.boot_times);
