@@ -21,9 +21,16 @@ const TILE_COLUMNS: usize = 64;
 /// Words from one row of a tile to the next, which must not be a power of two either.
 const PITCH: usize = TILE_COLUMNS + 8;
 
+/// Words for which there may be room, however few there are.
+const KEPT_WORDS: usize = 1 << 15;
+
 impl Columns {
     /// Takes the cells of `rows`.
     pub fn fill(&mut self, rows: &Rows) {
+        // A large block of a minute of processes comes among many of a second of CPUs.
+        if self.values.capacity() > KEPT_WORDS && self.values.capacity() / 4 > rows.cells.len() {
+            self.values = Vec::new();
+        }
         // What was in there is overwritten; only what is added has to be made.
         self.values.resize(rows.cells.len(), 0);
         if rows.is_uniform() {

@@ -7,6 +7,7 @@ mod cover;
 mod damage;
 mod decode;
 mod error;
+mod gaps;
 mod histograms;
 mod lasting;
 mod next;

@@ -5,9 +5,8 @@ use super::open::{OpenSegment, Opening, segment_paths};
 use super::plan::Wanted;
 use super::tail;
 use super::timeline::Timeline;
-use super::{ReadError, Scan, ScanRequest, SegmentState, SegmentSummary, TableSummary, WallGap};
+use super::{ReadError, Scan, ScanRequest, SegmentState, SegmentSummary, TableSummary};
 use crate::block::{Block, Decompressor};
-use crate::gap::{Gap, GapCause};
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
@@ -15,9 +14,6 @@ use crate::writer::{fine, tier_dir, tier_schema};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Gaps that are told at most; where there are more, somebody made them to fill memory.
-const MOST_GAPS: usize = 1 << 18;
 
 /// An opened recording: the state of the directory when it was opened. A segment that the recorder
 /// deletes later stays readable until this is dropped.
@@ -281,69 +277,6 @@ impl Recording {
             .iter()
             .filter_map(|segment| Some(self.wall_span(segment, segment.span_ns?)));
         spans.reduce(|all, span| (all.0.min(span.0), all.1.max(span.1)))
-    }
-
-    /// Gaps that touch the span, of one table or of all, by time. A gap of every table touches
-    /// each. What is damaged of them is left out; [`Recording::damaged_gaps`] tells of it.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn gaps(&self, table: Option<&str>, from: i64, to: i64) -> Result<Vec<WallGap>, ReadError> {
-        let mut gaps = Vec::new();
-        // The wall time of the last row of any boot before, and so far.
-        let (mut boot, mut before, mut so_far) = (None, None, None);
-        for segment in &self.segments {
-            if boot != Some(segment.boot) {
-                (boot, before) = (Some(segment.boot), so_far);
-            }
-            for gap in Self::gaps_of(segment)?.0 {
-                let of_table = table.is_none_or(|name| gap.table.is_empty() || gap.table == name);
-                let span = self.wall_span(segment, (gap.from_ns, gap.to_ns));
-                // A reboot begins where the boot before it ends.
-                let begin = match (gap.cause, before) {
-                    (GapCause::Rebooted, Some(last)) => last,
-                    (GapCause::Rebooted, None) => span.1,
-                    _ => span.0,
-                };
-                if of_table && begin < to && span.1 >= from && gaps.len() < MOST_GAPS {
-                    gaps.push(WallGap { gap, from: begin, to: span.1 });
-                }
-            }
-            if let Some(span) = segment.span_ns {
-                so_far = so_far.max(Some(self.wall_span(segment, span).1));
-            }
-        }
-        gaps.sort_by_key(|gap| (gap.from, gap.to));
-        Ok(gaps)
-    }
-
-    /// What of the gaps is damaged.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn damaged_gaps(&self) -> Result<Vec<ReadError>, ReadError> {
-        let mut problems = Vec::new();
-        for segment in &self.segments {
-            let damage = Self::gaps_of(segment)?.1;
-            problems.extend(damage.into_iter().map(|error| segment.error(error)));
-        }
-        Ok(problems)
-    }
-
-    /// The gaps of a segment: where a part of its trees turns out damaged, those that are found in
-    /// the file.
-    fn gaps_of(segment: &OpenSegment) -> Result<(Vec<Gap>, Vec<SegmentError>), ReadError> {
-        let error = |error| segment.error(error);
-        let (gaps, problems) = segment.reader.view().map_err(error)?.gaps();
-        let is_lost = |problem: &SegmentError| {
-            matches!(problem, SegmentError::Database(_) | SegmentError::Missing { .. })
-        };
-        if problems.iter().any(is_lost)
-            && let Some(salvaged) = segment.salvaged()
-        {
-            return Ok((salvaged.view().map_err(error)?.gaps().0, problems));
-        }
-        Ok((gaps, problems))
     }
 
     /// Starts a scan. Items come in order of time.

@@ -163,14 +163,14 @@ impl Segment {
     /// Adds the gaps that wait, and one for each table that a failing disk cost samples.
     pub fn put_gaps(
         &mut self,
-        gaps: Vec<Gap>,
+        gaps: &Vec<Gap>,
         compressor: &mut Compressor,
         batch: &mut Batch,
     ) -> Result<(), String> {
         if gaps.is_empty() {
             return Ok(());
         }
-        let archive = put_gaps(&gaps).map_err(|error| error.to_string())?;
+        let archive = put_gaps(gaps).map_err(|error| error.to_string())?;
         let mut frame = Vec::new();
         compressor.frame(&[&archive], &mut frame).map_err(|error| error.to_string())?;
         batch.put(ChunkKind::Gaps, self.next_gaps, &frame);

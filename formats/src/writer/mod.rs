@@ -14,6 +14,7 @@ pub(crate) mod tier_dir;
 mod tier_growth;
 mod tier_histogram;
 pub(crate) mod tier_schema;
+mod tools;
 mod totals;
 
 pub use error::WriteError;
@@ -33,6 +34,7 @@ use split::FineRing;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tier::Tier;
+use tools::Tools;
 
 /// Segments that a run may have left without moving their fine rows: the one that it closed when it
 /// ended, the one whose rows were being moved, and those that waited.
@@ -62,6 +64,7 @@ pub struct RecordingWriter {
     /// Commits since fine rows came.
     fine_missed: u32,
     tiers: Vec<Tier>,
+    tools: Tools,
     /// What each number stands for.
     schemas: Vec<Schema>,
 }
@@ -122,7 +125,7 @@ impl RecordingWriter {
         let ring = Ring::open(dir, (&budget, options.raw_size_bytes()), &apart, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
         let opened_ns = clock.from_ns;
-        let raw = RingWriter::new(ring, options.clone(), 0);
+        let raw = RingWriter::new(ring, options.clone(), 0).with_gaps_for_tiers();
         let mut recording = RecordingWriter {
             options,
             lock,
@@ -134,6 +137,7 @@ impl RecordingWriter {
             fine,
             fine_missed: 0,
             tiers,
+            tools: Tools::default(),
             schemas: Vec::new(),
         };
         recording.split_from_here();
@@ -242,7 +246,9 @@ impl RecordingWriter {
         let raw = self.commit_raw(close);
         // A ring that fails must not make the others gather rows without end.
         let clock = self.clock;
-        let tiers: Vec<_> = self.tiers.iter_mut().map(|tier| tier.commit(close, clock)).collect();
+        let tools = &mut self.tools;
+        let tiers: Vec<_> =
+            self.tiers.iter_mut().map(|tier| tier.commit(close, clock, tools)).collect();
         let mut commit = raw?;
         for tier in tiers {
             commit.add(tier?);
@@ -278,7 +284,10 @@ impl RecordingWriter {
             self.raw.fail(error.to_string(), &mut sealed);
             return Err(error);
         }
-        let commit = self.raw.commit(close, clock, &mut sealed);
+        let commit = self.raw.commit(close, clock, &mut self.tools, &mut sealed);
+        for gap in self.raw.take_gaps() {
+            self.tiers.iter_mut().for_each(|tier| tier.gap(&gap));
+        }
         let evicted = self.move_fine_rows();
         let mut commit = commit?;
         commit.evicted += evicted;

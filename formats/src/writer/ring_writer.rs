@@ -3,13 +3,14 @@
 use super::active_segment::Segment;
 use super::options::segment_size_bytes;
 use super::table::Table;
+use super::tools::Tools;
 use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
-use crate::block::{Compressor, Encoder, Rows};
+use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
-use crate::segment::{Batch, SegmentDescription, SegmentWriter};
+use crate::segment::{SegmentDescription, SegmentWriter};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,8 @@ pub struct RingWriter {
     fine: Option<Ring>,
     /// The segment that was closed last.
     closed: Option<PathBuf>,
+    /// Gaps that are durable and that tiers are to have too; `None` where nobody takes them.
+    for_tiers: Option<Vec<Gap>>,
     segment: Option<Segment>,
     tables: Vec<Table>,
     gaps: Vec<Gap>,
@@ -39,10 +42,6 @@ pub struct RingWriter {
     last_number: u64,
     stats: WriterStats,
     disk_error: Option<String>,
-    encoder: Encoder,
-    compressor: Compressor,
-    batch: Batch,
-    block: Vec<u8>,
 }
 
 impl RingWriter {
@@ -54,6 +53,7 @@ impl RingWriter {
             ring,
             fine: None,
             closed: None,
+            for_tiers: None,
             segment: None,
             tables: Vec::new(),
             gaps: Vec::new(),
@@ -61,10 +61,6 @@ impl RingWriter {
             last_number: 0,
             stats: WriterStats::default(),
             disk_error: None,
-            encoder: Encoder::default(),
-            compressor: Compressor::default(),
-            batch: Batch::default(),
-            block: Vec::new(),
         }
     }
 
@@ -74,6 +70,16 @@ impl RingWriter {
         let next = fine.as_ref().map_or(0, Ring::next_number);
         self.last_number = self.last_number.max(next.saturating_sub(1));
         self.fine = fine;
+    }
+
+    /// The same, but what of its gaps is durable is kept for [`RingWriter::take_gaps`].
+    pub fn with_gaps_for_tiers(self) -> RingWriter {
+        RingWriter { for_tiers: Some(Vec::new()), ..self }
+    }
+
+    /// The gaps that were made durable since this was called last.
+    pub fn take_gaps(&mut self) -> Vec<Gap> {
+        self.for_tiers.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The segment that was closed since this was called last, if one was.
@@ -133,9 +139,10 @@ impl RingWriter {
         &mut self,
         close: bool,
         clock: ClockOffset,
+        tools: &mut Tools,
         sealed: &mut dyn FnMut(u32, &Rows, usize),
     ) -> Result<Commit, WriteError> {
-        let result = self.try_commit(close, clock, sealed);
+        let result = self.try_commit(close, clock, tools, sealed);
         if let Err(error) = &result {
             self.fail(error.to_string(), sealed);
         }
@@ -151,6 +158,7 @@ impl RingWriter {
         &mut self,
         close: bool,
         clock: ClockOffset,
+        tools: &mut Tools,
         sealed: &mut dyn FnMut(u32, &Rows, usize),
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
@@ -160,9 +168,9 @@ impl RingWriter {
         // A directory that cannot be listed now is no reason not to write.
         let _ = self.ring.look_again(active);
         self.open_segment(clock)?;
-        self.batch.clear();
+        tools.batch.clear();
         let Some(segment) = &mut self.segment else { return Ok(commit) };
-        segment.note_clock(clock, &mut self.batch);
+        segment.note_clock(clock, &mut tools.batch);
         let seal_all = close || segment.is_full;
         let path = segment.writer.path().to_owned();
         for (number, table) in self.tables.iter_mut().enumerate() {
@@ -170,56 +178,65 @@ impl RingWriter {
                 continue;
             }
             if !table.described {
-                self.batch
+                tools
+                    .batch
                     .put_schema(number as u32, &table.schema)
                     .map_err(|error| disk_error("write", &path, error))?;
                 table.described = true;
             }
             if seal_all || is_anew || table.is_due() {
                 for (rows, records) in table.pieces() {
-                    self.block.clear();
-                    self.encoder
-                        .encode(rows, &table.schema, number as u32, &mut self.block)
+                    tools.block.clear();
+                    tools
+                        .encoder
+                        .encode(rows, &table.schema, number as u32, &mut tools.block)
                         .map_err(|error| disk_error("write", &path, error))?;
                     let (number, times) = (number as u32, &rows.times);
-                    segment.put_block(number, times, records, &self.block, &mut self.batch);
+                    segment.put_block(number, times, records, &tools.block, &mut tools.batch);
                     commit.blocks += 1;
                 }
                 table.seal();
             }
         }
-        segment.put_copies(&mut self.batch).map_err(|error| disk_error("write", &path, error))?;
+        segment.put_copies(&mut tools.batch).map_err(|error| disk_error("write", &path, error))?;
         segment
-            .put_journal(&self.tables, &mut self.compressor, &mut self.block, &mut self.batch)
+            .put_journal(&self.tables, &mut tools.compressor, &mut tools.block, &mut tools.batch)
             .map_err(|error| disk_error("write", &path, error))?;
-        segment.drop_covered(&self.tables, &mut self.batch);
+        segment.drop_covered(&self.tables, &mut tools.batch);
         let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
         let gaps: Vec<Gap> = self.gaps.iter().cloned().chain(of_disk).collect();
         segment
-            .put_gaps(gaps, &mut self.compressor, &mut self.batch)
+            .put_gaps(&gaps, &mut tools.compressor, &mut tools.batch)
             .map_err(|error| disk_error("write", &path, error))?;
-        if !self.batch.is_empty() {
+        if !tools.batch.is_empty() {
             segment
                 .note_limits(
                     self.ring.limits(),
                     self.fine.as_ref().map(Ring::limits),
-                    &mut self.batch,
+                    &mut tools.batch,
                 )
                 .map_err(|error| disk_error("write", &path, error))?;
-            make_room(&self.ring, segment, self.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES)?;
+            make_room(
+                &self.ring,
+                segment,
+                tools.batch.size_bytes() as u64 + COMMIT_OVERHEAD_BYTES,
+            )?;
             segment
                 .writer
-                .commit(&self.batch)
+                .commit(&tools.batch)
                 .map_err(|error| disk_error("write", &path, error))?;
             segment.is_used = true;
         }
-        commit.bytes = self.batch.size_bytes() as u64;
+        if let Some(for_tiers) = &mut self.for_tiers {
+            gaps.into_iter().for_each(|gap| put_gap(for_tiers, gap));
+        }
+        commit.bytes = tools.batch.size_bytes() as u64;
         commit.evicted = (self.ring.deleted() - deleted) as u32;
         self.committed(&mut commit, sealed);
         if seal_all {
             // What is lost by now is told in the next segment, now where there is no next commit.
             if self.leave_lost_segment() && close {
-                return self.try_commit(close, clock, sealed);
+                return self.try_commit(close, clock, tools, sealed);
             }
             self.close_segment();
         } else {

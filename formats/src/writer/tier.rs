@@ -9,9 +9,11 @@ use super::ring_writer::{RingWriter, disk_error};
 use super::tier_growth::{Grown, Growths, Key};
 use super::tier_histogram::Merged;
 use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
+use super::tools::Tools;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
-use crate::clock::ClockOffset;
+use crate::clock::{ClockOffset, boottime_ns};
+use crate::gap::Gap;
 use crate::histogram::Histogram;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
@@ -29,7 +31,12 @@ pub struct Tier {
     archive: AlignedVec,
     /// Commits of the rows since there was something to commit here.
     commits_waited: u32,
+    /// Gaps that others of the same step may still be added to.
+    gaps: Vec<Gap>,
 }
+
+/// Gaps that wait for others at most.
+const MOST_GAPS: usize = 1000;
 
 /// What comes into a tier is made durable with every so manieth commit of the rows, which are
 /// durable already: a commit costs the same whether it brings a row or ten, and the one of the
@@ -114,6 +121,7 @@ impl Tier {
             tables: Vec::new(),
             archive: AlignedVec::new(),
             commits_waited: 0,
+            gaps: Vec::new(),
         })
     }
 
@@ -185,11 +193,46 @@ impl Tier {
         }
     }
 
+    /// Records a gap of the rows, which the tier outlives. Those of one table and cause that are less
+    /// than a step apart are one here.
+    pub fn gap(&mut self, gap: &Gap) {
+        let is_near = |known: &&mut Gap| {
+            (&known.table, known.cause) == (&gap.table, gap.cause)
+                && gap.from_ns <= known.to_ns.saturating_add(self.step_ns)
+                && known.from_ns <= gap.to_ns.saturating_add(self.step_ns)
+        };
+        match self.gaps.iter_mut().rev().find(is_near) {
+            Some(known) => {
+                known.from_ns = known.from_ns.min(gap.from_ns);
+                known.to_ns = known.to_ns.max(gap.to_ns);
+                known.lost += gap.lost;
+            }
+            None => self.gaps.push(gap.clone()),
+        }
+    }
+
+    /// Passes on the gaps to which nothing more is added: those that began a step ago, or all.
+    fn end_gaps(&mut self, all: bool) {
+        if self.gaps.is_empty() {
+            return;
+        }
+        let (now_ns, all) = (boottime_ns(), all || self.gaps.len() > MOST_GAPS);
+        let is_old = |gap: &mut Gap| all || gap.from_ns.saturating_add(self.step_ns) <= now_ns;
+        for gap in self.gaps.extract_if(.., is_old) {
+            self.writer.gap(gap);
+        }
+    }
+
     /// Commits what steps have ended, and on closing the step that has not.
     ///
     /// # Errors
     /// [`WriteError::Disk`].
-    pub fn commit(&mut self, close: bool, clock: ClockOffset) -> Result<Commit, WriteError> {
+    pub fn commit(
+        &mut self,
+        close: bool,
+        clock: ClockOffset,
+        tools: &mut Tools,
+    ) -> Result<Commit, WriteError> {
         if close {
             for table in self.tables.iter_mut().flatten() {
                 table.end_step();
@@ -200,10 +243,11 @@ impl Tier {
                 }
             }
         }
+        self.end_gaps(close);
         self.commits_waited += u32::from(self.writer.is_waiting());
         if close || self.commits_waited >= COMMITS_TO_WAIT {
             self.commits_waited = 0;
-            self.writer.commit(close, clock, &mut |_, _, _| ())
+            self.writer.commit(close, clock, tools, &mut |_, _, _| ())
         } else {
             Ok(Commit::default())
         }

@@ -1,11 +1,13 @@
 //! Rollup tiers say of a step what its rows said.
 
-use super::support::push;
-use nodemon_formats::reader::{Recording, Rollup, ScanItem, ScanRequest};
+use super::noise::{noise, push_noise};
+use super::support::{push, rows_in};
+use nodemon_formats::reader::{Recording, Rollup, ScanItem, ScanRequest, WallGap};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::value::Value;
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions};
+use nodemon_formats::{Gap, GapCause};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -220,4 +222,53 @@ fn a_step_in_which_nothing_was_there_is_a_sample_without_rows() {
         })
         .collect();
     assert_eq!(steps, [(5, 1), (6, 0), (7, 0), (8, 1), (9, 1)]);
+}
+
+#[test]
+fn what_was_lost_is_told_by_a_tier_when_the_rows_around_it_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let size_bytes = LEAST_RING_BYTES;
+    let options = WriterOptions {
+        fine_size_bytes: 0,
+        ..WriterOptions::with_tiers(
+            2 * size_bytes,
+            vec![TierOptions { step_ns: 1_000_000_000, size_bytes }],
+        )
+    };
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let table = writer.add_table(noise());
+    let mut record = RecordBuilder::new(&noise());
+    // An hour ago, so that no gap waits for its step to end.
+    let gap = |from_s: u64, tenths: u64, lost| Gap {
+        table: "noise".into(),
+        cause: GapCause::Late,
+        from_ns: from_s * 1_000_000_000 + tenths * 100_000_000,
+        to_ns: from_s * 1_000_000_000 + (tenths + 1) * 100_000_000,
+        lost,
+        detail: "the source overslept".into(),
+    };
+    let seconds = 120;
+    for second in 0..seconds {
+        push_noise(&mut writer, &mut record, table, second * 1000..(second + 1) * 1000);
+        // Three of a second are one; those of 3 and 8 s are two.
+        match second {
+            3 | 8 => (0..3).for_each(|tenths| writer.gap(gap(second, 2 * tenths, 5))),
+            110 => writer.gap(gap(second, 1, 7)),
+            _ => {}
+        }
+        writer.commit().unwrap();
+    }
+    let told = |recording: &Recording| -> Vec<(u64, u64, u64)> {
+        let raw = rows_in(recording, "noise", 1).0;
+        assert!(raw[0].0 > 20 * 1_000_000_000, "the rows around the first are still there");
+        let gaps = recording.gaps(Some("noise"), i64::MIN, i64::MAX).unwrap();
+        let tenths = |ns: u64| ns / 100_000_000;
+        let told =
+            |WallGap { gap, .. }: &WallGap| (tenths(gap.from_ns), tenths(gap.to_ns), gap.lost);
+        gaps.iter().map(told).collect()
+    };
+    let all = [(30, 35, 15), (80, 85, 15), (1101, 1102, 7)];
+    assert_eq!(told(&Recording::open(dir.path()).unwrap()), all, "while it is written");
+    writer.close().unwrap();
+    assert_eq!(told(&Recording::open(dir.path()).unwrap()), all, "after closing");
 }

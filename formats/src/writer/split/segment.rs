@@ -122,7 +122,7 @@ impl Split {
             return Err(problem.into());
         }
         let Part { segment, batch, .. } = &mut self.rest;
-        let put = segment.put_gaps(gaps, &mut Compressor::default(), batch);
+        let put = segment.put_gaps(&gaps, &mut Compressor::default(), batch);
         put.map_err(|_| SplitError::OutOfMemory)
     }
 
