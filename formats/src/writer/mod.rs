@@ -352,7 +352,10 @@ impl RecordingWriter {
             own.size_bytes = same.map_or(LEAST_RING_BYTES, |tier| tier.size_bytes);
             tier.set_share_bytes(own.size_bytes);
         }
-        if let Some(fine) = &self.fine {
+        if let Some(fine) = &mut self.fine {
+            if fine_size_bytes == 0 {
+                fine.stop();
+            }
             fine.ring().set_share_bytes(fine_size_bytes);
             self.raw.set_fine((fine_size_bytes > 0).then(|| fine.ring().clone()));
         }

@@ -82,6 +82,14 @@ impl FineRing {
         }
     }
 
+    /// Leaves everything as it is: fine rows are not kept apart any more.
+    pub fn stop(&mut self) {
+        self.waiting.clear();
+        if let Some(split) = self.split.take() {
+            split.abandon(&self.ring, &self.rest);
+        }
+    }
+
     /// Segments deleted to make room for what is moved.
     pub fn deleted(&self) -> u64 {
         self.ring.deleted() + self.rest.deleted()
@@ -91,8 +99,6 @@ impl FineRing {
 impl Drop for FineRing {
     fn drop(&mut self) {
         // What was begun is done anew by the next run.
-        if let Some(split) = self.split.take() {
-            split.abandon(&self.ring, &self.rest);
-        }
+        self.stop();
     }
 }
