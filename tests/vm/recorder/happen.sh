@@ -23,6 +23,14 @@ for _ in $(seq 600); do
 done
 grep -q ' recording [0-9]* sources' "$out/recorder.log" || die "the recorder does not start"
 mark recording
+# On a busy host a source may still be being opened when the recorder stops to wait for it. Each look
+# is some processes that end, so there are rows as soon as there can be.
+log_lines() { grep -c "$1" "$out/recorder.log"; }
+for _ in $(seq 150); do
+    [ "$(log_lines 'being opened')" -le "$(log_lines 'responds again')" ] &&
+        nodemon-query --dir "$recording" range -t process_event -f csv >/dev/null 2>&1 && break
+    sleep 0.4
+done
 sleep 1
 
 sh -c 'exit 7'
