@@ -81,6 +81,12 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// What tells gaps of one cause apart. Between samples that came late one after the other there
+    /// may be one in time, now and then, which the detail says and which makes no other gap.
+    pub fn kind(&self) -> &str {
+        if self.cause == GapCause::Late && !self.is_of_start() { "" } else { &self.detail }
+    }
+
     /// Whether it is the time in which what samples was starting. Its samples were never taken: they
     /// are counted, and are not told as lost.
     pub fn is_of_start(&self) -> bool {

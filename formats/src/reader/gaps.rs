@@ -36,8 +36,22 @@ impl Recording {
             }
             for mut gap in self.gaps_in(segments)? {
                 let first = told.get(&(gap.gap.table.clone(), gap.gap.cause));
-                gap.to = gap.to.min(until).min(first.copied().unwrap_or(i64::MAX));
-                let is_before = gap.from < gap.to || until == i64::MAX;
+                let end = until.min(first.copied().unwrap_or(i64::MAX));
+                let is_before = gap.from < end || until == i64::MAX;
+                if gap.to > end {
+                    let told: u64 = gaps
+                        .iter()
+                        .filter(|finer: &&WallGap| {
+                            finer.gap.table == gap.gap.table
+                                && finer.gap.cause == gap.gap.cause
+                                && finer.from >= gap.from
+                                && finer.to <= gap.to
+                        })
+                        .map(|finer| finer.gap.lost)
+                        .sum();
+                    gap.gap.lost = gap.gap.lost.saturating_sub(told);
+                    gap.to = end;
+                }
                 if is_before && touches(&gap) && gaps.len() < MOST_GAPS {
                     gaps.push(gap);
                 }
@@ -66,9 +80,8 @@ impl Recording {
     fn levels(&self) -> Vec<&[Arc<OpenSegment>]> {
         let mut levels = vec![self.raw()];
         for tier in self.tiers().iter().rev() {
-            let finer = levels.last().and_then(|finer| finer.iter().find(|one| !one.is_fine));
-            let reaches_back = |finer: &Arc<OpenSegment>| finer.reader.description().number <= 1;
-            if !finer.is_some_and(reaches_back) {
+            let finer = levels.iter().map(|finer| self.begin_of(finer)).min();
+            if finer.is_none_or(|finer| self.begin_of(tier) < finer) {
                 levels.push(tier);
             }
         }

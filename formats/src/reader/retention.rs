@@ -118,7 +118,10 @@ impl Recording {
         }
         let is_known = recorded_ns > ROWS_TO_KNOW.saturating_mul(slowest_step_ns(kind));
         let end = self.span().map_or(last, |span| span.1);
-        let limits = segments.iter().rev().find_map(|segment| {
+        let of_ring = |segment: &&&Arc<OpenSegment>| {
+            class == Rows::All || segment.is_fine == (class == Rows::Fine)
+        };
+        let limits = segments.iter().rev().filter(of_ring).find_map(|segment| {
             // What cannot be read is not known.
             segment.reader.view().and_then(|view| view.limits()).ok().flatten()
         });

@@ -36,6 +36,8 @@ pub(super) struct Member {
     pub closed_bytes: u64,
     /// What the segment takes at most that is being written.
     pub active_bytes: u64,
+    /// What the file takes at most that takes the place of a segment, while it is written.
+    pub beside_bytes: u64,
     /// The directory itself and what is in it besides segments.
     pub other_bytes: u64,
     /// How many segments were deleted to make room for this one.
@@ -75,14 +77,18 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes segments until all fits when the active segment of ring `number` takes
-    /// `active_bytes`. Returns how many, and whether it fits now.
+    /// Deletes segments until all fits when the active segment of ring `number`, or the file beside
+    /// it, takes `bytes`. Returns how many, and whether it fits now.
     ///
     /// # Errors
     /// When a segment cannot be deleted.
-    pub(super) fn make_room(&self, number: usize, active_bytes: u64) -> io::Result<(u32, bool)> {
+    pub(super) fn make_room(
+        &self,
+        (number, is_beside): (usize, bool),
+        bytes: u64,
+    ) -> io::Result<(u32, bool)> {
         let state = &mut *self.state();
-        state.rings[number].active_bytes = active_bytes;
+        *state.rings[number].written_bytes(is_beside) = bytes;
         let mut deleted = 0;
         while state.rings.iter().map(Member::size_bytes).sum::<u64>() > state.bound_bytes {
             let Some(ring) = state.first_to_give() else { return Ok((deleted, false)) };
@@ -122,6 +128,11 @@ impl State {
 
 impl Member {
     fn size_bytes(&self) -> u64 {
-        self.closed_bytes + self.active_bytes + self.other_bytes
+        self.closed_bytes + self.active_bytes + self.beside_bytes + self.other_bytes
+    }
+
+    /// What is being written takes this much.
+    pub fn written_bytes(&mut self, is_beside: bool) -> &mut u64 {
+        if is_beside { &mut self.beside_bytes } else { &mut self.active_bytes }
     }
 }

@@ -56,7 +56,8 @@ pub(super) fn remove_parts(dir: &Path) -> io::Result<()> {
     }
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(PART) {
+        let is_part = entry.file_name().to_string_lossy().ends_with(PART);
+        if is_part && !entry.file_type()?.is_dir() {
             fs::remove_file(entry.path())?;
         }
     }

@@ -34,6 +34,8 @@ pub struct Ring {
     budget: Budget,
     /// Its number among the rings of the budget.
     number: usize,
+    /// Whether what is written is no segment of its own yet, but what takes the place of one.
+    is_beside: bool,
 }
 
 /// What lies in the directory is looked at again after this many commits, where nothing was seen to
@@ -56,18 +58,17 @@ impl Ring {
     ) -> io::Result<Ring> {
         let (dir, apart, former) = (dir.to_owned(), apart.to_vec(), former.to_vec());
         let (number, budget) = (budget.join(share_bytes), budget.clone());
-        let ring = Ring { dir, apart, former, budget, number };
-        remove_parts(&ring.dir)?;
+        let ring = Ring { dir, apart, former, budget, number, is_beside: false };
+        for dir in ring.former.iter().chain([&ring.dir]) {
+            remove_parts(dir)?;
+        }
         ring.look(None)?;
         Ok(ring)
     }
 
-    /// Room in the same bound for one file more in `dir`, beside the active segment. It has no
-    /// segments of its own.
-    pub fn beside(dir: &Path, budget: &Budget) -> Ring {
-        let (apart, former) = (Vec::new(), Vec::new());
-        let (number, budget) = (budget.join(0), budget.clone());
-        Ring { dir: dir.to_owned(), apart, former, budget, number }
+    /// The same ring for one file more, beside the active segment: it takes of the same share.
+    pub fn beside(&self) -> Ring {
+        Ring { is_beside: true, ..self.clone() }
     }
 
     /// Looks again at what is in the directory, where something came or went or it is time to:
@@ -167,7 +168,7 @@ impl Ring {
     pub fn end_active(&self, path: Option<&Path>) {
         let mut state = self.budget.state();
         let ring = self.member(&mut state);
-        ring.active_bytes = 0;
+        *ring.written_bytes(self.is_beside) = 0;
         let Some(path) = path else { return };
         let number = path.file_name().and_then(|name| number_of(&name.to_string_lossy()));
         // A file that is gone takes nothing.
@@ -183,7 +184,7 @@ impl Ring {
     /// # Errors
     /// When a segment cannot be deleted.
     pub fn make_room(&self, active_bytes: u64) -> io::Result<(u32, bool)> {
-        self.budget.make_room(self.number, active_bytes)
+        self.budget.make_room((self.number, self.is_beside), active_bytes)
     }
 
     /// The directory.

@@ -51,7 +51,6 @@ const COMMITS_UNTIL_UNUSED: u32 = 3600;
 /// Writes a recording.
 pub struct RecordingWriter {
     options: WriterOptions,
-    lock: Lock,
     opened_ns: u64,
     clock: ClockOffset,
     /// Offsets of this run, oldest first, each known by when it began to hold.
@@ -67,6 +66,8 @@ pub struct RecordingWriter {
     tools: Tools,
     /// What each number stands for.
     schemas: Vec<Schema>,
+    /// Let go of last: what the others leave when they are dropped is this run's.
+    lock: Lock,
 }
 
 impl RecordingWriter {
@@ -115,7 +116,7 @@ impl RecordingWriter {
             0 => None,
             share => {
                 apart.push(fine_dir.clone());
-                let ring = FineRing::open(&fine_dir, dir, (&budget, share));
+                let ring = Ring::open(&fine_dir, (&budget, share), &[], &[]);
                 Some(ring.map_err(|error| disk_error("list", &fine_dir, error))?)
             }
         };
@@ -124,6 +125,7 @@ impl RecordingWriter {
         former.retain(|dir| !apart.contains(dir));
         let ring = Ring::open(dir, (&budget, options.raw_size_bytes()), &apart, &former);
         let ring = ring.map_err(|error| disk_error("list", dir, error))?;
+        let fine = fine.map(|fine| FineRing::new(fine, &ring));
         let opened_ns = clock.from_ns;
         let raw = RingWriter::new(ring, options.clone(), 0).with_gaps_for_tiers();
         let mut recording = RecordingWriter {
@@ -303,17 +305,19 @@ impl RecordingWriter {
         self.fine_missed = self.fine_missed.saturating_add(1);
         let is_unused = self.fine_missed > COMMITS_UNTIL_UNUSED;
         fine.ring().set_share_bytes(if is_unused { 0 } else { self.options.fine_size_bytes });
-        let deleted = fine.deleted();
+        let rings = [self.raw.ring(), fine.ring()].map(Ring::clone);
+        let deleted = || rings.iter().map(Ring::deleted).sum::<u64>();
+        let before = deleted();
         self.raw.take_closed().into_iter().for_each(|segment| fine.take(segment));
-        fine.step(self.raw.ring());
-        (fine.deleted() - deleted) as u32
+        fine.step();
+        (deleted() - before) as u32
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the
     /// tiers too.
     pub fn stats(&self) -> WriterStats {
         let mut stats = self.raw.stats();
-        stats.evicted += self.fine.as_ref().map_or(0, FineRing::deleted);
+        stats.evicted += self.fine.as_ref().map_or(0, |fine| fine.ring().deleted());
         for tier in self.tiers.iter().map(Tier::stats) {
             // Their samples are rows that are counted already.
             let WriterStats { blocks, bytes, evicted, .. } = tier;
@@ -344,6 +348,8 @@ impl RecordingWriter {
         let is_smaller = sizes.ring_size_bytes < self.options.ring_size_bytes;
         if is_smaller {
             let _ = self.commit_raw(true);
+            // What it takes cannot be deleted to make room.
+            self.fine.iter_mut().for_each(FineRing::pause);
         }
         self.options.ring_size_bytes = sizes.ring_size_bytes;
         self.options.fine_size_bytes = fine_size_bytes;

@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// regions. Where it takes more, [`BoundedFile`] makes room.
 const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
 
+/// A ring holds this many segments at least.
+const LEAST_SEGMENTS: u64 = 4;
+
 /// Gaps that wait for a disk to come back; beyond that one of the same table and cause grows.
 const MOST_PENDING_GAPS: usize = 1000;
 
@@ -38,6 +41,8 @@ pub struct RingWriter {
     gaps: Vec<Gap>,
     /// Gaps that the current segment has.
     told: Vec<Gap>,
+    /// Gaps of a segment that is gone, which the next one is to have.
+    told_again: Vec<Gap>,
     /// The number of the newest segment that was made.
     last_number: u64,
     stats: WriterStats,
@@ -58,6 +63,7 @@ impl RingWriter {
             tables: Vec::new(),
             gaps: Vec::new(),
             told: Vec::new(),
+            told_again: Vec::new(),
             last_number: 0,
             stats: WriterStats::default(),
             disk_error: None,
@@ -204,9 +210,13 @@ impl RingWriter {
             .map_err(|error| disk_error("write", &path, error))?;
         segment.drop_covered(&self.tables, &mut tools.batch);
         let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
+        // What a tier loses are rows of its own, of which nobody knows how many samples they were.
+        let is_tier = self.tier_ns > 0;
+        let of_disk = of_disk.map(|gap| Gap { lost: if is_tier { 0 } else { gap.lost }, ..gap });
         let gaps: Vec<Gap> = self.gaps.iter().cloned().chain(of_disk).collect();
+        let all: Vec<Gap> = self.told_again.iter().chain(&gaps).cloned().collect();
         segment
-            .put_gaps(&gaps, &mut tools.compressor, &mut tools.batch)
+            .put_gaps(&all, &mut tools.compressor, &mut tools.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         if !tools.batch.is_empty() {
             segment
@@ -251,7 +261,7 @@ impl RingWriter {
         let Some(segment) = &self.segment else { return false };
         let Some(why) = segment.writer.lost_because() else { return false };
         let told = std::mem::take(&mut self.told);
-        told.into_iter().for_each(|gap| self.gap(gap));
+        self.told_again.extend(told);
         for at in 0..self.tables.len() {
             let table = &mut self.tables[at];
             let name = table.schema.name.clone();
@@ -265,7 +275,7 @@ impl RingWriter {
                     cause: GapCause::Disk,
                     from_ns: stored.from_ns,
                     to_ns: stored.to_ns,
-                    lost: stored.samples,
+                    lost: if self.tier_ns > 0 { 0 } else { stored.samples },
                     detail: why.to_owned(),
                 });
             }
@@ -307,7 +317,8 @@ impl RingWriter {
             commit.rows += table.committed();
             table.lost = None;
         }
-        self.gaps.drain(..).for_each(|gap| put_gap(&mut self.told, gap));
+        let told = self.told_again.drain(..).chain(self.gaps.drain(..));
+        told.for_each(|gap| put_gap(&mut self.told, gap));
         self.disk_error = None;
         self.stats.samples_stored += commit.rows;
         self.stats.blocks += u64::from(commit.blocks);
@@ -318,8 +329,11 @@ impl RingWriter {
     /// begins.
     fn note_fullness(&mut self) -> Result<(), WriteError> {
         let fine_bytes = self.fine.as_ref().map_or(0, Ring::share_bytes);
-        let share_bytes = self.ring.share_bytes().saturating_add(fine_bytes);
-        let limit = segment_size_bytes(share_bytes, self.options.segment_size_bytes);
+        let own_bytes = self.ring.share_bytes();
+        let all_bytes = own_bytes.saturating_add(fine_bytes);
+        // However much of it is fine, the ring must hold several while they are split.
+        let limit = segment_size_bytes(all_bytes, self.options.segment_size_bytes);
+        let limit = limit.min(own_bytes / LEAST_SEGMENTS);
         if let Some(segment) = &mut self.segment {
             let size = segment.writer.size_bytes();
             let path = segment.writer.path();

@@ -7,6 +7,7 @@ use crate::schema::{Schema, TableKind};
 use crate::segment::{Effort, JournalReader, SegmentReader};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What an earlier run left.
@@ -94,7 +95,14 @@ fn last_run(segments: &[SegmentReader], same_boot: bool, now_ns: u64) -> LastRun
         let tables = segments.iter().zip(&rows).flat_map(|(segment, rows)| {
             segment.schemas().iter().filter_map(|(table, schema)| Some((schema, *rows.get(table)?)))
         });
-        let behind = tables.filter(|(schema, from_ns)| is_cut_short(schema, last_ns - from_ns));
+        // The rows of a table may go on in the segment of another ring.
+        let mut newest: BTreeMap<&str, (&Arc<Schema>, u64)> = BTreeMap::new();
+        for (schema, from_ns) in tables {
+            let known = newest.entry(&schema.name).or_insert((schema, from_ns));
+            known.1 = known.1.max(from_ns);
+        }
+        let behind = newest.into_values();
+        let behind = behind.filter(|(schema, from_ns)| is_cut_short(schema, last_ns - from_ns));
         gaps.extend(behind.map(|(schema, from_ns)| gap(&schema.name, from_ns, last_ns)));
     }
     let clocks = segments.iter().flat_map(|segment| segment.clocks().last().copied());

@@ -13,7 +13,7 @@ use super::tools::Tools;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
 use crate::block::Rows;
 use crate::clock::{ClockOffset, boottime_ns};
-use crate::gap::Gap;
+use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
@@ -193,11 +193,11 @@ impl Tier {
         }
     }
 
-    /// Records a gap of the rows, which the tier outlives. Those of one table and cause that are less
-    /// than a step apart are one here.
+    /// Records a gap of the rows, which the tier outlives. Those of one table, cause and kind that are
+    /// less than a step apart are one here.
     pub fn gap(&mut self, gap: &Gap) {
         let is_near = |known: &&mut Gap| {
-            (&known.table, known.cause) == (&gap.table, gap.cause)
+            (&known.table, known.cause, known.kind()) == (&gap.table, gap.cause, gap.kind())
                 && gap.from_ns <= known.to_ns.saturating_add(self.step_ns)
                 && known.from_ns <= gap.to_ns.saturating_add(self.step_ns)
         };
@@ -206,6 +206,9 @@ impl Tier {
                 known.from_ns = known.from_ns.min(gap.from_ns);
                 known.to_ns = known.to_ns.max(gap.to_ns);
                 known.lost += gap.lost;
+                if gap.detail == SCATTERED {
+                    known.detail.clone_from(&gap.detail);
+                }
             }
             None => self.gaps.push(gap.clone()),
         }
@@ -316,6 +319,8 @@ impl TierTable {
                 histograms,
             });
         }
+        // What was forgotten since has another number now.
+        self.gathered[place].number = number;
         self.places[instance] = place;
         place
     }

@@ -326,6 +326,35 @@ fn a_run_that_ended_between_the_two_moves_of_a_segment_leaves_each_row_once() {
 }
 
 #[test]
+fn where_nearly_all_rows_are_fine_the_newest_are_moved_and_the_oldest_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring_size_bytes = 26 * LEAST_RING_BYTES;
+    let fine_size_bytes = 25 * LEAST_RING_BYTES;
+    let mut options = WriterOptions::with_tiers(ring_size_bytes, vec![]);
+    options.fine_size_bytes = fine_size_bytes;
+    let mut world = World::open(dir.path(), options);
+    let seconds = 1600;
+    for second in 0..seconds {
+        world.push_fine(second);
+        world.push_slow(second);
+        if second % 4 == 3 {
+            world.writer.commit().unwrap();
+            let taken = du(dir.path());
+            assert!(taken <= ring_size_bytes, "second {second}: du says {taken}");
+        }
+    }
+    assert_eq!(world.writer.stats().samples_lost, 0);
+    let (fine, problems) = rows_of(dir.path(), "noise", 2);
+    assert!(problems.is_empty(), "{problems:?}");
+    let fine = seconds_of_noise(&fine);
+    assert_eq!(fine.end, seconds);
+    let expected = fine_size_bytes / (LANES * ROWS * 8) * 2 / 3;
+    assert!(fine.end - fine.start > expected, "{fine:?}, at least {expected} s have room");
+    let slow = rows_of(dir.path(), "slow", 1).0.len();
+    assert!(slow as u64 > expected / 2, "{slow} rows of once a second are left");
+}
+
+#[test]
 fn a_recording_says_what_each_ring_takes_and_may_take() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::open(dir.path(), options());

@@ -1,8 +1,8 @@
 //! Pieces of a gap become one.
 
+use nodemon_formats::GapCause;
 use nodemon_formats::gap::SCATTERED;
 use nodemon_formats::reader::WallGap;
-use nodemon_formats::{Gap, GapCause};
 use std::collections::HashMap;
 
 /// How often the tables are sampled whose gaps are joined, ns.
@@ -29,7 +29,7 @@ pub fn join(gaps: Vec<WallGap>, interval: Interval<'_>) -> Vec<WallGap> {
     // By what is missing and why, the last such gap.
     let mut last: HashMap<(String, GapCause, String), usize> = HashMap::new();
     for gap in gaps {
-        let key = (gap.gap.table.clone(), gap.gap.cause, kind(&gap.gap).to_owned());
+        let key = (gap.gap.table.clone(), gap.gap.cause, gap.gap.kind().to_owned());
         let slack = interval.of(&gap.gap.table);
         let known = last.get(&key).and_then(|at| joined.get_mut(*at));
         match known.filter(|known| gap.from <= known.to.saturating_add(slack)) {
@@ -48,12 +48,6 @@ pub fn join(gaps: Vec<WallGap>, interval: Interval<'_>) -> Vec<WallGap> {
         }
     }
     joined
-}
-
-/// What tells gaps of one cause apart. Between samples that came late one after the other there may
-/// be one in time, now and then, which the detail says and which makes no other gap.
-fn kind(gap: &Gap) -> &str {
-    if gap.cause == GapCause::Late && !gap.is_of_start() { "" } else { &gap.detail }
 }
 
 #[cfg(test)]

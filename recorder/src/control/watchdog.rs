@@ -34,9 +34,8 @@ pub struct Watchdog {
     options: LaneOptions,
     outbox: Arc<Outbox>,
     hung: Vec<Hung>,
-    looked_ns: u64,
-    /// How long it waits before it looks again, ns.
-    waits_ns: u64,
+    /// When it means to look next.
+    due_ns: u64,
 }
 
 /// A source that does not come back.
@@ -52,14 +51,7 @@ impl Watchdog {
     /// A watchdog for the sources of `lanes`.
     pub fn new(lanes: Lanes, options: LaneOptions) -> Watchdog {
         let outbox = options.outbox();
-        Watchdog {
-            lanes,
-            options,
-            outbox,
-            hung: Vec::new(),
-            looked_ns: boottime_ns(),
-            waits_ns: BETWEEN_LOOKS_NS,
-        }
+        Watchdog { lanes, options, outbox, hung: Vec::new(), due_ns: boottime_ns() }
     }
 
     /// Looks, for ever. tokio's timers wake twice for a wait as long as this.
@@ -69,9 +61,8 @@ impl Watchdog {
             Err(error) => return tracing::error!("cannot start the watchdog of sources: {error}"),
         };
         loop {
-            self.waits_ns = self.between_looks_ns();
-            let next_ns = next_look_ns(self.waits_ns);
-            if let Err(error) = poll_fn(|cx| alarm.poll(next_ns, cx)).await {
+            self.due_ns = next_look_ns(self.between_looks_ns());
+            if let Err(error) = poll_fn(|cx| alarm.poll(self.due_ns, cx)).await {
                 return tracing::error!("the watchdog of sources has stopped: {error}");
             }
             self.look(boottime_ns());
@@ -92,8 +83,7 @@ impl Watchdog {
     fn look(&mut self, now_ns: u64) {
         // Whoever stopped this process or the machine stopped this thread as well, and the sources
         // have had no time to come back.
-        let since_ns = now_ns.saturating_sub(std::mem::replace(&mut self.looked_ns, now_ns));
-        let was_stopped = since_ns > 2 * self.waits_ns;
+        let was_stopped = now_ns.saturating_sub(self.due_ns) > BETWEEN_LOOKS_NS;
         for running in self.lanes.running() {
             if running.watch.has_died() {
                 self.begin_anew(&running.watch);

@@ -5,14 +5,14 @@
 //! It is done a few MiB with each commit, so that none takes long. Until it is done the segment is
 //! whole where it was, and so it stays where that fails.
 
+mod error;
 mod part;
 mod segment;
 
-use crate::ring::{Budget, Ring};
+use crate::ring::Ring;
 use segment::Split;
 use std::collections::VecDeque;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Bytes of blocks that are moved with a commit, for each segment that waits.
 const STEP_BYTES: usize = 4 << 20;
@@ -30,18 +30,9 @@ pub struct FineRing {
 }
 
 impl FineRing {
-    /// The ring in `dir`, with a share of the bound of the recording in `recording`.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn open(
-        dir: &Path,
-        recording: &Path,
-        (budget, share_bytes): (&Budget, u64),
-    ) -> io::Result<FineRing> {
-        let ring = Ring::open(dir, (budget, share_bytes), &[], &[])?;
-        let rest = Ring::beside(recording, budget);
-        Ok(FineRing { ring, rest, waiting: VecDeque::new(), split: None })
+    /// A ring of fine rows, which come from closed segments of `rows`.
+    pub fn new(ring: Ring, rows: &Ring) -> FineRing {
+        FineRing { ring, rest: rows.beside(), waiting: VecDeque::new(), split: None }
     }
 
     /// The ring itself.
@@ -56,9 +47,8 @@ impl FineRing {
         }
     }
 
-    /// Moves some of what waits. `rows` is the ring from which it comes. Where that fails, nothing is
-    /// lost: the rows stay where they are.
-    pub fn step(&mut self, rows: &Ring) {
+    /// Moves some of what waits. Where that fails, nothing is lost: the rows stay where they are.
+    pub fn step(&mut self) {
         // A directory that cannot be listed now is no reason not to write.
         let _ = self.ring.look_again(None);
         let mut left_bytes = STEP_BYTES * (1 + self.waiting.len());
@@ -75,24 +65,25 @@ impl FineRing {
                 continue;
             };
             match split.step(&mut left_bytes) {
-                Ok(true) => drop(split.finish(rows.limits(), &self.ring, &self.rest)),
+                Ok(true) => drop(split.finish(&self.ring, &self.rest)),
                 Ok(false) => self.split = Some(split),
                 Err(_) => split.abandon(&self.ring, &self.rest),
             }
         }
     }
 
-    /// Leaves everything as it is: fine rows are not kept apart any more.
-    pub fn stop(&mut self) {
-        self.waiting.clear();
+    /// Gives back what the split takes that was begun; it is begun anew with the next step.
+    pub fn pause(&mut self) {
         if let Some(split) = self.split.take() {
+            self.waiting.push_front(split.source().to_owned());
             split.abandon(&self.ring, &self.rest);
         }
     }
 
-    /// Segments deleted to make room for what is moved.
-    pub fn deleted(&self) -> u64 {
-        self.ring.deleted() + self.rest.deleted()
+    /// Leaves everything as it is: fine rows are not kept apart any more.
+    pub fn stop(&mut self) {
+        self.pause();
+        self.waiting.clear();
     }
 }
 

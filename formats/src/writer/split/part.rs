@@ -1,6 +1,6 @@
 //! One of the two segments that a segment is split into.
 
-use super::segment::SplitError;
+use super::error::SplitError;
 use crate::clock::ClockOffset;
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;

@@ -1,40 +1,26 @@
 //! A segment that is being split into its fine rows and the others.
 
+use super::error::SplitError;
 use super::part::Part;
 use crate::block::Compressor;
 use crate::ring::Ring;
 use crate::schema::Schema;
+use crate::segment::SegmentError;
 use crate::segment::{
-    Access, ChunkKind, IndexEntry, RingLimits, SegmentDescription, SegmentError, SegmentReader,
-    SegmentView, file_name,
+    Access, ChunkKind, Effort, IndexEntry, SegmentDescription, SegmentReader, SegmentView,
+    file_name,
 };
 use crate::writer::{create_dir, fine};
 use std::collections::VecDeque;
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// Why a segment could not be split; it stays as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum SplitError {
-    /// It cannot be read.
-    #[error("{0}")]
-    Read(#[from] SegmentError),
-    /// What is made of it cannot be written.
-    #[error("{0}")]
-    Write(#[from] redb::Error),
-    /// A directory or a file cannot be made or moved.
-    #[error("{0}")]
-    File(#[from] io::Error),
-    /// The directory of fine rows cannot be made, or something cannot be compressed.
-    #[error("memory cannot be had")]
-    OutOfMemory,
-    /// It was deleted or replaced meanwhile.
-    #[error("it is there no more")]
-    Gone,
-}
+/// How long a damaged segment is searched, which is then not split, and the memory that it may take.
+const MOST_TIME: Duration = Duration::from_millis(100);
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A segment that is being split.
 pub struct Split {
@@ -63,7 +49,7 @@ impl Split {
     /// [`SplitError`].
     pub fn begin(source: PathBuf, ring: &Ring, rest: &Ring) -> Result<Option<Split>, SplitError> {
         let opened = source.symlink_metadata()?;
-        let reader = SegmentReader::open(&source)?;
+        let reader = open(&source)?;
         let view = reader.view()?;
         let tables: VecDeque<_> = reader.schemas().iter().cloned().collect();
         let mut has_fine = false;
@@ -131,6 +117,7 @@ impl Split {
     /// # Errors
     /// [`SplitError`].
     pub fn step(&mut self, left_bytes: &mut usize) -> Result<bool, SplitError> {
+        self.assert_there()?;
         while *left_bytes > 0 {
             if let Some(entry) = self.entries.pop_front() {
                 let block = self.view.block(entry.id)?;
@@ -155,13 +142,8 @@ impl Split {
     ///
     /// # Errors
     /// [`SplitError`].
-    pub fn finish(
-        mut self,
-        limits: RingLimits,
-        ring: &Ring,
-        rest: &Ring,
-    ) -> Result<(), SplitError> {
-        if let Err(error) = self.complete(limits, ring) {
+    pub fn finish(mut self, ring: &Ring, rest: &Ring) -> Result<(), SplitError> {
+        if let Err(error) = self.complete(ring, rest) {
             self.abandon(ring, rest);
             return Err(error);
         }
@@ -179,17 +161,26 @@ impl Split {
         moved
     }
 
-    fn complete(&mut self, limits: RingLimits, ring: &Ring) -> Result<(), SplitError> {
+    fn complete(&mut self, ring: &Ring, rest: &Ring) -> Result<(), SplitError> {
         let Part { segment, batch, .. } = &mut self.fine;
         segment.note_limits(ring.limits(), None, batch).map_err(|_| SplitError::OutOfMemory)?;
         let Part { segment, batch, .. } = &mut self.rest;
-        segment.note_limits(limits, None, batch).map_err(|_| SplitError::OutOfMemory)?;
+        segment.note_limits(rest.limits(), None, batch).map_err(|_| SplitError::OutOfMemory)?;
         self.fine.commit()?;
         self.rest.commit()?;
-        // The room may have been needed meanwhile, or somebody deleted it.
+        self.assert_there()
+    }
+
+    /// The room may have been needed meanwhile, or somebody deleted the source.
+    fn assert_there(&self) -> Result<(), SplitError> {
         let there = self.source.symlink_metadata()?;
         let is_same = (there.dev(), there.ino()) == (self.opened.dev(), self.opened.ino());
         if is_same { Ok(()) } else { Err(SplitError::Gone) }
+    }
+
+    /// What is being split.
+    pub fn source(&self) -> &Path {
+        &self.source
     }
 
     /// Deletes what was made of it.
@@ -201,11 +192,17 @@ impl Split {
     }
 }
 
+/// Opens a segment, which another run may have left in any state.
+fn open(path: &Path) -> Result<SegmentReader, SegmentError> {
+    let until = Some(Instant::now() + MOST_TIME);
+    SegmentReader::open_with(path, &Effort { until, most_bytes: MOST_BYTES })
+}
+
 /// Deletes the fine rows of this segment where they are there already: the run that moved them ended
 /// before their source was replaced.
 fn forget_copy(ring: &Ring, source: &SegmentDescription) -> Result<(), SplitError> {
     let Some(newest) = ring.newest_first().into_iter().next() else { return Ok(()) };
-    let Ok(reader) = SegmentReader::open(&newest) else { return Ok(()) };
+    let Ok(reader) = open(&newest) else { return Ok(()) };
     if reader.description().is_of(source) {
         drop(reader);
         std::fs::remove_file(newest)?;
