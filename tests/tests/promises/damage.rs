@@ -32,7 +32,7 @@ fn a_damaged_block_costs_its_rows_alone_and_every_query_names_it() {
         let hit = random.usize(..TABLES.len());
         let entries = entries(segment, TABLES[hit]);
         let Some(entry) = random.choice(&entries) else { continue };
-        let path = damaged.join(segment.path.file_name().unwrap());
+        let path = damaged.join(segment.path.strip_prefix(&dir).unwrap());
         let mut pieces = chunks_in(&path, Kind::Block);
         pieces.retain(|piece| piece.id == entry.id);
         let piece = random.u8(..entry.pieces);
@@ -82,7 +82,7 @@ fn a_torn_tail_costs_the_blocks_in_it_alone() {
         let torn = scratch.path().join("torn");
         copy(&dir, &torn);
         let segment = if round % 2 == 0 { all.last() } else { random.choice(&all[..]) }.unwrap();
-        let path = torn.join(segment.path.file_name().unwrap());
+        let path = torn.join(segment.path.strip_prefix(&dir).unwrap());
         let pieces = chunks_in(&path, Kind::Block);
         let schemas = chunks_in(&path, Kind::Schema);
         let descriptions = chunks_in(&path, Kind::Description);
