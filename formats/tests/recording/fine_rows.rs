@@ -268,6 +268,8 @@ fn assert_noise(dir: &Path, seconds: std::ops::Range<u64>, when: &str) {
     let (fine, problems) = rows_of(dir, "noise", 2);
     assert!(problems.is_empty(), "{when}: {problems:?}");
     assert_eq!(seconds_of_noise(&fine), seconds, "{when}");
+    let table = Recording::open(dir).unwrap().table("noise").unwrap().unwrap();
+    assert_eq!(table.rows, (seconds.end - seconds.start) * ROWS, "{when}: counted");
 }
 
 #[test]
