@@ -36,6 +36,9 @@ pub enum FeatureError {
     /// The embedded object is not what its manifest says.
     #[error("{0}")]
     Object(String),
+    /// Whoever asked for it ends, and does not want it any more.
+    #[error("whoever asked for it ends")]
+    Ending,
     /// Anything else that the kernel or the loader said.
     #[error("{0}")]
     Load(String),

@@ -23,6 +23,7 @@ use aya::maps::MapData;
 use aya::{Ebpf, EbpfLoader};
 use cpus::OnCpus;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
 /// process, whatever ends it.
@@ -46,17 +47,28 @@ impl Running {
     /// When this kernel has no place for a program that is needed, does not take it, or does not
     /// let this process; the error says which.
     pub fn start(feature: &'static Feature, settings: &Settings) -> Result<Running, FeatureError> {
+        Running::start_unless(&AtomicBool::new(false), feature, settings)
+    }
+
+    /// Like [`Running::start`], and gives up between two programs once `is_ending` is set: to load
+    /// them takes the verifier a while, and a process that exits waits for it.
+    ///
+    /// # Errors
+    /// Those of [`Running::start`], and [`FeatureError::Ending`].
+    pub fn start_unless(
+        is_ending: &AtomicBool,
+        feature: &'static Feature,
+        settings: &Settings,
+    ) -> Result<Running, FeatureError> {
         let kernel = KernelTypes::get()?;
-        let Some(other) = &feature.without_storage else {
-            return Running::start_object(feature, feature.object, settings, &kernel);
-        };
-        let why = match Running::start_object(feature, feature.object, settings, &kernel) {
-            Err(why) if !matches!(why, FeatureError::NotPermitted(_)) => why,
+        let start = |object| Running::start_object(feature, object, settings, &kernel, is_ending);
+        let Some(other) = &feature.without_storage else { return start(feature.object) };
+        let why = match start(feature.object) {
+            Err(why) if !matches!(why, FeatureError::NotPermitted(_) | FeatureError::Ending) => why,
             started => return started,
         };
         // Where the other one does not run either it is not for want of storage.
-        let mut running =
-            Running::start_object(feature, other.object, settings, &kernel).map_err(|_| why)?;
+        let mut running = start(other.object).map_err(|_| why)?;
         running.missing.push(other.lacks.to_owned());
         Ok(running)
     }
@@ -66,8 +78,9 @@ impl Running {
         object: &'static [u8],
         settings: &Settings,
         kernel: &KernelTypes,
+        is_ending: &AtomicBool,
     ) -> Result<Running, FeatureError> {
-        let mut object = create(feature, object, settings, kernel)?;
+        let mut object = create(feature, object, settings, kernel, is_ending)?;
         let mut running = Running {
             _held: Vec::new(),
             packets: None,
@@ -80,6 +93,7 @@ impl Running {
         };
         let mut iterators = Vec::new();
         for hook in feature.hooks {
+            unless_ending(is_ending)?;
             match attach::hang(&mut object, hook, settings, kernel) {
                 Ok(hung) => {
                     for name in hung.programs {
@@ -172,16 +186,19 @@ fn create(
     object: &'static [u8],
     settings: &Settings,
     kernel: &KernelTypes,
+    is_ending: &AtomicBool,
 ) -> Result<Ebpf, FeatureError> {
     let settings = settings.kept();
     let addresses = addresses_of(feature)?;
     let load = |loader: &mut EbpfLoader<'static>| {
+        // It may have waited for the loader.
+        unless_ending(is_ending)?;
         set(loader, feature, settings);
         for (variable, address) in addresses {
             // Of the next feature, which may not have it, nothing is asked.
             loader.override_global(variable, &*Box::leak(Box::new(address)), false);
         }
-        loader.load(object)
+        Ok(loader.load(object)?)
     };
     // Sizes that are set for the maps of one feature would be those of the next.
     let loaded = match settings.entries {
@@ -189,7 +206,11 @@ fn create(
         None => kernel.with_loader(load),
     };
     let none = || FeatureError::NoTypes("kernel BTF already released".to_owned());
-    Ok(loaded.ok_or_else(none)??)
+    loaded.ok_or_else(none)?
+}
+
+fn unless_ending(is_ending: &AtomicBool) -> Result<(), FeatureError> {
+    if is_ending.load(Relaxed) { Err(FeatureError::Ending) } else { Ok(()) }
 }
 
 /// Bytes of a page, as programs take it.

@@ -6,6 +6,7 @@ use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError};
 use nodemon_formats::clock::boottime_ns;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// A source under supervision.
@@ -130,8 +131,12 @@ pub struct Attempt {
 pub struct Attempted(Result<(Box<dyn Source>, Ready), Fault>);
 
 impl Attempt {
-    /// Opens the source and takes its first sample into `sink`, see [`Supervisor::open`].
+    /// Opens the source and takes its first sample into `sink`, see [`Supervisor::open`]. Does not
+    /// begin, or gives up, once the recorder ends.
     pub fn perform(self, sink: &mut Sink) -> Attempted {
+        if self.context.is_ending.load(Relaxed) {
+            return Attempted(Err(Fault::Error(SourceError::Ending)));
+        }
         let opened = guarded(|| {
             let mut source = (self.descriptor.open)(&self.context)?;
             let feeding = source.feeding();
@@ -146,6 +151,13 @@ impl Attempt {
             sink.abandon_unfinished();
         }
         Attempted(opened)
+    }
+}
+
+impl Attempted {
+    /// Whether it was given up because the recorder ends: there is nothing to be told.
+    pub fn is_given_up(&self) -> bool {
+        matches!(self.0, Err(Fault::Error(SourceError::Ending)))
     }
 }
 

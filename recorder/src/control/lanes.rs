@@ -23,6 +23,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -160,7 +161,11 @@ impl Lanes {
     /// Ends every source, and waits until `deadline` for what they send and let go of. Returns the
     /// sources that have not ended, and how many are still being let go of.
     pub async fn drain(&self, deadline: Instant) -> (Vec<Arc<Watch>>, usize) {
-        let threads = std::mem::take(&mut self.0.borrow_mut().threads);
+        let threads = {
+            let mut own = self.0.borrow_mut();
+            own.options.context.is_ending.store(true, Relaxed);
+            std::mem::take(&mut own.threads)
+        };
         // All at the same time: one that hangs takes nothing away from the others.
         let asked: Vec<_> =
             threads.into_iter().map(|thread| (thread.lane.send(Drain), thread)).collect();

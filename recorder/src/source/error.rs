@@ -39,6 +39,9 @@ pub enum SourceError {
         /// The producer.
         what: &'static str,
     },
+    /// The recorder ends: the source is not wanted any more.
+    #[error("the recorder ends")]
+    Ending,
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

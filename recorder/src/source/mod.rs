@@ -44,6 +44,7 @@ use crate::overhead::Overhead;
 use crate::redact::Arguments;
 use nodemon_formats::Schema;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub struct Context {
     pub cpu: Option<u32>,
     /// What the configuration asks of this source.
     pub asked: Asked,
+    /// Whether the recorder ends: what is being opened is not wanted any more.
+    pub is_ending: Arc<AtomicBool>,
 }
 
 /// What the configuration asks of one source.
@@ -148,6 +151,7 @@ impl Default for Context {
             programs: Arc::default(),
             cpu: None,
             asked: Asked::every(Duration::from_secs(1)),
+            is_ending: Arc::default(),
         }
     }
 }

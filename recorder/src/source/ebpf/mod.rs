@@ -83,7 +83,8 @@ struct Ebpf {
 impl Ebpf {
     fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
         let settings = settings::of(feature, &context.asked)?;
-        let running = Running::start(feature, &settings).map_err(|why| refused(feature, why))?;
+        let running = Running::start_unless(&context.is_ending, feature, &settings)
+            .map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
         let has_events = feature.tables.iter().any(Table::is_of_events);
         let pressing = match running.follows_interfaces() {
@@ -227,5 +228,11 @@ impl Source for Ebpf {
 
 /// What this kernel lacks is no failure, and neither is what this process may not do.
 fn refused(feature: &Feature, why: FeatureError) -> SourceError {
-    SourceError::Unavailable { what: format!("eBPF {}", feature.name), why: why.to_string() }
+    match why {
+        FeatureError::Ending => SourceError::Ending,
+        why => {
+            let what = format!("eBPF {}", feature.name);
+            SourceError::Unavailable { what, why: why.to_string() }
+        }
+    }
 }
