@@ -19,6 +19,8 @@ pub enum Kind {
     Block = 3,
     /// An offset of the wall clock.
     Clock = 6,
+    /// Descriptions and schemas once more.
+    Copies = 16,
 }
 
 /// A piece of a chunk in the file of a segment. redb may have left older copies behind.
