@@ -109,6 +109,7 @@ pub fn perform(cli: &Cli) -> ExitCode {
 fn run(options: &Run) -> Result<(), CommandError> {
     log_to_stderr(options);
     heap::keep_large_pieces_apart();
+    heap::share_one_heap();
     privilege::lift_limit_of_locked_memory();
     privilege::keep_files_private();
     let origin = origin(&options.how)?;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod control;
 pub mod limits;
+mod mapped_files;
 pub mod overhead;
 pub mod parse;
 pub mod privilege;

@@ -34,6 +34,11 @@ struct GroupBuilder {
 }
 
 impl Encoder {
+    /// Makes frames of anything else: its memory is a MiB, which needs to be there once.
+    pub fn compressor(&mut self) -> &mut Compressor {
+        &mut self.compressor
+    }
+
     /// Appends the block of `rows` to `out`. `table` is the number of the schema in the segment.
     ///
     /// # Errors

@@ -16,6 +16,13 @@ const LEVEL: i32 = 1;
 /// more than they save.
 const OWN_TABLES_BYTES: usize = 4096;
 
+/// How far back a frame refers at most, 2^17 bytes: at this level zstd would take four times that
+/// for long ones, and keep it.
+const WINDOW_LOG: u32 = 17;
+
+/// Room that the compressor is given at least, bytes.
+const LEAST_ROOM_BYTES: usize = 4096;
+
 /// The most that a frame may hold. A second of 1 kHz on 128 CPUs is 20 MiB in many frames; what
 /// claims to be more than this is damaged, or made to fill the memory of whoever opens it.
 const MOST_FRAME_BYTES: usize = 64 << 20;
@@ -33,12 +40,11 @@ const PORTION_BYTES: usize = 256 << 10;
 /// Makes frames.
 pub struct Compressor {
     context: CCtx<'static>,
-    scratch: Vec<u8>,
 }
 
 impl Default for Compressor {
     fn default() -> Compressor {
-        Compressor { context: CCtx::create(), scratch: Vec::new() }
+        Compressor { context: CCtx::create() }
     }
 }
 
@@ -56,8 +62,10 @@ impl Compressor {
         if size > MOST_FRAME_BYTES {
             return Err(BlockError::Frame { what, why: "it is larger than a frame may be" });
         }
-        self.stream(sections, size, out)
-            .map_err(|code| BlockError::Frame { what, why: zstd_safe::get_error_name(code) })?;
+        self.stream(sections, size, out).map_err(|code| {
+            out.truncate(start);
+            BlockError::Frame { what, why: zstd_safe::get_error_name(code) }
+        })?;
         Ok((out.len() - start) as u32)
     }
 
@@ -67,14 +75,11 @@ impl Compressor {
         size: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), zstd_safe::ErrorCode> {
-        let context = &mut self.context;
-        context.reset(ResetDirective::SessionAndParameters)?;
-        context.set_parameter(CParameter::CompressionLevel(LEVEL))?;
-        context.set_parameter(CParameter::ChecksumFlag(true))?;
-        context.set_pledged_src_size(Some(size as u64))?;
-        self.scratch.clear();
-        self.scratch.reserve(zstd_safe::compress_bound(size) + 64 * (sections.len() + 1));
-        let mut output = OutBuffer::around(&mut self.scratch);
+        self.context.reset(ResetDirective::SessionAndParameters)?;
+        self.context.set_parameter(CParameter::CompressionLevel(LEVEL))?;
+        self.context.set_parameter(CParameter::ChecksumFlag(true))?;
+        self.context.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+        self.context.set_pledged_src_size(Some(size as u64))?;
         for (at, section) in sections.iter().enumerate() {
             let own = section.len() >= OWN_TABLES_BYTES
                 || sections.get(at + 1).is_some_and(|next| next.len() >= OWN_TABLES_BYTES);
@@ -85,18 +90,29 @@ impl Compressor {
             };
             let mut input = InBuffer::around(section);
             loop {
-                let left = context.compress_stream2(&mut output, &mut input, directive)?;
+                let left = self.put(&mut input, directive, out)?;
                 if input.pos() == section.len() && (left == 0 || !own) {
                     break;
                 }
             }
         }
         let mut nothing = InBuffer::around(&[]);
-        while context.compress_stream2(&mut output, &mut nothing, ZSTD_EndDirective::ZSTD_e_end)?
-            != 0
-        {}
-        out.extend_from_slice(output.as_slice());
+        while self.put(&mut nothing, ZSTD_EndDirective::ZSTD_e_end, out)? != 0 {}
         Ok(())
+    }
+
+    /// Appends what of a frame comes out now, which may not be all. Room for what could come out at
+    /// the most would be as much memory as went in.
+    fn put(
+        &mut self,
+        input: &mut InBuffer<'_>,
+        directive: ZSTD_EndDirective,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, zstd_safe::ErrorCode> {
+        out.reserve(LEAST_ROOM_BYTES);
+        let filled = out.len();
+        let mut output = OutBuffer::around_pos(out, filled);
+        self.context.compress_stream2(&mut output, input, directive)
     }
 }
 

@@ -11,6 +11,7 @@ mod split;
 mod table;
 pub(crate) mod tier;
 pub(crate) mod tier_dir;
+mod tier_gauge;
 mod tier_growth;
 mod tier_histogram;
 pub(crate) mod tier_schema;
@@ -33,6 +34,7 @@ use ring_writer::{RingWriter, disk_error};
 use split::FineRing;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 use tier::Tier;
 use tools::Tools;
 
@@ -65,7 +67,7 @@ pub struct RecordingWriter {
     tiers: Vec<Tier>,
     tools: Tools,
     /// What each number stands for.
-    schemas: Vec<Schema>,
+    schemas: Vec<Arc<Schema>>,
     /// Let go of last: what the others leave when they are dropped is this run's.
     lock: Lock,
 }
@@ -190,9 +192,10 @@ impl RecordingWriter {
     /// A segment has one table of a name. So a table that is known under the same name, with
     /// another interval or other columns, ends the segment; an error of the disk becomes a gap, as
     /// with any commit.
-    pub fn add_table(&mut self, schema: Schema) -> u32 {
+    pub fn add_table(&mut self, schema: impl Into<Arc<Schema>>) -> u32 {
+        let schema = schema.into();
         if let Some(number) = self.schemas.iter().rposition(|known| known.name == schema.name) {
-            if self.schemas.get(number) == Some(&schema) {
+            if self.schemas.get(number).is_some_and(|known| *known == schema) {
                 return number as u32;
             }
             let _ = self.commit_and(true);
@@ -208,7 +211,7 @@ impl RecordingWriter {
     /// When the record is malformed: then nothing of it was taken.
     pub fn push(&mut self, record: &[u8]) -> Result<(), WriteError> {
         let number = RecordView::schema_of(record).unwrap_or(u32::MAX);
-        if self.schemas.get(number as usize).is_some_and(fine::is_fine) {
+        if self.schemas.get(number as usize).is_some_and(|schema| fine::is_fine(schema)) {
             self.fine_missed = 0;
         }
         self.raw.push(record)

@@ -4,13 +4,14 @@ use super::{RecordingWriter, WriteError, WriterOptions};
 use crate::clock::ClockOffset;
 use crate::schema::Schema;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What it takes to go on with a recording whose writer was dropped half way.
 pub struct Resumption {
     pub(super) dir: PathBuf,
     pub(super) options: WriterOptions,
     pub(super) clock: ClockOffset,
-    pub(super) schemas: Vec<Schema>,
+    pub(super) schemas: Vec<Arc<Schema>>,
 }
 
 impl Resumption {
@@ -31,11 +32,11 @@ impl Resumption {
     /// Makes a table known, as [`RecordingWriter::add_table`].
     pub fn add_table(&mut self, schema: Schema) -> u32 {
         if let Some(number) = self.schemas.iter().rposition(|known| known.name == schema.name)
-            && self.schemas[number] == schema
+            && *self.schemas[number] == schema
         {
             return number as u32;
         }
-        self.schemas.push(schema);
+        self.schemas.push(Arc::new(schema));
         self.schemas.len() as u32 - 1
     }
 }

@@ -13,6 +13,7 @@ use crate::schema::Schema;
 use crate::segment::{SegmentDescription, SegmentWriter};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a commit mostly takes on disk beyond its chunks: pages of the trees, headers of redb's
 /// regions. Where it takes more, [`BoundedFile`] makes room.
@@ -114,7 +115,7 @@ impl RingWriter {
     }
 
     /// Makes a table known. Returns its number, which every record of it carries.
-    pub fn add_table(&mut self, schema: Schema) -> u32 {
+    pub fn add_table(&mut self, schema: Arc<Schema>) -> u32 {
         self.tables.push(Table::new(schema));
         self.tables.len() as u32 - 1
     }
@@ -206,7 +207,12 @@ impl RingWriter {
         }
         segment.put_copies(&mut tools.batch).map_err(|error| disk_error("write", &path, error))?;
         segment
-            .put_journal(&self.tables, &mut tools.compressor, &mut tools.block, &mut tools.batch)
+            .put_journal(
+                &self.tables,
+                tools.encoder.compressor(),
+                &mut tools.block,
+                &mut tools.batch,
+            )
             .map_err(|error| disk_error("write", &path, error))?;
         segment.drop_covered(&self.tables, &mut tools.batch);
         let of_disk = gaps_of_disk(&self.tables, &self.disk_error);
@@ -216,7 +222,7 @@ impl RingWriter {
         let gaps: Vec<Gap> = self.gaps.iter().cloned().chain(of_disk).collect();
         let all: Vec<Gap> = self.told_again.iter().chain(&gaps).cloned().collect();
         segment
-            .put_gaps(&all, &mut tools.compressor, &mut tools.batch)
+            .put_gaps(&all, tools.encoder.compressor(), &mut tools.batch)
             .map_err(|error| disk_error("write", &path, error))?;
         if !tools.batch.is_empty() {
             segment

@@ -15,8 +15,9 @@ const BLOCK_ROWS: usize = 60;
 /// go through the journal.
 const FAST_NS: u64 = 1_000_000_000;
 
-/// A block is sealed when its rows take this much memory, however few they are.
-const BLOCK_BYTES: usize = 2 << 20;
+/// A block is sealed before its rows take more memory than this, however few they are, if records
+/// stay as large as they are.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// Cells of a block at most, a quarter of what a reader decodes of any: 1 kHz on 512 CPUs is twice
 /// that in a quarter of a second, and idle they take so few bytes that it would be refused.
@@ -28,6 +29,8 @@ pub struct Table {
     pub schema: Arc<Schema>,
     /// Rows that are in no block yet, the newest of them.
     rows: Rows,
+    /// What the record that came last added to them, bytes.
+    added_bytes: usize,
     /// Those before them, which are as many as a block may have, and how many records of the
     /// segment end with each.
     full: Vec<(Rows, u64)>,
@@ -68,11 +71,12 @@ pub struct Stored {
 
 impl Table {
     /// A table without rows.
-    pub fn new(schema: Schema) -> Table {
+    pub fn new(schema: Arc<Schema>) -> Table {
         Table {
             rows: Rows::new(&schema),
+            added_bytes: 0,
             full: Vec::new(),
-            schema: Arc::new(schema),
+            schema,
             records: 0,
             sealed_records: 0,
             described: false,
@@ -102,7 +106,9 @@ impl Table {
         if self.is_too_large(samples, self.rows.instances().max(view.instances())) {
             self.put_full();
         }
+        let before_bytes = self.rows.size_bytes();
         self.rows.append(&view)?;
+        self.added_bytes = self.rows.size_bytes() - before_bytes;
         if self.undurable == 0 {
             self.undurable_since_ns = first.to_native();
         }
@@ -150,7 +156,7 @@ impl Table {
             || samples > 0
                 && (self.is_fast()
                     || samples >= BLOCK_ROWS
-                    || self.rows.size_bytes() >= BLOCK_BYTES)
+                    || self.rows.size_bytes() + self.added_bytes > BLOCK_BYTES)
     }
 
     fn is_fast(&self) -> bool {
@@ -173,6 +179,10 @@ impl Table {
 
     /// Everything that was pushed is durable.
     pub fn committed(&mut self) -> u64 {
+        // A step of a tier is large, and what comes once a minute keeps no memory for it.
+        if self.schema.tier_ns > 0 {
+            self.journal = Vec::new();
+        }
         clear_and_shrink(&mut self.journal);
         if std::mem::take(&mut self.is_sealed) {
             let (mut stored, mut samples) = (self.in_segment, 0);

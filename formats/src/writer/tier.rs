@@ -6,6 +6,7 @@
 //! the last, smallest, largest and mean, of histograms the sum. Steps are aligned to the wall clock.
 
 use super::ring_writer::{RingWriter, disk_error};
+use super::tier_gauge::Gauge;
 use super::tier_growth::{Grown, Growths, Key};
 use super::tier_histogram::Merged;
 use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
@@ -15,12 +16,14 @@ use crate::block::Rows;
 use crate::clock::{ClockOffset, boottime_ns};
 use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
+use crate::interner::Interner;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
-use crate::schema::{Column, ColumnType, Schema, TableKind};
+use crate::schema::{ColumnType, Schema, TableKind};
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A tier that is being written.
 pub struct Tier {
@@ -43,19 +46,19 @@ const MOST_GAPS: usize = 1000;
 /// seconds would double what the rows cost.
 const COMMITS_TO_WAIT: u32 = 10;
 
-/// What a record of a tier may have for its memory to be kept, bytes.
+/// What a record of a tier and the strings of a step may have for their memory to be kept, bytes.
 const LARGE_BYTES: usize = 256 << 10;
 
 /// One table of a tier.
 struct TierTable {
     number: u32,
-    rolled: Schema,
-    columns: Vec<Column>,
+    rolled: Arc<Schema>,
+    /// Of its rows.
+    schema: Arc<Schema>,
     /// Which of them are numeric gauges.
     gauges: Vec<usize>,
     /// Which of them are histograms.
     histograms: Vec<usize>,
-    keys: Vec<Column>,
     record: RecordBuilder,
     /// The step that is being gathered.
     step: i64,
@@ -64,6 +67,8 @@ struct TierTable {
     /// Places in `gathered` by the key words of the instance, strings spelt out.
     instances: BTreeMap<Vec<Key>, usize>,
     gathered: Vec<Gathered>,
+    /// The strings of the step: of a thousand processes most have the same.
+    strings: Interner,
     /// Memory of histograms that is not in use.
     spare: Vec<Histogram>,
     /// The same places by the number that the rows at hand give the instance.
@@ -81,25 +86,15 @@ struct Gathered {
     samples: u64,
     /// The newest of its rows among those at hand; its last values are still to be taken.
     newest_row: Option<usize>,
-    cells: Vec<Cell>,
+    /// The last value of each column; of a string its number among those of the step.
+    last: Vec<Option<u64>>,
+    /// For each of the table's gauges.
+    gauges: Vec<Gauge>,
     /// Its number among those whose growth is known, and what it has grown by.
     number: usize,
     grown: Grown,
     /// For each of the table's histograms what it has come to, if it was there.
     histograms: Vec<Option<Merged>>,
-}
-
-/// One column of it.
-#[derive(Clone, Default)]
-struct Cell {
-    last: Option<u64>,
-    text: Vec<u8>,
-    min: f64,
-    max: f64,
-    sum: f64,
-    min_word: u64,
-    max_word: u64,
-    count: u64,
 }
 
 impl Tier {
@@ -126,10 +121,10 @@ impl Tier {
     }
 
     /// Makes a table known; tables must come in the order of their numbers.
-    pub fn add_table(&mut self, schema: &Schema) {
+    pub fn add_table(&mut self, schema: &Arc<Schema>) {
         let kept = schema.kind == TableKind::Sample && schema.interval_ns < self.step_ns;
         let table = kept.then(|| {
-            let rolled = rolled_up(schema, self.step_ns);
+            let rolled = Arc::new(rolled_up(schema, self.step_ns));
             TierTable {
                 record: RecordBuilder::new(&rolled),
                 number: self.writer.add_table(rolled.clone()),
@@ -141,12 +136,12 @@ impl Tier {
                     .filter(|at| schema.values[*at].kind == ColumnType::Histogram)
                     .collect(),
                 growths: Growths::new(schema),
-                columns: schema.values.clone(),
-                keys: schema.keys.clone(),
+                schema: schema.clone(),
                 step: NO_STEP,
                 last_ns: 0,
                 instances: BTreeMap::new(),
                 gathered: Vec::new(),
+                strings: Interner::default(),
                 spare: Vec::new(),
                 places: Vec::new(),
             }
@@ -250,7 +245,13 @@ impl Tier {
         self.commits_waited += u32::from(self.writer.is_waiting());
         if close || self.commits_waited >= COMMITS_TO_WAIT {
             self.commits_waited = 0;
-            self.writer.commit(close, clock, tools, &mut |_, _, _| ())
+            let committed = self.writer.commit(close, clock, tools, &mut |_, _, _| ());
+            // A block of a minute's processes is several times what a second takes, and comes
+            // once a minute.
+            if committed.as_ref().is_ok_and(|commit| commit.blocks > 0) {
+                *tools = Tools::default();
+            }
+            committed
         } else {
             Ok(Commit::default())
         }
@@ -281,14 +282,14 @@ impl TierTable {
         let before = gathered.newest_row.replace(row);
         let number = gathered.number;
         self.growths.take(number, rows, (before, row), time_ns, &mut gathered.grown);
-        for &at in &self.gauges {
-            let cell = row * self.columns.len() + at;
+        for (gauge, &at) in gathered.gauges.iter_mut().zip(&self.gauges) {
+            let cell = row * self.schema.values.len() + at;
             if !rows.is_absent(cell) {
-                gathered.cells[at].roll_up(self.columns[at].kind, rows.cells[cell]);
+                gauge.add(self.schema.values[at].kind, rows.cells[cell]);
             }
         }
         for (merged, &at) in gathered.histograms.iter_mut().zip(&self.histograms) {
-            let cell = row * self.columns.len() + at;
+            let cell = row * self.schema.values.len() + at;
             if !rows.is_absent(cell) {
                 let sum = || Merged::Sum(self.spare.pop().unwrap_or_default());
                 merged.get_or_insert_with(sum).add(rows.strings.get(rows.cells[cell] as u32));
@@ -299,7 +300,7 @@ impl TierTable {
     /// The place of an instance, made now if the step has not seen it.
     fn find_place(&mut self, rows: &Rows, instance: usize) -> usize {
         let words = &rows.keys[instance * rows.key_width..(instance + 1) * rows.key_width];
-        let key: Vec<Key> = (self.keys.iter().zip(words))
+        let key: Vec<Key> = (self.schema.keys.iter().zip(words))
             .map(|(key, &word)| match key.kind.is_dictionary() {
                 true => Key::Text(rows.strings.get(word as u32).to_vec()),
                 false => Key::Word(word),
@@ -308,12 +309,14 @@ impl TierTable {
         let number = self.growths.number_of(&key);
         let place = *self.instances.entry(key).or_insert(self.gathered.len());
         if place == self.gathered.len() {
-            let cells = vec![Cell::default(); self.columns.len()];
+            let last = vec![None; self.schema.values.len()];
+            let gauges = vec![Gauge::default(); self.gauges.len()];
             let histograms = vec![None; self.histograms.len()];
             self.gathered.push(Gathered {
                 samples: 0,
                 newest_row: None,
-                cells,
+                last,
+                gauges,
                 number,
                 grown: Grown::default(),
                 histograms,
@@ -327,19 +330,21 @@ impl TierTable {
 
     /// Takes the last values of every instance out of the rows at hand.
     fn take_last_values(&mut self, rows: &Rows) {
-        let width = self.columns.len();
+        let width = self.schema.values.len();
         for gathered in &mut self.gathered {
             let Some(row) = gathered.newest_row.take() else { continue };
             self.growths.settle(gathered.number, rows, row, &mut gathered.grown);
             let words = &rows.cells[row * width..(row + 1) * width];
-            for (at, (column, &word)) in self.columns.iter().zip(words).enumerate() {
-                let cell = &mut gathered.cells[at];
-                cell.last = (!rows.is_absent(row * width + at)).then_some(word);
+            let values = self.schema.values.iter().zip(words).zip(&mut gathered.last);
+            for (at, ((column, &word), last)) in values.enumerate() {
                 let is_text = column.kind.is_dictionary() && column.kind != ColumnType::Histogram;
-                if is_text && cell.last.is_some() {
-                    cell.text.clear();
-                    cell.text.extend_from_slice(rows.strings.get(word as u32));
-                }
+                *last = match rows.is_absent(row * width + at) {
+                    true => None,
+                    false if is_text => {
+                        Some(u64::from(self.strings.intern(rows.strings.get(word as u32))))
+                    }
+                    false => Some(word),
+                };
             }
         }
     }
@@ -348,13 +353,14 @@ impl TierTable {
     /// without rows: what returns after it was away.
     fn end_step(&mut self) {
         let is_begun = std::mem::replace(&mut self.step, NO_STEP) != NO_STEP;
-        if !is_begun || self.gathered.is_empty() && self.keys.is_empty() {
+        if !is_begun || self.gathered.is_empty() && self.schema.keys.is_empty() {
             return;
         }
         self.record.begin_sample(self.last_ns);
         for (key, place) in std::mem::take(&mut self.instances) {
             let gathered = &mut self.gathered[place];
-            let mut histograms = gathered.histograms.drain(..);
+            let (mut gauges, mut histograms) =
+                (gathered.gauges.iter(), gathered.histograms.drain(..));
             let first = gathered.grown.first.as_ref();
             let mut counter = 0;
             if !key.is_empty() {
@@ -367,8 +373,8 @@ impl TierTable {
                     }
                 });
             }
-            for (column, cell) in self.columns.iter().zip(&gathered.cells) {
-                match cell.last {
+            for (column, &last) in self.schema.values.iter().zip(&gathered.last) {
+                match last {
                     _ if column.kind == ColumnType::Histogram => {
                         match histograms.next().flatten() {
                             Some(merged) => merged.put(&mut self.record, &mut self.spare),
@@ -376,17 +382,13 @@ impl TierTable {
                         }
                     }
                     None => self.record.absent(),
-                    Some(_) if column.kind.is_dictionary() => self.record.bytes(&cell.text),
+                    Some(number) if column.kind.is_dictionary() => {
+                        self.record.bytes(self.strings.get(number as u32));
+                    }
                     Some(word) => self.record.u64(word),
                 }
                 if is_numeric_gauge(column) {
-                    if cell.count == 0 {
-                        (0..3).for_each(|_| self.record.absent());
-                    } else {
-                        self.record.u64(cell.min_word);
-                        self.record.u64(cell.max_word);
-                        self.record.f64(cell.sum / cell.count as f64);
-                    }
+                    gauges.next().copied().unwrap_or_default().put(&mut self.record);
                 }
                 if is_counter(column) {
                     let grown = gathered.grown.by.get(counter).copied().flatten();
@@ -413,25 +415,12 @@ impl TierTable {
         }
         self.record.end_sample();
         self.gathered.clear();
+        if self.strings.size_bytes() > LARGE_BYTES {
+            self.strings = Interner::default();
+        } else {
+            self.strings.clear();
+        }
         self.places.fill(NOWHERE);
-    }
-}
-
-impl Cell {
-    fn roll_up(&mut self, kind: ColumnType, word: u64) {
-        let value = match kind {
-            ColumnType::I64 => word.cast_signed() as f64,
-            ColumnType::F64 => f64::from_bits(word),
-            _ => word as f64,
-        };
-        if self.count == 0 || value < self.min {
-            (self.min, self.min_word) = (value, word);
-        }
-        if self.count == 0 || value > self.max {
-            (self.max, self.max_word) = (value, word);
-        }
-        self.sum += value;
-        self.count += 1;
     }
 }
 

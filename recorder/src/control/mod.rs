@@ -218,6 +218,7 @@ impl Recorder {
         if let Err(error) = crate::privilege::drop_what_opening_took(&self.config.directory) {
             tracing::warn!("cannot drop the capabilities that are not needed any more: {error}");
         }
+        crate::mapped_files::give_back();
         let running = self.config.sources.len() - self.off.len() - failed;
         let directory = self.config.directory.display();
         let ring = rough_size(self.config.ring_size_bytes);
