@@ -69,15 +69,14 @@ impl Scan<'_> {
         if is_word && let Some(program) = named(name) {
             self.program = Some(program);
         }
-        let is_secret = self.names.has(name);
-        if !is_secret {
-            if is_word && let Some(way) = self.program.and_then(|program| program.way(name)) {
-                return self.option(argument, start, way);
-            }
-            self.out.extend_from_slice(name);
-            return start + length;
+        // First, since a password may look like the name of one: `-pMyPass`.
+        if is_word && let Some(way) = self.program.and_then(|program| program.way(name)) {
+            return self.option(argument, start, way);
         }
         self.out.extend_from_slice(name);
+        if !self.names.has(name) {
+            return start + length;
+        }
         let mut at = start + length;
         // The quotes around a name in JSON.
         let quoted = before.is_some_and(is_quote) && after.first().copied() == before;
