@@ -68,7 +68,10 @@ impl Running {
             started => return started,
         };
         // Where the other one does not run either it is not for want of storage.
-        let mut running = start(other.object).map_err(|_| why)?;
+        let mut running = start(other.object).map_err(|error| match error {
+            FeatureError::Ending => error,
+            _ => why,
+        })?;
         running.missing.push(other.lacks.to_owned());
         Ok(running)
     }

@@ -176,7 +176,14 @@ async fn record(
         };
         match told {
             Told::End => is_ended = true,
-            Told::Reload => recorder.reload(&origin).await,
+            // What is opened for it may take a while, too.
+            Told::Reload => {
+                is_ended = tokio::select! {
+                    () = recorder.reload(&origin) => false,
+                    () = signals.end() => true,
+                    () = sleep_until(deadline) => true,
+                }
+            }
         }
     };
     // Whoever is impatient may interrupt what follows.

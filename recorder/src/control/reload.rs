@@ -70,9 +70,11 @@ impl Recorder {
         let was_off = self.off.clone();
         let (mut on, mut without) = (Vec::new(), Vec::new());
         let until = Instant::now() + OPEN_TIMEOUT;
-        for plan in &begun {
+        // All at once, as at the start.
+        let asked: Vec<_> = begun.iter().map(|plan| self.ask(plan, boottime_ns())).collect();
+        for (plan, asked) in begun.iter().zip(asked) {
             let name = plan.descriptor.name;
-            let started = match self.ask(plan, boottime_ns()) {
+            let started = match asked {
                 Ok(answer) => Ok(self.started(plan, answer, until).await),
                 Err(error) => Err(error),
             };
@@ -91,6 +93,7 @@ impl Recorder {
                 }
             }
         }
+        crate::mapped_files::give_back();
         let name = |plan: &PlannedSource| plan.descriptor.name;
         let stays = |old: &PlannedSource| new.sources.iter().any(|plan| name(plan) == name(old));
         let off = ended.iter().filter(|old| !stays(old)).map(name);

@@ -109,6 +109,29 @@ fn a_signal_while_sources_are_being_opened_ends_it_within_a_second() {
 }
 
 #[test]
+fn a_signal_while_a_new_configuration_is_taken_over_ends_it_within_a_second() {
+    if !geteuid().is_root() {
+        return println!("skipped: sources that take long to open take root");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("nodemon.toml");
+    std::fs::write(&file, "only = [\"stat\"]\n").unwrap();
+    let mut running =
+        Running::start(&scratch.path().join("r"), &["--config", file.to_str().unwrap()]);
+    let large = |source| format!("[source.{source}]\nentries = 1048576\n");
+    let all: Vec<_> = ["block_latency", "syscall_latency", "timer"].map(large).into();
+    std::fs::write(&file, all.concat()).unwrap();
+    running.signal(Signal::HUP);
+    let pid = running.pid();
+    running.wait_until("it has opened some of what is new", || {
+        std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() >= 50
+    });
+    let (status, took, said) = running.end(Signal::TERM);
+    assert!(status.success(), "{status}: {said}");
+    assert!(took < Duration::from_secs(1), "it took {took:?}: {said}");
+}
+
+#[test]
 fn what_was_lost_in_the_kernel_is_in_the_total_that_is_told_at_the_end() {
     if !geteuid().is_root() {
         return println!("skipped: programs in the kernel take root");

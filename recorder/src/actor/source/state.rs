@@ -141,7 +141,9 @@ impl SourceState {
             own.call.is_made_by(rustix::thread::gettid().as_raw_nonzero().get());
             let mut sink = Sink::new(&schemas);
             let attempted = attempt.perform(&mut sink);
-            if !attempted.is_given_up() {
+            if attempted.is_given_up() {
+                own.call.end();
+            } else {
                 own.has_opened(attempted, sink);
             }
         });
