@@ -30,7 +30,7 @@ const MOST_FRAME_BYTES: usize = 64 << 20;
 /// What is kept of the memory that a frame was opened into; few hold more.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// Frames that are read as a stream refer back this far at most, 2^22 bytes; at our level it is
+/// Frames that are read as a stream refer back this far at most, 2^22 bytes; ours do 2^17, and did
 /// 2^19.
 const MOST_WINDOW_LOG: u32 = 22;
 

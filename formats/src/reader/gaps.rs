@@ -24,40 +24,18 @@ impl Recording {
                 table.is_none_or(|name| gap.gap.table.is_empty() || gap.gap.table == name);
             of_table && gap.from < to && gap.to >= from
         };
-        let mut gaps = Vec::new();
+        let mut gaps: Vec<WallGap> = Vec::new();
         let mut until = i64::MAX;
         for segments in self.levels() {
-            // What finer segments tell too begins here.
-            let mut told = HashMap::new();
-            for gap in &gaps {
-                let WallGap { gap, from, .. } = gap;
-                let first = told.entry((gap.table.clone(), gap.cause)).or_insert(*from);
-                *first = (*from).min(*first);
-            }
-            for mut gap in self.gaps_in(segments)? {
-                let first = told.get(&(gap.gap.table.clone(), gap.gap.cause));
-                let end = until.min(first.copied().unwrap_or(i64::MAX));
-                let is_before = gap.from < end || until == i64::MAX;
-                if gap.to > end {
-                    let told: u64 = gaps
-                        .iter()
-                        .filter(|finer: &&WallGap| {
-                            finer.gap.table == gap.gap.table
-                                && finer.gap.cause == gap.gap.cause
-                                && finer.from >= gap.from
-                                && finer.to <= gap.to
-                        })
-                        .map(|finer| finer.gap.lost)
-                        .sum();
-                    gap.gap.lost = gap.gap.lost.saturating_sub(told);
-                    gap.to = end;
-                }
-                if is_before && touches(&gap) && gaps.len() < MOST_GAPS {
-                    gaps.push(gap);
-                }
-            }
+            let finer = Finer::of(&gaps);
+            let of_level = self.gaps_in(segments)?.into_iter();
+            let before: Vec<WallGap> =
+                of_level.filter_map(|gap| finer.rest_of(gap, until)).collect();
+            gaps.extend(before);
             until = until.min(self.begin_of(segments));
         }
+        gaps.retain(touches);
+        gaps.truncate(MOST_GAPS);
         gaps.sort_by_key(|gap| (gap.from, gap.to));
         Ok(gaps)
     }
@@ -140,5 +118,109 @@ impl Recording {
             return Ok((salvaged.view().map_err(error)?.gaps().0, problems));
         }
         Ok((gaps, problems))
+    }
+}
+
+/// What finer segments tell.
+struct Finer<'a>(HashMap<Sort<'a>, Told>);
+
+/// Table, cause and kind of gaps that tell of the same.
+type Sort<'a> = (&'a str, GapCause, &'a str);
+
+/// What is told of one sort.
+struct Told {
+    /// When the first of its gaps begins.
+    from: i64,
+    /// When each of them ends, and what those up to it have lost, by time.
+    lost_until: Vec<(i64, u64)>,
+}
+
+impl<'a> Finer<'a> {
+    fn of(gaps: &'a [WallGap]) -> Finer<'a> {
+        let mut finer: HashMap<Sort<'a>, Told> = HashMap::new();
+        for WallGap { gap, from, to } in gaps {
+            let none = Told { from: *from, lost_until: Vec::new() };
+            let told = finer.entry(sort_of(gap)).or_insert(none);
+            told.from = told.from.min(*from);
+            told.lost_until.push((*to, gap.lost));
+        }
+        for told in finer.values_mut() {
+            told.lost_until.sort_unstable();
+            let mut lost = 0u64;
+            for (_, until) in &mut told.lost_until {
+                lost = lost.saturating_add(*until);
+                *until = lost;
+            }
+        }
+        Finer(finer)
+    }
+
+    /// What of a gap is from before all that finer segments tell, who know from `until` on: the gap
+    /// of a coarser one has more than one of them as one.
+    fn rest_of(&self, mut gap: WallGap, until: i64) -> Option<WallGap> {
+        let told = self.0.get(&sort_of(&gap.gap));
+        let end = told.map_or(until, |told| told.from.min(until));
+        if gap.from >= end && until != i64::MAX {
+            return None;
+        }
+        if gap.to > end {
+            // All of these begin behind this gap.
+            let lost = told.map_or(0, |told| {
+                let ended = told.lost_until.partition_point(|(to, _)| *to <= gap.to);
+                ended.checked_sub(1).map_or(0, |last| told.lost_until[last].1)
+            });
+            gap.gap.lost = gap.gap.lost.saturating_sub(lost);
+            gap.to = end;
+        }
+        Some(gap)
+    }
+}
+
+fn sort_of(gap: &Gap) -> Sort<'_> {
+    (&gap.table, gap.cause, gap.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Finer, WallGap};
+    use crate::gap::{Gap, GapCause, STARTING};
+
+    fn gap(detail: &str, (from, to): (i64, i64), lost: u64) -> WallGap {
+        let (table, cause, detail) = ("t".to_owned(), GapCause::Late, detail.to_owned());
+        let (from_ns, to_ns) = (from.cast_unsigned(), to.cast_unsigned());
+        WallGap { gap: Gap { table, cause, from_ns, to_ns, lost, detail }, from, to }
+    }
+
+    #[test]
+    fn a_gap_from_before_the_rows_has_lost_what_is_not_told_with_them() {
+        let of_rows = [
+            gap("overslept", (7, 8), 50),
+            gap(STARTING, (8, 9), 400),
+            gap("overslept", (10, 12), 40),
+            gap("overslept", (20, 22), 1000),
+        ];
+        let finer = Finer::of(&of_rows);
+        let rest = finer.rest_of(gap("overslept", (3, 12), 100), 5).unwrap();
+        assert_eq!((rest.from, rest.to, rest.gap.lost), (3, 5, 10));
+        // Of another kind nothing is told that could be told twice.
+        let rest = finer.rest_of(gap(STARTING, (1, 2), 7), 5).unwrap();
+        assert_eq!((rest.from, rest.to, rest.gap.lost), (1, 2, 7));
+        assert!(finer.rest_of(gap("overslept", (6, 12), 90), 5).is_none());
+    }
+
+    #[test]
+    fn as_many_gaps_as_a_recording_may_have_are_told_in_a_moment() {
+        let count = 1 << 17;
+        let of_rows: Vec<_> =
+            (0..count).map(|at| gap("", (count + at, count + at + 1), 1)).collect();
+        let start = std::time::Instant::now();
+        let finer = Finer::of(&of_rows);
+        let of_tier = (0..count).map(|at| gap("", (at, 2 * count), 1 << 20));
+        let rest: Vec<_> = of_tier.filter_map(|gap| finer.rest_of(gap, count)).collect();
+        assert!(rest.iter().all(|gap| gap.gap.lost == (1 << 20) - (1 << 17)));
+        assert_eq!(rest.len() as i64, count);
+        assert!(start.elapsed().as_secs() < 10, "it took {:?}", start.elapsed());
     }
 }

@@ -5,7 +5,7 @@ use crate::record::RecordView;
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
 
-/// Rows of a table that are in no block take 2 MiB and what came within a second. More than this is
+/// Rows of a table that are in no block take 1 MiB and what came within a second. More than this is
 /// damage, or made to fill the memory of its reader.
 const MOST_TAIL_BYTES: usize = 64 << 20;
 

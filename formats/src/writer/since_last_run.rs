@@ -99,7 +99,9 @@ fn last_run(segments: &[SegmentReader], same_boot: bool, now_ns: u64) -> LastRun
         let mut newest: BTreeMap<&str, (&Arc<Schema>, u64)> = BTreeMap::new();
         for (schema, from_ns) in tables {
             let known = newest.entry(&schema.name).or_insert((schema, from_ns));
-            known.1 = known.1.max(from_ns);
+            if from_ns > known.1 {
+                *known = (schema, from_ns);
+            }
         }
         let behind = newest.into_values();
         let behind = behind.filter(|(schema, from_ns)| is_cut_short(schema, last_ns - from_ns));

@@ -15,8 +15,8 @@ const BLOCK_ROWS: usize = 60;
 /// go through the journal.
 const FAST_NS: u64 = 1_000_000_000;
 
-/// A block is sealed before its rows take more memory than this, however few they are, if records
-/// stay as large as they are.
+/// A block is sealed before its rows take more memory than this, however few they are, if a record
+/// more would be as large as the last.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Cells of a block at most, a quarter of what a reader decodes of any: 1 kHz on 512 CPUs is twice

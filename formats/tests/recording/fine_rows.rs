@@ -263,6 +263,29 @@ fn a_run_that_had_fine_rows_alone_is_known_to_one_that_keeps_none_apart() {
     assert_eq!(causes, [GapCause::NotRunning], "what was between the runs: {gaps:?}");
 }
 
+#[test]
+fn a_table_that_became_slower_is_judged_by_how_it_was_sampled_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), options());
+    (0..3).for_each(|second| world.second(second));
+    // The fine rows are moved into their ring.
+    for _ in 0..4 {
+        world.writer.seal().unwrap();
+    }
+    assert_eq!(segments_of(&fine_dir(dir.path())).len(), 1);
+    world.tables[0] = world.writer.add_table(Schema { interval_ns: SECOND_NS, ..noise() });
+    let World { writer, record, tables } = &mut world;
+    push_noise(writer, record, tables[0], 4000..4001);
+    world.push_slow(4);
+    world.writer.close().unwrap();
+    // It was not due again when the run ended, a second later.
+    let mut world = World::open(dir.path(), options());
+    world.writer.commit().unwrap();
+    let gaps = Recording::open(dir.path()).unwrap().gaps(None, i64::MIN, i64::MAX).unwrap();
+    let told: Vec<_> = gaps.iter().map(|gap| (&*gap.gap.table, gap.gap.cause)).collect();
+    assert_eq!(told, [("", GapCause::NotRunning)], "{gaps:?}");
+}
+
 /// All rows of noise, which must be there once each.
 fn assert_noise(dir: &Path, seconds: std::ops::Range<u64>, when: &str) {
     let (fine, problems) = rows_of(dir, "noise", 2);
