@@ -7,7 +7,7 @@
 //!   `Authorization: Bearer SECRET`, `pass:SECRET`;
 //! - the password in a URL: `postgres://user:SECRET@host/db`;
 //! - the options of one letter that some programs take a password with ([`programs`]):
-//!   `mysql -pSECRET`, `sshpass -p SECRET`, `curl -u user:SECRET`.
+//!   `mysql -pSECRET`, `docker login -p SECRET`, `curl -u user:SECRET`.
 //!
 //! All of that also within an argument that is a command line itself (`sh -c "..."`). Where it
 //! cannot be told where a secret ends, more is hidden rather than less. A secret that stands alone,

@@ -7,20 +7,20 @@ pub enum Way {
     Attached,
     /// The password, in the same word or the next.
     Either,
-    /// `user:SECRET`, in the same word or the next.
-    AfterColon,
+    /// `user:SECRET`, with this byte between them, in the same word or the next.
+    After(u8),
 }
 
 /// A program and its options.
 #[derive(Debug)]
 pub struct Program {
-    /// What its name begins with.
+    /// What its name begins with; a blank at the end stands for the end of the name.
     names: &'static [&'static [u8]],
     /// Its options.
     options: &'static [(u8, Way)],
 }
 
-const PROGRAMS: [Program; 10] = [
+const PROGRAMS: [Program; 17] = [
     Program { names: &[b"mysql", b"mariadb"], options: &[(b'p', Way::Attached)] },
     Program { names: &[b"7z"], options: &[(b'p', Way::Attached)] },
     Program { names: &[b"sshpass", b"mongo"], options: &[(b'p', Way::Either)] },
@@ -28,16 +28,30 @@ const PROGRAMS: [Program; 10] = [
     Program { names: &[b"redis-cli"], options: &[(b'a', Way::Either)] },
     Program { names: &[b"ldap"], options: &[(b'w', Way::Either)] },
     Program { names: &[b"sqlcmd", b"bcp"], options: &[(b'P', Way::Either)] },
+    Program { names: &[b"isql", b"osql", b"tsql"], options: &[(b'P', Way::Either)] },
+    Program { names: &[b"cqlsh"], options: &[(b'p', Way::Either)] },
+    Program { names: &[b"mosquitto"], options: &[(b'P', Way::Either)] },
+    Program {
+        names: &[b"snmp"],
+        options: &[(b'A', Way::Either), (b'X', Way::Either), (b'c', Way::Either)],
+    },
+    Program { names: &[b"ssh-keygen"], options: &[(b'N', Way::Either), (b'P', Way::Either)] },
+    Program { names: &[b"smbclient", b"rpcclient"], options: &[(b'U', Way::After(b'%'))] },
+    // Of docker, podman, skopeo, oc and az, where -p is something else with other commands.
+    Program { names: &[b"login "], options: &[(b'p', Way::Either)] },
     Program { names: &[b"ipmitool"], options: &[(b'P', Way::Either)] },
     Program { names: &[b"zip", b"unzip"], options: &[(b'P', Way::Either)] },
-    Program { names: &[b"curl"], options: &[(b'u', Way::AfterColon), (b'U', Way::AfterColon)] },
+    Program { names: &[b"curl"], options: &[(b'u', Way::After(b':')), (b'U', Way::After(b':'))] },
 ];
 
 /// The program that `word` names, with or without a path.
 pub fn named(word: &[u8]) -> Option<&'static Program> {
     let name = word.rsplit(|byte| *byte == b'/').next()?;
-    let is_it = |program: &&Program| program.names.iter().any(|start| name.starts_with(start));
-    PROGRAMS.iter().find(is_it)
+    let is_of = |start: &&[u8]| match start.strip_suffix(b" ") {
+        Some(whole) => name == whole,
+        None => name.starts_with(start),
+    };
+    PROGRAMS.iter().find(|program| program.names.iter().any(is_of))
 }
 
 impl Program {

@@ -20,7 +20,7 @@ pub fn redact(names: &Names, arguments: &[u8], out: &mut Vec<u8>) {
 enum Next {
     Any,
     Secret,
-    AfterColon,
+    After(u8),
 }
 
 struct Scan<'a> {
@@ -39,7 +39,7 @@ impl Scan<'_> {
             match next {
                 Next::Any => {}
                 Next::Secret => return self.hide(argument),
-                Next::AfterColon => return self.hide_after_colon(argument),
+                Next::After(byte) => return self.hide_after(byte, argument),
             }
         }
         let mut at = 0;
@@ -113,10 +113,10 @@ impl Scan<'_> {
         self.out.extend_from_slice(option);
         match way {
             Way::Attached | Way::Either if !value.is_empty() => self.hide(value),
-            Way::AfterColon if !value.is_empty() => self.hide_after_colon(value),
+            Way::After(byte) if !value.is_empty() => self.hide_after(byte, value),
             Way::Attached => {}
             Way::Either => return self.next_word(argument, end, Next::Secret),
-            Way::AfterColon => return self.next_word(argument, end, Next::AfterColon),
+            Way::After(byte) => return self.next_word(argument, end, Next::After(byte)),
         }
         end
     }
@@ -132,11 +132,11 @@ impl Scan<'_> {
             Some(_) if blanks == 0 => {}
             Some(_) => {
                 at = self.copy(argument, at, start);
-                if next == Next::Secret {
+                let Next::After(byte) = next else {
                     return self.value(argument, at, &is_blank_or_quote);
-                }
+                };
                 let end = word_end(argument, at);
-                self.hide_after_colon(&argument[at..end]);
+                self.hide_after(byte, &argument[at..end]);
                 return end;
             }
         }
@@ -177,13 +177,13 @@ impl Scan<'_> {
         let rest = &argument[start..];
         let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
         let Some(host_at) = authority.iter().rposition(|byte| *byte == b'@') else { return start };
-        self.hide_after_colon(&authority[..host_at]);
+        self.hide_after(b':', &authority[..host_at]);
         start + host_at
     }
 
-    fn hide_after_colon(&mut self, pair: &[u8]) {
-        let colon = pair.iter().position(|byte| *byte == b':').map_or(pair.len(), |at| at + 1);
-        let (user, secret) = pair.split_at(colon);
+    fn hide_after(&mut self, separator: u8, pair: &[u8]) {
+        let end = pair.iter().position(|byte| *byte == separator);
+        let (user, secret) = pair.split_at(end.map_or(pair.len(), |at| at + 1));
         self.out.extend_from_slice(user);
         self.hide(secret);
     }

@@ -57,6 +57,13 @@ const WITH_SECRET: &[&str] = &[
     "host=x user=y password=<§> dbname=z",
     "ldapsearch|-x|-w|<§>",
     "ipmitool|-H|bmc|-P|<§>|power",
+    "docker|login|-u|me|-p|<§>|host",
+    "mosquitto_pub|-P|<§>|-t|x",
+    "cqlsh|-p<§>|host",
+    "ssh-keygen|-q|-N|<§>|-f|x",
+    "snmpwalk|-c|<§>|host",
+    "smbclient|//h/s|-U|me%<§>",
+    "sh|-c|rpcclient -Ume%<§> host",
 ];
 
 /// A command line with `secret`, and what is to be seen of it.
@@ -80,6 +87,8 @@ fn of_each_form_the_secret_is_hidden_and_nothing_else() {
 fn what_only_looks_a_little_like_it_stays() {
     for text in [
         "ssh|-p|22|host",
+        "docker|run|-p|80:80|x",
+        "loginctl|show-user|-p|Name",
         "mkdir|-p|/a/b",
         "serve|--tokenizer|/models/x|--max-tokens|4096",
         "apptainer|exec|PWD=/home/me|x",
@@ -129,7 +138,7 @@ fn plain_word() -> impl Strategy<Value = String> {
     let others = prop_oneof![
         "[a-zB-Z0-9]{0,8}",
         "/[a-z/]{1,12}",
-        "-[b-fi-os-t]",
+        "-[bd-fi-os-t]",
         "[a-z]{1,4}=[0-9,]{0,5}",
         "https?://[a-z.]{1,9}(:[0-9]{1,3})?/[a-z@:]{0,6}"
     ];
@@ -141,8 +150,10 @@ fn is_plain(word: &str) -> bool {
     !["pass", "pwd", "auth", "token", "key", "bearer", "secret", "cookie", "cred"]
         .iter()
         .any(|name| low.contains(name))
-        && !["mysql", "maria", "7z", "mongo", "ldap", "bcp", "zip", "curl"]
+        && word != "login"
+        && !["mysql", "maria", "7z", "mongo", "ldap", "bcp", "zip", "curl", "snmp", "cqlsh"]
             .iter()
+            .chain(&["isql", "osql", "tsql"])
             .any(|name| low.starts_with(name))
 }
 
