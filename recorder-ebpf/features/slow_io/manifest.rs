@@ -5,9 +5,13 @@ use crate::names;
 
 pub static FEATURE: Feature = Feature {
     name: "slow_io",
-    reads: "block_rq_issue, block_rq_complete",
+    reads: "block_rq_insert, block_rq_issue, block_rq_complete",
     object: object!("slow_io"),
     hooks: &[
+        Hook::wanted(&[
+            Attach::Typed("insert_5_10", "block_rq_insert"),
+            Attach::Typed("insert_5_11", "block_rq_insert"),
+        ]),
         Hook::needed(&[
             // Refused where there is no second argument.
             Attach::Typed("issue_5_10", "block_rq_issue"),
@@ -18,9 +22,10 @@ pub static FEATURE: Feature = Feature {
     tables: &[Table {
         name: "slow_io",
         doc: "Requests to block devices that took 50 ms or longer, or what the configuration says, \
-              when they are done. The first columns are the task that gave it to the driver: who \
-              reads or writes itself, or a kernel thread that writes back what others wrote; where \
-              requests come so thick that this is not remembered, they are absent.",
+              when they are done. The first columns are the task that put it into the queue of the \
+              device, or gave it to the driver where it has none: who reads or writes itself, or a \
+              kernel thread that writes back what others wrote; where requests come so thick that \
+              this is not remembered, they are absent.",
         origin: Origin::Events("events"),
         keys: &[],
         values: columns_of_task![

@@ -23,13 +23,17 @@ struct event {
 };
 
 /*
- * What is known of a request when its driver gets it. Requests that share a
- * place push each other out; of a slow one the task is not known then, which
- * is cheaper than that all the others are looked up and deleted.
+ * What is known of a request: who put it into the queue, where there is one
+ * from which a kernel thread may give it to the driver, else who gave it to the
+ * driver. Requests that share a place push each other out; of a slow one the
+ * task is not known then, which is cheaper than that all the others are looked
+ * up and deleted.
  */
 struct issue {
 	__u64 request;
-	__u64 at_ns;
+	__u64 start_ns; /* tells requests apart that are the same memory; 0: it does not */
+	__u64 at_ns; /* 0 until the driver has it */
+	__u64 is_wanted;
 	struct task_id task;
 };
 
@@ -58,36 +62,56 @@ static __always_inline struct issue *place_of(__u64 request)
 	return bpf_map_lookup_elem(&issues, &at);
 }
 
-static __always_inline void issue(struct request *of)
+static __always_inline void note(struct request *of, __u64 at_ns)
 {
-	__u64 request = number_of(of);
+	__u64 request = number_of(of), start_ns = of->start_time_ns;
 	struct issue *issue = place_of(request);
 
 	if (!issue)
 		return;
-	/* Also of one that is not wanted: the next request may be the same memory. */
-	issue->request = 0;
-	if (!is_wanted())
+	if (at_ns && start_ns && issue->request == request && issue->start_ns == start_ns) {
+		/* It comes out of the queue, or goes to the driver once more. */
+		issue->at_ns = at_ns;
 		return;
+	}
+	/* Also of one that is not wanted: it may be the same memory. */
+	issue->request = 0;
 	barrier();
-	issue->at_ns = bpf_ktime_get_ns();
-	name_current(&issue->task);
+	issue->start_ns = start_ns;
+	issue->at_ns = at_ns;
+	issue->is_wanted = is_wanted();
+	if (issue->is_wanted)
+		name_current(&issue->task);
 	barrier();
 	issue->request = request;
+}
+
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(insert_5_11, struct request *request)
+{
+	note(request, 0);
+	return 0;
+}
+
+/* Before 5.11 the queue came first. */
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(insert_5_10, struct request_queue *queue, struct request *request)
+{
+	note(request, 0);
+	return 0;
 }
 
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(issue_5_11, struct request *request)
 {
-	issue(request);
+	note(request, bpf_ktime_get_ns());
 	return 0;
 }
 
-/* Before 5.11 the queue came first. */
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(issue_5_10, struct request_queue *queue, struct request *request)
 {
-	issue(request);
+	note(request, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -105,12 +129,12 @@ int BPF_PROG(complete, struct request *request, int error, unsigned int bytes)
 		return 0;
 	number = number_of(request);
 	issue = place_of(number);
-	if (issue && issue->request != number)
+	if (issue && (issue->request != number || issue->start_ns != since_ns))
 		issue = NULL;
-	if (IS_FILTERED && !issue)
+	if (IS_FILTERED && !(issue && issue->is_wanted))
 		return 0;
 	if (!since_ns) {
-		if (!issue)
+		if (!issue || !issue->at_ns)
 			return 0;
 		since_ns = issue->at_ns;
 	}
@@ -125,7 +149,8 @@ int BPF_PROG(complete, struct request *request, int error, unsigned int bytes)
 	event->task.command[0] = 0;
 	if (issue) {
 		event->task = issue->task;
-		event->device_ns = now_ns - issue->at_ns;
+		if (issue->at_ns)
+			event->device_ns = now_ns - issue->at_ns;
 	}
 	event->device = device_of(request);
 	event->operation = operation_of(request);

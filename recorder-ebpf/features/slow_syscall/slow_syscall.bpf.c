@@ -112,6 +112,9 @@ int BPF_PROG(entered, struct pt_regs___kernel *regs, long number)
 {
 	if (!is_made_to_wait(number) && is_wanted())
 		begin(CURRENT_TASK);
+	else
+		/* A program that runs already on this CPU is skipped, also at the end of a call. */
+		end(CURRENT_TASK);
 	return 0;
 }
 

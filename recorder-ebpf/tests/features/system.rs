@@ -196,6 +196,40 @@ fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
 }
 
 #[test]
+fn slow_io_that_another_task_takes_out_of_a_queue_is_that_of_who_put_it_in() {
+    let settings = Settings { min_latency_ns: 1, ..settings_of("nm-queues", 100_000) };
+    let Some(mut running) = start_with("slow_io", &settings) else { return };
+    let loops = match Loops::new() {
+        Ok(loops) => loops,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let device = loops.name();
+    // Whoever puts a read into this queue gives the driver all that is in it, each by itself.
+    for (file, value) in [("scheduler", "mq-deadline"), ("nomerges", "2")] {
+        let file = format!("/sys/block/{device}/queue/{file}");
+        if let Err(why) = std::fs::write(&file, value) {
+            return println!("skipped: {file}: {why}");
+        }
+    }
+    let folder = std::env::temp_dir().join(format!("nodemon-queues-{}", std::process::id()));
+    let at = folder.display();
+    let reads = |copy: &str| {
+        let read = format!("{copy} if=/dev/{device} of=/dev/null bs=4096 count=500 iflag=direct &");
+        read.repeat(4)
+    };
+    let script = format!(
+        "mkdir {at} && cp $(command -v dd) {at}/nm-queues && {{ {} {} wait; rm -r {at}; }}",
+        reads(&format!("{at}/nm-queues")),
+        reads("dd")
+    );
+    assert!(shell(&script).stderr(Stdio::null()).status().unwrap().success());
+    let found = events(&mut running, "slow_io", |row| text(row, "device") == device);
+    assert_eq!(found.len(), 4 * 500, "those of nm-queues and no others");
+    let is_possible = |row: &Row| number(row, "device_ns") <= number(row, "took_ns") + 1_000_000;
+    assert!(found.iter().all(|row| text(row, "command") == "nm-queues" && is_possible(row)));
+}
+
+#[test]
 fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
     let settings = Settings { min_latency_ns: 1, ..settings_of("nm-reads", 100_000) };
     let Some(mut running) = start_with("slow_io", &settings) else { return };
