@@ -34,6 +34,16 @@ pub fn clear_and_shrink<T>(buffer: &mut Vec<T>) {
     }
 }
 
+/// Empties a buffer, and gives its memory back as a whole where it is large: for what comes once a
+/// minute or so, and would keep its size in between.
+pub fn clear_or_give_back<T>(buffer: &mut Vec<T>) {
+    if buffer.capacity() * size_of::<T>() > KEPT_BYTES {
+        *buffer = Vec::new();
+    } else {
+        buffer.clear();
+    }
+}
+
 /// The system's allocator for a program, which ends when memory is refused.
 pub struct OrEnd {
     /// What is said then. It is said as it is: there is no memory to put anything into it.

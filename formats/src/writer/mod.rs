@@ -14,6 +14,7 @@ pub(crate) mod tier_dir;
 mod tier_gauge;
 mod tier_growth;
 mod tier_histogram;
+mod tier_last;
 pub(crate) mod tier_schema;
 mod tools;
 mod totals;

@@ -9,6 +9,7 @@ use super::ring_writer::{RingWriter, disk_error};
 use super::tier_gauge::Gauge;
 use super::tier_growth::{Grown, Growths, Key};
 use super::tier_histogram::Merged;
+use super::tier_last::LastValues;
 use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
 use super::tools::Tools;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
@@ -16,12 +17,13 @@ use crate::block::Rows;
 use crate::clock::{ClockOffset, boottime_ns};
 use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
-use crate::interner::Interner;
+use crate::memory::clear_or_give_back;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
 use crate::schema::{ColumnType, Schema, TableKind};
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,7 +48,7 @@ const MOST_GAPS: usize = 1000;
 /// seconds would double what the rows cost.
 const COMMITS_TO_WAIT: u32 = 10;
 
-/// What a record of a tier and the strings of a step may have for their memory to be kept, bytes.
+/// What a record of a tier may have for its memory to be kept, bytes.
 const LARGE_BYTES: usize = 256 << 10;
 
 /// One table of a tier.
@@ -67,8 +69,11 @@ struct TierTable {
     /// Places in `gathered` by the key words of the instance, strings spelt out.
     instances: BTreeMap<Vec<Key>, usize>,
     gathered: Vec<Gathered>,
-    /// The strings of the step: of a thousand processes most have the same.
-    strings: Interner,
+    /// The last values of these, what their gauges have come to, and what their counters have grown
+    /// by, one instance after the other.
+    last: LastValues,
+    of_gauges: Vec<Gauge>,
+    grown_by: Vec<Option<u64>>,
     /// Memory of histograms that is not in use.
     spare: Vec<Histogram>,
     /// The same places by the number that the rows at hand give the instance.
@@ -86,10 +91,6 @@ struct Gathered {
     samples: u64,
     /// The newest of its rows among those at hand; its last values are still to be taken.
     newest_row: Option<usize>,
-    /// The last value of each column; of a string its number among those of the step.
-    last: Vec<Option<u64>>,
-    /// For each of the table's gauges.
-    gauges: Vec<Gauge>,
     /// Its number among those whose growth is known, and what it has grown by.
     number: usize,
     grown: Grown,
@@ -141,7 +142,9 @@ impl Tier {
                 last_ns: 0,
                 instances: BTreeMap::new(),
                 gathered: Vec::new(),
-                strings: Interner::default(),
+                last: LastValues::default(),
+                of_gauges: Vec::new(),
+                grown_by: Vec::new(),
                 spare: Vec::new(),
                 places: Vec::new(),
             }
@@ -281,8 +284,10 @@ impl TierTable {
         gathered.samples += 1;
         let before = gathered.newest_row.replace(row);
         let number = gathered.number;
-        self.growths.take(number, rows, (before, row), time_ns, &mut gathered.grown);
-        for (gauge, &at) in gathered.gauges.iter_mut().zip(&self.gauges) {
+        let by = &mut self.grown_by[grown_by_of(&self.growths, place)];
+        self.growths.take(number, rows, (before, row), time_ns, (&mut gathered.grown, by));
+        let gauges = &mut self.of_gauges[place * self.gauges.len()..];
+        for (gauge, &at) in gauges.iter_mut().zip(&self.gauges) {
             let cell = row * self.schema.values.len() + at;
             if !rows.is_absent(cell) {
                 gauge.add(self.schema.values[at].kind, rows.cells[cell]);
@@ -309,14 +314,13 @@ impl TierTable {
         let number = self.growths.number_of(&key);
         let place = *self.instances.entry(key).or_insert(self.gathered.len());
         if place == self.gathered.len() {
-            let last = vec![None; self.schema.values.len()];
-            let gauges = vec![Gauge::default(); self.gauges.len()];
+            self.last.add(self.schema.values.len());
+            self.of_gauges.resize((place + 1) * self.gauges.len(), Gauge::default());
+            self.grown_by.resize((place + 1) * self.growths.counters(), None);
             let histograms = vec![None; self.histograms.len()];
             self.gathered.push(Gathered {
                 samples: 0,
                 newest_row: None,
-                last,
-                gauges,
                 number,
                 grown: Grown::default(),
                 histograms,
@@ -331,20 +335,19 @@ impl TierTable {
     /// Takes the last values of every instance out of the rows at hand.
     fn take_last_values(&mut self, rows: &Rows) {
         let width = self.schema.values.len();
-        for gathered in &mut self.gathered {
+        for (place, gathered) in self.gathered.iter_mut().enumerate() {
             let Some(row) = gathered.newest_row.take() else { continue };
-            self.growths.settle(gathered.number, rows, row, &mut gathered.grown);
+            let by = &mut self.grown_by[grown_by_of(&self.growths, place)];
+            self.growths.settle(gathered.number, rows, row, (&mut gathered.grown, by));
             let words = &rows.cells[row * width..(row + 1) * width];
-            let values = self.schema.values.iter().zip(words).zip(&mut gathered.last);
-            for (at, ((column, &word), last)) in values.enumerate() {
+            for (at, (column, &word)) in self.schema.values.iter().zip(words).enumerate() {
+                let cell = place * width + at;
                 let is_text = column.kind.is_dictionary() && column.kind != ColumnType::Histogram;
-                *last = match rows.is_absent(row * width + at) {
-                    true => None,
-                    false if is_text => {
-                        Some(u64::from(self.strings.intern(rows.strings.get(word as u32))))
-                    }
-                    false => Some(word),
-                };
+                match rows.is_absent(row * width + at) {
+                    true => self.last.set(cell, None),
+                    false if is_text => self.last.set_text(cell, rows.strings.get(word as u32)),
+                    false => self.last.set(cell, Some(word)),
+                }
             }
         }
     }
@@ -359,9 +362,10 @@ impl TierTable {
         self.record.begin_sample(self.last_ns);
         for (key, place) in std::mem::take(&mut self.instances) {
             let gathered = &mut self.gathered[place];
-            let (mut gauges, mut histograms) =
-                (gathered.gauges.iter(), gathered.histograms.drain(..));
+            let mut gauges = self.of_gauges[place * self.gauges.len()..].iter();
+            let mut histograms = gathered.histograms.drain(..);
             let first = gathered.grown.first.as_ref();
+            let by = &self.grown_by[grown_by_of(&self.growths, place)];
             let mut counter = 0;
             if !key.is_empty() {
                 self.record.instance(|filler| {
@@ -373,8 +377,8 @@ impl TierTable {
                     }
                 });
             }
-            for (column, &last) in self.schema.values.iter().zip(&gathered.last) {
-                match last {
+            for (at, column) in self.schema.values.iter().enumerate() {
+                match self.last.get(place * self.schema.values.len() + at) {
                     _ if column.kind == ColumnType::Histogram => {
                         match histograms.next().flatten() {
                             Some(merged) => merged.put(&mut self.record, &mut self.spare),
@@ -382,8 +386,8 @@ impl TierTable {
                         }
                     }
                     None => self.record.absent(),
-                    Some(number) if column.kind.is_dictionary() => {
-                        self.record.bytes(self.strings.get(number as u32));
+                    Some(word) if column.kind.is_dictionary() => {
+                        self.record.bytes(self.last.text(word));
                     }
                     Some(word) => self.record.u64(word),
                 }
@@ -391,7 +395,7 @@ impl TierTable {
                     gauges.next().copied().unwrap_or_default().put(&mut self.record);
                 }
                 if is_counter(column) {
-                    let grown = gathered.grown.by.get(counter).copied().flatten();
+                    let grown = by.get(counter).copied().flatten();
                     let first = first.and_then(|first| *first.words.get(counter)?);
                     for word in [grown, first] {
                         match word {
@@ -414,14 +418,18 @@ impl TierTable {
             self.record.u64(gathered.samples);
         }
         self.record.end_sample();
-        self.gathered.clear();
-        if self.strings.size_bytes() > LARGE_BYTES {
-            self.strings = Interner::default();
-        } else {
-            self.strings.clear();
-        }
+        self.last.clear();
+        clear_or_give_back(&mut self.of_gauges);
+        clear_or_give_back(&mut self.grown_by);
+        clear_or_give_back(&mut self.gathered);
         self.places.fill(NOWHERE);
     }
+}
+
+/// Where the growth of the counters of an instance is.
+fn grown_by_of(growths: &Growths, place: usize) -> Range<usize> {
+    let counters = growths.counters();
+    place * counters..(place + 1) * counters
 }
 
 /// The offset that holds at a time: that of the latest piece that has begun, as readers have it.

@@ -28,6 +28,8 @@ pub struct Growths {
     are_unsigned: bool,
     numbers: HashMap<Vec<Key>, usize>,
     known: Vec<Known>,
+    /// The last values of the counters of each of them, one after the other.
+    words: Vec<Option<u64>>,
     free: Vec<usize>,
     /// When the table was sampled last; `None` before its first sample.
     last_ns: Option<u64>,
@@ -40,7 +42,6 @@ pub struct Growths {
 struct Known {
     seen_ns: Option<u64>,
     start_ns: Option<u64>,
-    words: Vec<Option<u64>>,
 }
 
 /// The first row of an instance of which another run of the recorder may know more.
@@ -54,18 +55,17 @@ pub struct First {
     pub words: Vec<Option<u64>>,
 }
 
-/// What one step of one instance has grown by.
+/// Over which time one step of one instance has grown. By how much, for each counter and typed by it,
+/// is kept beside it, `None` until there is growth.
 #[derive(Clone, Default)]
 pub struct Grown {
     /// Over which time, ns.
     pub ns: u64,
-    /// By how much, for each counter; typed by it.
-    pub by: Vec<Option<u64>>,
     /// Where nothing is known of what was before: its first row.
     pub first: Option<First>,
     /// When it was sampled last.
     pub last_ns: u64,
-    /// Whether rows came since that only grew, and are not in `by` yet: their growth is the
+    /// Whether rows came since that only grew, and whose growth is not added yet: their growth is the
     /// difference between the last of them and what is known of the instance.
     is_behind: bool,
 }
@@ -84,6 +84,7 @@ impl Growths {
             counters,
             numbers: HashMap::new(),
             known: Vec::new(),
+            words: Vec::new(),
             free: Vec::new(),
             last_ns: None,
             began_ns: 0,
@@ -102,7 +103,7 @@ impl Growths {
             },
             _ => None,
         };
-        let known = Known { seen_ns: None, start_ns, words: vec![None; self.counters.len()] };
+        let known = Known { seen_ns: None, start_ns };
         let number = match self.free.pop() {
             Some(number) => {
                 self.known[number] = known;
@@ -113,8 +114,16 @@ impl Growths {
                 self.known.len() - 1
             }
         };
+        let counters = self.counters.len();
+        self.words.resize(self.known.len() * counters, None);
+        self.words[number * counters..(number + 1) * counters].fill(None);
         self.numbers.insert(keys.to_vec(), number);
         number
+    }
+
+    /// How many counters the table has.
+    pub fn counters(&self) -> usize {
+        self.counters.len()
     }
 
     /// Takes one row of an instance in, sampled at `time_ns`. `before` is the row of it that was taken
@@ -125,7 +134,7 @@ impl Growths {
         rows: &Rows,
         (before, row): (Option<usize>, usize),
         time_ns: u64,
-        grown: &mut Grown,
+        (grown, by): (&mut Grown, &mut [Option<u64>]),
     ) {
         if let Some(before) = before {
             if self.only_grows(number, rows, (before, row), time_ns) {
@@ -136,9 +145,9 @@ impl Growths {
                 grown.is_behind = true;
                 return;
             }
-            self.settle(number, rows, before, grown);
+            self.settle(number, rows, before, (grown, by));
         }
-        self.take_by_column(number, rows, row, time_ns, grown);
+        self.take_by_column(number, rows, row, time_ns, (grown, by));
     }
 
     /// Whether a row follows `before` with the same counters, none of which fell: what a thousand
@@ -179,11 +188,17 @@ impl Growths {
     }
 
     /// Adds the growth up to `row`, the last that was taken, where it was not added yet.
-    pub fn settle(&mut self, number: usize, rows: &Rows, row: usize, grown: &mut Grown) {
+    pub fn settle(
+        &mut self,
+        number: usize,
+        rows: &Rows,
+        row: usize,
+        (grown, by): (&mut Grown, &mut [Option<u64>]),
+    ) {
         if !std::mem::take(&mut grown.is_behind) {
             return;
         }
-        let words = self.known[number].words.iter_mut().zip(&mut grown.by);
+        let words = self.words[number * self.counters.len()..].iter_mut().zip(by);
         for (&(column, kind), (last, sum)) in self.counters.iter().zip(words) {
             let cell = row * rows.width + column;
             if rows.is_absent(cell) {
@@ -202,9 +217,11 @@ impl Growths {
         rows: &Rows,
         row: usize,
         time_ns: u64,
-        grown: &mut Grown,
+        (grown, sums): (&mut Grown, &mut [Option<u64>]),
     ) {
         let known = &mut self.known[number];
+        let counters = self.counters.len();
+        let words = &mut self.words[number * counters..(number + 1) * counters];
         let standing = self.succession.standing(
             known.seen_ns,
             self.began_ns,
@@ -219,13 +236,12 @@ impl Growths {
             Standing::Unknown => None,
         };
         grown.ns += since_ns.map_or(0, |since_ns| time_ns - since_ns);
-        grown.by.resize(self.counters.len(), None);
         for (at, &(column, kind)) in self.counters.iter().enumerate() {
             let cell = row * rows.width + column;
             let word = (!rows.is_absent(cell)).then(|| rows.cells[cell]);
-            let last = known.words[at];
+            let last = words[at];
             if word.is_some() || standing != Standing::Bridges {
-                known.words[at] = word;
+                words[at] = word;
             }
             let Some(word) = word else { continue };
             let by = match (standing, last) {
@@ -234,7 +250,7 @@ impl Growths {
                 _ => None,
             };
             if let Some(by) = by {
-                grown.by[at] = Some(match grown.by[at] {
+                sums[at] = Some(match sums[at] {
                     Some(sum) => add(kind, sum, by),
                     None => by,
                 });
@@ -248,7 +264,7 @@ impl Growths {
                 && time_ns.saturating_sub(self.began_ns) <= self.succession.longest_ns
         };
         if grown.first.is_none() && (self.last_ns.is_none() || was_left_out()) {
-            let words = known.words.clone();
+            let words = words.to_vec();
             grown.first = Some(First { time_ns, before_ns: self.last_ns, words });
         }
         known.seen_ns = Some(time_ns);
@@ -277,6 +293,25 @@ impl Growths {
             }
             is_recent
         });
+        if self.free.len() > self.known.len() / 2 + SPARE_INSTANCES {
+            self.close_ranks();
+        }
+    }
+
+    /// Gives the memory of those that are forgotten back: the others get other numbers, which are
+    /// asked for with the next rows.
+    fn close_ranks(&mut self) {
+        let counters = self.counters.len();
+        let known = Vec::with_capacity(self.numbers.len());
+        let known = std::mem::replace(&mut self.known, known);
+        let words = Vec::with_capacity(self.numbers.len() * counters);
+        let words = std::mem::replace(&mut self.words, words);
+        for number in self.numbers.values_mut() {
+            let at = std::mem::replace(number, self.known.len());
+            self.known.push(known[at].clone());
+            self.words.extend_from_slice(&words[at * counters..(at + 1) * counters]);
+        }
+        self.free = Vec::new();
     }
 }
 
@@ -285,5 +320,81 @@ fn add(kind: ColumnType, a: u64, b: u64) -> u64 {
         ColumnType::F64 => (f64::from_bits(a) + f64::from_bits(b)).to_bits(),
         ColumnType::I64 => a.cast_signed().saturating_add(b.cast_signed()).cast_unsigned(),
         _ => a.saturating_add(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Grown, Growths, Key};
+    use crate::block::Rows;
+    use crate::record::{RecordBuilder, RecordView};
+    use crate::schema::{ColumnType, Schema, unit};
+    use rkyv::util::AlignedVec;
+    use std::collections::HashMap;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+    /// Samples of a block.
+    const BLOCK: u64 = 10;
+
+    /// A block whose counters grow by their key and one each second.
+    fn block(schema: &Schema, number: u64, keys: std::ops::Range<u64>) -> Rows {
+        let mut record = RecordBuilder::new(schema);
+        for second in number * BLOCK..(number + 1) * BLOCK {
+            record.begin_sample((1 + second) * SECOND_NS);
+            for key in keys.clone() {
+                record.instance(|filler| filler.u64(key));
+                record.u64(second * (key + 1));
+            }
+            record.end_sample();
+        }
+        let mut archive = AlignedVec::new();
+        record.finish(0, &mut archive).unwrap();
+        let mut rows = Rows::new(schema);
+        rows.append(&RecordView::access(&archive, rows.width, rows.key_width).unwrap()).unwrap();
+        rows
+    }
+
+    #[test]
+    fn who_stays_while_thousands_go_grows_on_and_those_take_no_memory_any_more() {
+        let schema = Schema::sample("t", "a test", "").key("k", ColumnType::U64, "").counter(
+            "c",
+            unit::COUNT,
+            "",
+        );
+        let schema = Schema { interval_ns: SECOND_NS, ..schema };
+        let mut growths = Growths::new(&schema);
+        let mut sums: HashMap<u64, (Grown, [Option<u64>; 1])> = HashMap::new();
+        let blocks = 40;
+        for number in 0..blocks {
+            // A storm in the first and in the twentieth.
+            let keys = if number % 20 == 0 { 0..3000 } else { 0..7 };
+            let rows = block(&schema, number, keys);
+            let mut newest: HashMap<u64, (usize, usize)> = HashMap::new();
+            let mut start = 0;
+            for (&time, &end) in rows.times.iter().zip(&rows.row_ends) {
+                for row in start..end as usize {
+                    let key = rows.keys[rows.rows[row] as usize];
+                    let of_key = growths.number_of(&[Key::Word(key)]);
+                    let before = newest.insert(key, (of_key, row)).map(|(_, row)| row);
+                    let (grown, by) = sums.entry(key).or_default();
+                    growths.take(of_key, &rows, (before, row), time, (grown, by));
+                }
+                start = end as usize;
+                growths.end_sample(time);
+            }
+            for (key, (of_key, row)) in newest {
+                let (grown, by) = sums.get_mut(&key).unwrap();
+                growths.settle(of_key, &rows, row, (grown, by));
+            }
+            growths.forget(rows.instances());
+        }
+        for key in 0..7 {
+            let seconds = blocks * BLOCK - 1;
+            assert_eq!(sums[&key].1, [Some(seconds * (key + 1))], "of {key}");
+        }
+        let (known, words) = (growths.known.len(), growths.words.len());
+        assert!(known == words && known < 300, "{known} are known, with {words} values");
     }
 }
