@@ -149,6 +149,11 @@ impl Table {
         self.pieces().map(|(rows, _)| rows.samples() as u64).sum()
     }
 
+    /// Bytes of the rows that wait to become a block.
+    pub fn waiting_bytes(&self) -> usize {
+        self.rows.size_bytes()
+    }
+
     /// Whether its rows should become a block now.
     pub fn is_due(&self) -> bool {
         let samples = self.rows.samples();

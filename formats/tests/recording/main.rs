@@ -29,3 +29,4 @@ mod pages;
 mod power_cut;
 mod round_trip;
 mod tiers;
+mod waiting;

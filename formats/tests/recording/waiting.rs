@@ -1,0 +1,66 @@
+//! Rows that wait to become a block.
+
+use super::support::{push, rows_of};
+use nodemon_formats::Value;
+use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::schema::{ColumnType, Schema, unit};
+use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
+
+/// Tables, of which the first is twice as wide.
+const TABLES: u64 = 40;
+const COLUMNS: u64 = 200;
+/// Fewer than a block has of a slow table.
+const SECONDS: u64 = 55;
+
+fn columns_of(table: u64) -> u64 {
+    if table == 0 { 2 * COLUMNS } else { COLUMNS }
+}
+
+fn schema(table: u64) -> Schema {
+    let mut schema = Schema::sample(&format!("wide{table:02}"), "a test", "");
+    for column in 0..columns_of(table) {
+        schema = schema.gauge(&format!("c{column}"), ColumnType::U64, unit::COUNT, "");
+    }
+    Schema { interval_ns: 1_000_000_000, ..schema }
+}
+
+#[test]
+fn where_many_tables_wait_the_largest_becomes_a_block_and_every_row_is_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = WriterOptions::new(4 * LEAST_RING_BYTES);
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let mut tables: Vec<_> = (0..TABLES)
+        .map(|table| {
+            let schema = schema(table);
+            (writer.add_table(schema.clone()), RecordBuilder::new(&schema))
+        })
+        .collect();
+    // What waits of each table, bytes: beyond 2 MiB the largest is a block with the next commit.
+    let (mut waiting, mut blocks) = (vec![0; TABLES as usize], 0);
+    for second in 0..SECONDS {
+        for (table, (number, record)) in (0..).zip(&mut tables) {
+            record.begin_sample((1 + second) * 1_000_000_000);
+            (0..columns_of(table)).for_each(|column| record.u64(second * column));
+            record.end_sample();
+            push(&mut writer, record, *number);
+            waiting[table as usize] += 8 * columns_of(table);
+        }
+        writer.commit().unwrap();
+        if waiting.iter().sum::<u64>() > 2 << 20 {
+            *waiting.iter_mut().max().unwrap() = 0;
+            blocks += 1;
+        }
+        assert_eq!(writer.stats().blocks, blocks, "at {second} s, where {waiting:?} wait");
+    }
+    assert!(blocks > 10, "{blocks} blocks");
+    writer.close().unwrap();
+    for table in 0..TABLES {
+        let (rows, problems) = rows_of(dir.path(), &format!("wide{table:02}"), 1);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(rows.len() as u64, SECONDS, "rows of table {table}");
+        for (second, (_, _, values)) in (0..).zip(&rows) {
+            let last = values.last();
+            assert_eq!(last, Some(&Value::U64(second * (columns_of(table) - 1))), "{table}");
+        }
+    }
+}
