@@ -1,6 +1,7 @@
 //! Numbers byte strings in the order in which they are first seen, without allocating once it has
 //! grown to its working size.
 
+use crate::memory::{clear_and_shrink, is_kept};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A set of distinct byte strings, each with a number from 0.
@@ -63,13 +64,31 @@ impl Interner {
         &self.bytes
     }
 
-    /// Forgets every string and keeps the memory.
+    /// The end of each string and the bytes of all, to be given back with
+    /// [`Interner::put_parts`]: until then there is no string.
+    pub fn take_parts(&mut self) -> (Vec<u32>, Vec<u8>) {
+        (std::mem::take(&mut self.ends), std::mem::take(&mut self.bytes))
+    }
+
+    /// Gives back what [`Interner::take_parts`] took.
+    pub fn put_parts(&mut self, (ends, bytes): (Vec<u32>, Vec<u8>)) {
+        self.ends = ends;
+        self.bytes = bytes;
+    }
+
+    /// Forgets every string and keeps the memory that as many will need.
     pub fn clear(&mut self) {
-        if !self.ends.is_empty() {
-            self.bytes.clear();
-            self.ends.clear();
-            self.slots.fill(0);
+        if self.ends.is_empty() {
+            return;
         }
+        // Up to four slots a string are usual.
+        let used = 4 * self.ends.len();
+        if !is_kept(self.slots.len() * size_of::<u32>(), used * size_of::<u32>()) {
+            self.slots = Vec::new();
+        }
+        clear_and_shrink(&mut self.bytes);
+        clear_and_shrink(&mut self.ends);
+        self.slots.fill(0);
     }
 
     fn slot_of(&self, text: &[u8]) -> usize {

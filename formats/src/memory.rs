@@ -23,13 +23,18 @@ pub fn give_large_pieces_back() {
 /// What may stay in a buffer, bytes, however little of it is used.
 const KEPT_BYTES: usize = 64 << 10;
 
+/// Whether a buffer of so many bytes keeps its room where so many of them were used.
+pub fn is_kept(room_bytes: usize, used_bytes: usize) -> bool {
+    room_bytes <= KEPT_BYTES || room_bytes / 4 <= used_bytes
+}
+
 /// Empties a buffer. Where it has several times the room of what was in it, something larger was
 /// there before, and most of the room is given back: a node has a storm of processes now and then,
 /// and every buffer that it went through would keep its size for good.
 pub fn clear_and_shrink<T>(buffer: &mut Vec<T>) {
     let used = buffer.len();
     buffer.clear();
-    if buffer.capacity() * size_of::<T>() > KEPT_BYTES && buffer.capacity() / 4 > used {
+    if !is_kept(buffer.capacity() * size_of::<T>(), used * size_of::<T>()) {
         buffer.shrink_to(2 * used);
     }
 }

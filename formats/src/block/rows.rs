@@ -133,15 +133,17 @@ impl Rows {
 
     /// Forgets the rows, keeps the memory that as many will need.
     pub fn clear(&mut self) {
-        self.times.clear();
+        clear_and_shrink(&mut self.times);
         clear_and_shrink(&mut self.keys);
         clear_and_shrink(&mut self.rows);
-        self.row_ends.clear();
+        clear_and_shrink(&mut self.row_ends);
         clear_and_shrink(&mut self.cells);
         clear_and_shrink(&mut self.absent);
         self.strings.clear();
         self.instances.clear();
-        self.mapped_by.clear();
+        clear_and_shrink(&mut self.mapped_by);
+        clear_and_shrink(&mut self.string_map);
+        clear_and_shrink(&mut self.instance_map);
         self.in_order = true;
     }
 

@@ -3,6 +3,7 @@
 use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
 use crate::histogram::Histogram;
 use crate::interner::Interner;
+use crate::memory::clear_and_shrink;
 use crate::schema::{Schema, TableKind};
 use rkyv::util::AlignedVec;
 
@@ -302,33 +303,34 @@ impl RecordBuilder {
             self.body.rows.clear();
             self.body.row_ends.clear();
         }
-        self.body.string_ends.extend_from_slice(self.strings.ends());
-        self.body.string_bytes.extend_from_slice(self.strings.bytes());
+        (self.body.string_ends, self.body.string_bytes) = self.strings.take_parts();
         let buffer = std::mem::take(out);
         let archived = rkyv::api::high::to_bytes_in::<_, rkyv::rancor::Error>(&self.body, buffer);
+        let body = &mut self.body;
+        let strings =
+            (std::mem::take(&mut body.string_ends), std::mem::take(&mut body.string_bytes));
+        self.strings.put_parts(strings);
         self.clear();
         *out = archived?;
         Ok(())
     }
 
-    /// Forgets everything, keeps the memory.
+    /// Forgets everything, keeps the memory that a like record will need.
     pub fn clear(&mut self) {
         let body = &mut self.body;
-        body.times.clear();
-        body.keys.clear();
+        clear_and_shrink(&mut body.times);
+        clear_and_shrink(&mut body.keys);
         body.instances = 0;
-        body.rows.clear();
-        body.row_ends.clear();
-        body.cells.clear();
-        body.absent.clear();
-        body.string_ends.clear();
-        body.string_bytes.clear();
+        clear_and_shrink(&mut body.rows);
+        clear_and_shrink(&mut body.row_ends);
+        clear_and_shrink(&mut body.cells);
+        clear_and_shrink(&mut body.absent);
         self.strings.clear();
         self.lookup.clear();
         self.rows_in_sample = 0;
         self.in_order = true;
         self.ordered = 0;
-        self.had_by.clear();
+        clear_and_shrink(&mut self.had_by);
         self.is_repeated = false;
         self.open = false;
         self.row_count = 0;

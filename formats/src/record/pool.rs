@@ -1,24 +1,24 @@
 //! Buffers that travel from sources to the writer and back, so that sending allocates nothing.
 
+use crate::memory::is_kept;
 use rkyv::util::AlignedVec;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A fixed number of aligned buffers. The one that came back last is given out first, so that only
-/// as many of them grow to their working size as are ever under way at once.
+/// as many of them grow to their working size as are ever under way at once. Of large ones it keeps
+/// one: several are under way when there is a burst, and would never be taken again.
 #[derive(Clone)]
 pub struct BufferPool {
     /// Locked once a record, for a push or a pop.
     free: Arc<Mutex<Vec<AlignedVec>>>,
-    /// A returned buffer that grew beyond this is replaced by an empty one.
-    keep_bytes: usize,
 }
 
 impl BufferPool {
-    /// A pool of `count` buffers, empty at first; each keeps up to `keep_bytes` of capacity.
-    pub fn new(count: usize, keep_bytes: usize) -> BufferPool {
+    /// A pool of `count` buffers, empty at first.
+    pub fn new(count: usize) -> BufferPool {
         let free = (0..count.max(1)).map(|_| AlignedVec::new()).collect();
-        BufferPool { free: Arc::new(Mutex::new(free)), keep_bytes }
+        BufferPool { free: Arc::new(Mutex::new(free)) }
     }
 
     /// A buffer, if one is free. It returns to the pool when it is dropped.
@@ -58,12 +58,20 @@ impl DerefMut for PooledBuffer {
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        if buffer.capacity() > self.pool.keep_bytes {
+        let is_large = |buffer: &AlignedVec| !is_kept(buffer.capacity(), 0);
+        let mut stack = self.pool.stack();
+        if is_large(&buffer) {
+            stack
+                .iter_mut()
+                .filter(|other| is_large(other))
+                .for_each(|other| drop(std::mem::take(other)));
+        }
+        if !is_kept(buffer.capacity(), buffer.len()) {
             buffer = AlignedVec::new();
         }
         buffer.clear();
         // The stack was made with room for every buffer of the pool, so this allocates nothing.
-        self.pool.stack().push(buffer);
+        stack.push(buffer);
     }
 }
 
@@ -75,7 +83,7 @@ mod tests {
 
     #[test]
     fn one_buffer_under_way_at_a_time_is_one_buffer_grown() {
-        let pool = BufferPool::new(8, 1 << 20);
+        let pool = BufferPool::new(8);
         for round in 0..100 {
             let mut buffer = pool.take().unwrap();
             assert_eq!(buffer.capacity() > 0, round > 0, "round {round}: the buffer used before");
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_pool_that_is_used_up_says_so_and_recovers() {
-        let pool = BufferPool::new(2, 1 << 20);
+        let pool = BufferPool::new(2);
         let (first, second) = (pool.take().unwrap(), pool.take().unwrap());
         assert!(pool.take().is_none(), "both are under way");
         drop(first);
@@ -96,11 +104,28 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_grew_beyond_the_limit_gives_its_memory_back() {
-        let pool = BufferPool::new(1, 1000);
+    fn buffers_that_a_burst_made_large_give_their_memory_back() {
+        let pool = BufferPool::new(4);
+        let room = |pool: &BufferPool| -> usize {
+            let all: Vec<_> = std::iter::from_fn(|| pool.take()).collect();
+            let room = all.iter().map(|buffer| buffer.capacity()).sum();
+            // Back in the order in which they were.
+            all.into_iter().rev().for_each(drop);
+            room
+        };
+        let burst: Vec<_> = (0..3).filter_map(|_| pool.take()).collect();
+        for mut buffer in burst {
+            buffer.extend_from_slice(&[7; 1 << 20]);
+        }
+        assert!(room(&pool) < 2 << 20, "one of the three that were under way: {}", room(&pool));
         let mut buffer = pool.take().unwrap();
-        buffer.extend_from_slice(&[7; 5000]);
+        assert_eq!(buffer.capacity(), 0, "its room, after it was returned without a byte");
+        buffer.extend_from_slice(&[7; 1 << 20]);
         drop(buffer);
-        assert_eq!(pool.take().unwrap().capacity(), 0);
+        let mut buffer = pool.take().unwrap();
+        assert!(buffer.capacity() >= 1 << 20, "one that is as large each time");
+        buffer.extend_from_slice(&[7; 1000]);
+        drop(buffer);
+        assert_eq!(room(&pool), 0, "after a small record");
     }
 }

@@ -4,6 +4,7 @@ use super::table::Table;
 use crate::block::{BlockError, Compressor};
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
+use crate::memory::clear_and_shrink;
 use crate::segment::{
     Batch, ChunkKind, IndexEntry, RingLimits, SegmentWriter, put_clock, put_gaps, put_limits,
 };
@@ -137,7 +138,7 @@ impl Segment {
         if sections.is_empty() {
             return Ok(());
         }
-        scratch.clear();
+        clear_and_shrink(scratch);
         compressor.frame(&sections, scratch)?;
         let id = self.next_journal;
         self.next_journal += 1;

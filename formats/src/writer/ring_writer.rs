@@ -8,6 +8,7 @@ use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
 use crate::block::Rows;
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
+use crate::memory::clear_and_shrink;
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{SegmentDescription, SegmentWriter};
@@ -197,7 +198,7 @@ impl RingWriter {
             }
             if seal_all || is_anew || table.is_due() || largest == Some(number) {
                 for (rows, records) in table.pieces() {
-                    tools.block.clear();
+                    clear_and_shrink(&mut tools.block);
                     tools
                         .encoder
                         .encode(rows, &table.schema, number as u32, &mut tools.block)

@@ -16,6 +16,9 @@ pub struct Events {
 
 /// Bytes that are taken out at once, about.
 const AT_ONCE_BYTES: usize = 1 << 20;
+/// Bytes of room that are kept for the next, and what an event has about.
+const KEPT_BYTES: usize = 64 << 10;
+const EVENT_BYTES: usize = 64;
 
 impl Events {
     /// Reads `map`, whose events are of `size_bytes`.
@@ -31,8 +34,6 @@ impl Events {
     /// Says whether there is more than was taken out at once.
     pub fn each(&mut self, mut event: impl FnMut(u64, &[u8])) -> bool {
         let mut has_more = false;
-        self.bytes.clear();
-        self.order.clear();
         while let Some(item) = self.ring.next() {
             let row = item.get(..self.size_bytes).unwrap_or(&item);
             let Some(time) = row.first_chunk() else { continue };
@@ -48,6 +49,11 @@ impl Events {
             self.last_ns = self.last_ns.max(*time_ns);
             event(self.last_ns, &self.bytes[*at..*at + *length]);
         }
+        // What a burst took is given back.
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.order.clear();
+        self.order.shrink_to(KEPT_BYTES / EVENT_BYTES);
         has_more
     }
 }

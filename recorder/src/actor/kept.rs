@@ -255,7 +255,7 @@ mod tests {
                 table: schema.name.clone(),
                 number,
                 interval_ns: 1,
-                pool: BufferPool::new(4, 4096),
+                pool: BufferPool::new(4),
                 overhead: overhead.source("test"),
             });
             Trial { kept, feed, record: RecordBuilder::new(&schema), overhead }

@@ -11,6 +11,8 @@ mod account;
 mod alarm;
 mod alert;
 mod backoff;
+#[cfg(test)]
+mod bursts;
 mod clock;
 mod gaps;
 mod kept;

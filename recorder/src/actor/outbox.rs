@@ -196,7 +196,7 @@ mod tests {
                 table: schema.name.clone(),
                 number: numbers[0],
                 interval_ns: 1,
-                pool: BufferPool::new(SENT as usize, 4096),
+                pool: BufferPool::new(SENT as usize),
                 overhead: overhead.source("test"),
             });
             let (go_on, wait) = std::sync::mpsc::channel::<()>();

@@ -238,7 +238,7 @@ impl SourceState {
                     table: schema.name.clone(),
                     number,
                     interval_ns: schema.interval_ns,
-                    pool: BufferPool::new(POOL_BUFFERS, 2 * FLUSH_SIZE_BYTES),
+                    pool: BufferPool::new(POOL_BUFFERS),
                     overhead: self.overhead.clone(),
                 })
             })
