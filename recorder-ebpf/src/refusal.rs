@@ -1,8 +1,19 @@
 //! What the kernel and the loader say when they refuse something, in words for people.
 
 use aya::sys::SyscallError;
+use rustix::thread::{CapabilitySet, capabilities};
 use std::error::Error;
 use std::io;
+
+/// What the kernel will answer this process whatever it asks of eBPF, without asking: for that it
+/// would have to be told first which types the kernel has, and reading them takes a while. `None`
+/// where only the kernel knows.
+pub(crate) fn refusal_to_come() -> Option<io::Error> {
+    // Before 5.8 there is no `CAP_BPF`; `CAP_SYS_ADMIN` is enough in all (capabilities(7)).
+    let enough = CapabilitySet::BPF | CapabilitySet::SYS_ADMIN;
+    let has_none = capabilities(None).is_ok_and(|sets| !sets.effective.intersects(enough));
+    has_none.then(|| rustix::io::Errno::PERM.into())
+}
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

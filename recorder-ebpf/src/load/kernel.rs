@@ -2,6 +2,7 @@
 
 use super::FeatureError;
 use crate::heap;
+use crate::refusal::refusal_to_come;
 use aya::{Btf, EbpfLoader};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -21,11 +22,14 @@ impl KernelTypes {
     /// Those that somebody holds; otherwise they are read.
     ///
     /// # Errors
-    /// When the kernel was built without them.
+    /// When the kernel was built without them, or does not let this process use eBPF.
     pub fn get() -> Result<KernelTypes, FeatureError> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(types) = shared.upgrade() {
             return Ok(KernelTypes(Some(types)));
+        }
+        if let Some(error) = refusal_to_come() {
+            return Err(FeatureError::NotPermitted(error.to_string()));
         }
         let btf = Btf::from_sys_fs().map_err(|error| FeatureError::NoTypes(error.to_string()))?;
         let types = Arc::new(Types { btf, loader: Mutex::new(EbpfLoader::new()) });

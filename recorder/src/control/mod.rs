@@ -164,6 +164,10 @@ async fn record(
         () = signals.end() => true,
         () = sleep_until(deadline) => true,
     };
+    if is_ended {
+        let directory = recorder.config.directory.display();
+        tracing::info!("ends before every source is open; recorded into {directory}");
+    }
 
     let broken = loop {
         if is_ended {

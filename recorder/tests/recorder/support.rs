@@ -56,7 +56,12 @@ impl Running {
     pub fn spawn(dir: &Path, arguments: &[&str]) -> Running {
         let first = ["run", "--dir", dir.to_str().unwrap()];
         let all: Vec<&str> = first.iter().chain(arguments).copied().collect();
-        Running { child: program(&all).stderr(Stdio::piped()).spawn().unwrap() }
+        Running::of(program(&all).stderr(Stdio::piped()))
+    }
+
+    /// What `command` starts.
+    pub fn of(command: &mut Command) -> Running {
+        Running { child: command.spawn().unwrap() }
     }
 
     pub fn pid(&self) -> u32 {
@@ -92,7 +97,9 @@ impl Running {
 
     fn rest(&mut self) -> String {
         let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        if let Some(stderr) = &mut self.child.stderr {
+            stderr.read_to_string(&mut said).unwrap();
+        }
         said
     }
 }

@@ -1,16 +1,17 @@
 //! An ordinary user.
 
-use super::support::{PROGRAM, said, times};
+use super::support::{PROGRAM, Running, times};
 use rustix::fs::{Mode, chmod, chown};
-use rustix::process::{Gid, Uid, geteuid};
+use rustix::process::{Gid, Signal, Uid, geteuid};
+use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// A user that owns nothing.
 const NOBODY: u32 = 65534;
 
-/// Runs the program as an ordinary user whose home is `home`.
-fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Output {
+/// The program as an ordinary user whose home is `home`.
+fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     let mut command = if geteuid().is_root() {
         let nobody = NOBODY.to_string();
         // A copy in a place that others may reach.
@@ -31,17 +32,21 @@ fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Output {
         .env_remove("NODEMON_DIR")
         .env_remove("XDG_STATE_HOME")
         .env_remove("XDG_CONFIG_HOME")
-        .env("HOME", home)
-        .output()
-        .unwrap()
+        .env("HOME", home);
+    command
 }
 
 #[test]
 fn an_ordinary_user_records_at_home_what_he_may_and_hears_what_root_would_add() {
     let home = tempfile::tempdir().unwrap();
-    let run = as_ordinary_user(home.path(), &["run", "--for", "2s", "--ring-size", "64MiB"]);
-    let told = said(&run);
-    assert!(run.status.success(), "{told}");
+    let log = home.path().join("log");
+    let mut run = as_ordinary_user(home.path(), &["run", "--ring-size", "64MiB"]);
+    let mut run = Running::of(run.stderr(File::create(&log).unwrap()));
+    let said = || std::fs::read_to_string(&log).unwrap();
+    run.wait_until("every source is open", || said().contains("recording "));
+    let (status, _, _) = run.end(Signal::TERM);
+    let told = said();
+    assert!(status.success(), "{told}");
     let dir = home.path().join(".local/state/nodemon");
     assert!(told.contains(dir.to_str().unwrap()), "{told}");
     for table in ["cpu", "memory", "process"] {
@@ -49,7 +54,7 @@ fn an_ordinary_user_records_at_home_what_he_may_and_hears_what_root_would_add() 
     }
     assert!(told.contains("source process is limited without root: "), "{told}");
 
-    let check = as_ordinary_user(home.path(), &["check", "--ring-size", "64MiB"]);
+    let check = as_ordinary_user(home.path(), &["check", "--ring-size", "64MiB"]).output().unwrap();
     let text = String::from_utf8(check.stdout).unwrap();
     assert!(check.status.success(), "{text}");
     let process = text.lines().skip_while(|line| !line.starts_with("  process ")).take(4);
