@@ -39,6 +39,15 @@ pub fn clear_and_shrink<T>(buffer: &mut Vec<T>) {
     }
 }
 
+/// Makes room for `more`, and where the buffer is large for little beyond: doubled, it would be up to
+/// half empty for as long as it is kept.
+pub fn reserve_closely<T>(buffer: &mut Vec<T>, more: usize) {
+    let needed = buffer.len() + more;
+    if needed > buffer.capacity() && needed * size_of::<T>() > KEPT_BYTES {
+        buffer.reserve_exact(more + needed / 8);
+    }
+}
+
 /// Empties a buffer, and gives its memory back as a whole where it is large: for what comes once a
 /// minute or so, and would keep its size in between.
 pub fn clear_or_give_back<T>(buffer: &mut Vec<T>) {

@@ -1,7 +1,9 @@
 //! What a table is made of: its name, its key columns, its value columns, each with a type, a unit
 //! and a meaning. Schemas are carried in every segment, so that a segment explains itself.
 
+use rkyv::with::AsOwned;
 use rkyv::{Archive, Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How rows of a table come about.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +108,9 @@ pub mod unit {
     pub const NONE: &str = "";
 }
 
+/// Text that mostly stands in the program, and is copied for what was read only.
+pub type Text = Cow<'static, str>;
+
 /// One column of a table.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -116,12 +121,14 @@ pub struct Column {
     /// What differences mean.
     pub semantics: Semantics,
     /// The unit of its values; see [`mod@unit`].
-    pub unit: String,
+    #[rkyv(with = AsOwned)]
+    pub unit: Text,
     /// The step in which the kernel counts, in units of the column: 0 when exact, 10,000,000 for
     /// nanoseconds that are really ticks of 10 ms.
     pub quantum: u64,
     /// What it is, in a phrase, with the kernel's name for it where that differs.
-    pub doc: String,
+    #[rkyv(with = AsOwned)]
+    pub doc: Text,
 }
 
 /// One table: what a source yields.
@@ -132,9 +139,11 @@ pub struct Schema {
     /// Samples or events.
     pub kind: TableKind,
     /// Where the data comes from: `/proc/stat`.
-    pub source: String,
+    #[rkyv(with = AsOwned)]
+    pub source: Text,
     /// What the table holds, in a sentence.
-    pub doc: String,
+    #[rkyv(with = AsOwned)]
+    pub doc: Text,
     /// The columns that tell instances apart. Empty for a table of one instance.
     pub keys: Vec<Column>,
     /// The columns that are sampled.
@@ -147,16 +156,16 @@ pub struct Schema {
 
 impl Schema {
     /// Starts the schema of a sample table.
-    pub fn sample(name: &str, source: &str, doc: &str) -> Schema {
+    pub fn sample(name: &str, source: impl Into<Text>, doc: impl Into<Text>) -> Schema {
         Schema::new(name, TableKind::Sample, source, doc)
     }
 
     /// Starts the schema of an event table.
-    pub fn event(name: &str, source: &str, doc: &str) -> Schema {
+    pub fn event(name: &str, source: impl Into<Text>, doc: impl Into<Text>) -> Schema {
         Schema::new(name, TableKind::Event, source, doc)
     }
 
-    fn new(name: &str, kind: TableKind, source: &str, doc: &str) -> Schema {
+    fn new(name: &str, kind: TableKind, source: impl Into<Text>, doc: impl Into<Text>) -> Schema {
         Schema {
             name: name.into(),
             kind,
@@ -171,32 +180,38 @@ impl Schema {
 
     /// Adds a key column.
     #[must_use]
-    pub fn key(mut self, name: &str, kind: ColumnType, doc: &str) -> Schema {
+    pub fn key(mut self, name: &str, kind: ColumnType, doc: impl Into<Text>) -> Schema {
         self.keys.push(Column::new(name, kind, Semantics::State, unit::NONE, doc));
         self
     }
 
     /// Adds a counter of type `u64`.
     #[must_use]
-    pub fn counter(self, name: &str, unit: &str, doc: &str) -> Schema {
+    pub fn counter(self, name: &str, unit: impl Into<Text>, doc: impl Into<Text>) -> Schema {
         self.column(Column::new(name, ColumnType::U64, Semantics::Counter, unit, doc))
     }
 
     /// Adds a gauge of the given type.
     #[must_use]
-    pub fn gauge(self, name: &str, kind: ColumnType, unit: &str, doc: &str) -> Schema {
+    pub fn gauge(
+        self,
+        name: &str,
+        kind: ColumnType,
+        unit: impl Into<Text>,
+        doc: impl Into<Text>,
+    ) -> Schema {
         self.column(Column::new(name, kind, Semantics::Gauge, unit, doc))
     }
 
     /// Adds the histogram of values in `unit`.
     #[must_use]
-    pub fn histogram(self, name: &str, unit: &str, doc: &str) -> Schema {
+    pub fn histogram(self, name: &str, unit: impl Into<Text>, doc: impl Into<Text>) -> Schema {
         self.gauge(name, ColumnType::Histogram, unit, doc)
     }
 
     /// Adds a state of the given type.
     #[must_use]
-    pub fn state(self, name: &str, kind: ColumnType, doc: &str) -> Schema {
+    pub fn state(self, name: &str, kind: ColumnType, doc: impl Into<Text>) -> Schema {
         self.column(Column::new(name, kind, Semantics::State, unit::NONE, doc))
     }
 
@@ -249,8 +264,8 @@ impl Column {
         name: &str,
         kind: ColumnType,
         semantics: Semantics,
-        unit: &str,
-        doc: &str,
+        unit: impl Into<Text>,
+        doc: impl Into<Text>,
     ) -> Column {
         Column {
             name: name.into(),

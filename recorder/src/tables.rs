@@ -26,7 +26,7 @@ fn list_table(out: &mut String, table: &Schema, room: usize) -> fmt::Result {
         let Column { name, kind, unit, doc, .. } = column;
         let (left, below) = (room.saturating_sub(before), "\n      ");
         let doc = match left {
-            _ if doc.len() <= left => doc.clone(),
+            _ if doc.len() <= left => doc.to_string(),
             LEAST_ROOM.. => wrap(doc, left).join(&indent),
             _ => format!("{below}{}", wrap(doc, room.saturating_sub(6)).join(below)),
         };

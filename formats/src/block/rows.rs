@@ -1,7 +1,7 @@
 //! Rows of one table as they came, waiting to become a block.
 
 use crate::interner::Interner;
-use crate::memory::clear_and_shrink;
+use crate::memory::{clear_and_shrink, reserve_closely};
 use crate::record::{RecordError, RecordView};
 use crate::schema::Schema;
 
@@ -195,6 +195,7 @@ impl Rows {
 
     fn append_cells(&mut self, record: &RecordView<'_>, first_row: usize) {
         let first_cell = self.cells.len();
+        reserve_closely(&mut self.cells, record.cells().len());
         self.cells.extend(record.cells().iter().map(|cell| cell.to_native()));
         if record.has_absent() {
             for row in 0..record.rows() {

@@ -26,8 +26,9 @@ const LEAST_SEGMENTS: u64 = 4;
 /// Gaps that wait for a disk to come back; beyond that one of the same table and cause grows.
 const MOST_PENDING_GAPS: usize = 1000;
 
-/// Rows of all tables together that wait to become blocks, bytes.
+/// Rows of all tables together that wait to become blocks, bytes, of a ring of rows and of a tier.
 const MOST_WAITING_BYTES: usize = 2 << 20;
+const MOST_WAITING_BYTES_OF_TIER: usize = 1 << 20;
 
 /// Writes tables into the ring of one directory.
 pub struct RingWriter {
@@ -183,7 +184,7 @@ impl RingWriter {
         let Some(segment) = &mut self.segment else { return Ok(commit) };
         segment.note_clock(clock, &mut tools.batch);
         let seal_all = close || segment.is_full;
-        let largest = largest_of_too_much(&self.tables);
+        let largest = largest_of_too_much(&self.tables, self.tier_ns > 0);
         let path = segment.writer.path().to_owned();
         for (number, table) in self.tables.iter_mut().enumerate() {
             if table.samples() == 0 {
@@ -415,11 +416,12 @@ impl RingWriter {
 /// The table with the most rows that wait to become a block, where all tables together have too many
 /// of them: a wide row a minute is an hour's worth of memory before it is a block, and there are
 /// dozens of tables. One a commit is enough.
-fn largest_of_too_much(tables: &[Table]) -> Option<usize> {
+fn largest_of_too_much(tables: &[Table], is_tier: bool) -> Option<usize> {
+    let most_bytes = if is_tier { MOST_WAITING_BYTES_OF_TIER } else { MOST_WAITING_BYTES };
     let waits = |table: &Table| if table.is_due() { 0 } else { table.waiting_bytes() };
     let waiting_bytes: usize = tables.iter().map(waits).sum();
     let largest = tables.iter().enumerate().max_by_key(|(_, table)| waits(table));
-    largest.filter(|_| waiting_bytes > MOST_WAITING_BYTES).map(|(number, _)| number)
+    largest.filter(|_| waiting_bytes > most_bytes).map(|(number, _)| number)
 }
 
 /// Adds a gap to those that are kept in memory.

@@ -154,7 +154,7 @@ proptest! {
 fn the_schema_of_a_histogram_is_one_of_a_gauge() {
     let column = &schema(0).values[1];
     assert_eq!((column.kind, column.semantics), (ColumnType::Histogram, Semantics::Gauge));
-    assert_eq!((column.kind.name(), column.unit.as_str()), ("histogram", unit::NS));
+    assert_eq!((column.kind.name(), &*column.unit), ("histogram", unit::NS));
 }
 
 /// 200 samples of one disk, of which the 70th has a cell that is no histogram.

@@ -5,7 +5,7 @@ use nodemon_formats::schema::unit;
 
 /// The name of a column without the unit at its end: `user` for `user_ns`.
 pub fn label(column: &Column) -> &str {
-    let suffix = match column.unit.as_str() {
+    let suffix = match &*column.unit {
         unit::NS => "_ns",
         unit::BYTES => "_bytes",
         unit::RATIO => "_ratio",

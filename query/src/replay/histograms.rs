@@ -87,7 +87,7 @@ pub fn gather(
         table: schema.name.clone(),
         column: column.name.clone(),
         label: if columns.len() > 1 { label(column).to_owned() } else { String::new() },
-        unit: column.unit.clone(),
+        unit: column.unit.to_string(),
         ..Distribution::default()
     };
     let kinds = plan.header.fields.iter().map(|field| field.kind).collect();

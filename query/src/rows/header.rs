@@ -62,8 +62,8 @@ impl Header {
         Header {
             table: schema.name.clone(),
             kind: schema.kind,
-            source: schema.source.clone(),
-            doc: schema.doc.clone(),
+            source: schema.source.to_string(),
+            doc: schema.doc.to_string(),
             host: host.to_owned(),
             interval_ns: schema.interval_ns,
             fields: Vec::new(),
@@ -113,11 +113,11 @@ impl Field {
                 ColumnType::Histogram => ColumnType::String,
                 kind => kind,
             },
-            unit: column.unit.clone(),
+            unit: column.unit.to_string(),
             role,
             semantics: column.semantics,
             quantum: column.quantum,
-            doc: column.doc.clone(),
+            doc: column.doc.to_string(),
         }
     }
 }

@@ -14,12 +14,12 @@ use nodemon_formats::{Column, ColumnType, Schema, Semantics};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-fn header(columns: &[(&str, ColumnType, &str)]) -> Arc<Header> {
+fn header(columns: &[(&str, ColumnType, &'static str)]) -> Arc<Header> {
     let mut schema = Schema::sample("t", "", "");
     schema.interval_ns = 1_000_000;
     let mut header = Header::of(&schema, "");
     for (name, kind, unit) in columns {
-        let column = Column::new(name, *kind, Semantics::Gauge, unit, "");
+        let column = Column::new(name, *kind, Semantics::Gauge, *unit, "");
         header.fields.push(Field::of(&column, Role::Value));
     }
     Arc::new(header)

@@ -124,16 +124,16 @@ fn column(column: &Column, kind: &str) -> [String; 6] {
     [
         column.name.clone(),
         column.kind.name().into(),
-        column.unit.clone(),
+        column.unit.to_string(),
         kind.into(),
         exactness(column),
-        column.doc.clone(),
+        column.doc.to_string(),
     ]
 }
 
 /// The step in which the kernel counts: `10 ms`; empty where it counts exactly.
 fn exactness(column: &Column) -> String {
-    match (column.quantum, column.unit.as_str()) {
+    match (column.quantum, &*column.unit) {
         (0, _) => String::new(),
         (quantum, unit::NS) => show_duration(quantum.cast_signed()),
         (quantum, unit::BYTES) => show_size(quantum),

@@ -67,11 +67,11 @@ fn tables() -> Vec<Schema> {
         ColumnType::String,
         "name of the device or partition",
     );
-    let column = |schema: Schema, (name, kind, doc): &(&str, Kind, &str)| match kind {
-        Requests => schema.counter(name, unit::COUNT, doc),
-        Sectors => schema.counter(name, unit::BYTES, doc).counted_in(kind.scale()),
-        Milliseconds => schema.counter(name, unit::NS, doc).counted_in(kind.scale()),
-        InFlight => schema.gauge(name, ColumnType::U64, unit::COUNT, doc),
+    let column = |schema: Schema, (name, kind, doc): &(&str, Kind, &'static str)| match kind {
+        Requests => schema.counter(name, unit::COUNT, *doc),
+        Sectors => schema.counter(name, unit::BYTES, *doc).counted_in(kind.scale()),
+        Milliseconds => schema.counter(name, unit::NS, *doc).counted_in(kind.scale()),
+        InFlight => schema.gauge(name, ColumnType::U64, unit::COUNT, *doc),
     };
     vec![FIELDS.iter().fold(schema, column)]
 }

@@ -21,7 +21,7 @@ pub const SOURCE: Descriptor = Descriptor {
 fn tables() -> Vec<Schema> {
     let load = |schema: Schema, name, minutes| {
         let doc = format!("running and uninterruptible tasks, averaged over {minutes}");
-        schema.gauge(name, ColumnType::F64, unit::COUNT, &doc)
+        schema.gauge(name, ColumnType::F64, unit::COUNT, doc)
     };
     let schema = Schema::sample(
         "load",

@@ -46,7 +46,9 @@ fn tables() -> Vec<Schema> {
         ColumnType::String,
         "name of the interface",
     );
-    vec![COUNTERS.iter().fold(schema, |schema, (name, unit, doc)| schema.counter(name, unit, doc))]
+    vec![
+        COUNTERS.iter().fold(schema, |schema, (name, unit, doc)| schema.counter(name, *unit, *doc)),
+    ]
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {

@@ -75,11 +75,11 @@ fn fields() -> Vec<Field> {
     let field = |name: &str, column: Column, scale| Field { name: name.into(), column, scale };
     let pages = PAGES.iter().map(|(name, doc)| {
         let counter = Semantics::Counter;
-        field(name, Column::new(name, ColumnType::U64, counter, unit::COUNT, doc), 1)
+        field(name, Column::new(name, ColumnType::U64, counter, unit::COUNT, *doc), 1)
     });
     let gauge = |column: &str, unit, name, doc: &str| {
         let doc = format!("{doc} ({name})");
-        Column::new(column, ColumnType::U64, Semantics::Gauge, unit, &doc)
+        Column::new(column, ColumnType::U64, Semantics::Gauge, unit, doc)
     };
     let memory = MEMORY.iter().map(|(name, column, doc)| {
         let mut column = gauge(column, unit::BYTES, name, doc);

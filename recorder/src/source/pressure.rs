@@ -39,10 +39,10 @@ fn tables() -> Vec<Schema> {
         for (average, span) in [("avg10", "10 s"), ("avg60", "60 s"), ("avg300", "300 s")] {
             let doc = format!("share of the last {span} for which {who} were held up");
             let name = format!("{kind}_{average}");
-            schema = schema.gauge(&name, ColumnType::F64, unit::PERCENT, &doc);
+            schema = schema.gauge(&name, ColumnType::F64, unit::PERCENT, doc);
         }
         let doc = format!("time for which {who} were held up since boot");
-        schema = schema.counter(&format!("{kind}_total_ns"), unit::NS, &doc).counted_in(NS_PER_US);
+        schema = schema.counter(&format!("{kind}_total_ns"), unit::NS, doc).counted_in(NS_PER_US);
     }
     vec![schema]
 }

@@ -60,7 +60,7 @@ pub fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
     let start = thread_cpu_ns();
     writer.close()?;
     stages.commit_ns += thread_cpu_ns() - start;
-    stages.print(feeding.tables[0].source.as_str());
+    stages.print(&feeding.tables[0].source);
     Ok(())
 }
 

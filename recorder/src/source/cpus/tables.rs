@@ -98,12 +98,15 @@ fn cpu(shape: Shape<'_>) -> Schema {
                (module, eBPF), idle, iowait and busy time are exact, before Linux 7.2; the other \
                states are counted tick by tick, so a burst between two ticks is in busy_ns alone. \
                Read from /proc all of them are. A CPU that is offline has no rows.";
-    let mut schema =
-        Schema::sample("cpu", shape.source, doc).key("cpu", ColumnType::U64, "number of the CPU");
+    let mut schema = Schema::sample("cpu", shape.source.to_owned(), doc).key(
+        "cpu",
+        ColumnType::U64,
+        "number of the CPU",
+    );
     for (state, (name, doc)) in STATE_COLUMNS.iter().enumerate() {
         let is_idle = matches!(state, IDLE | IOWAIT);
         let quantum_ns = if is_idle { shape.idle_quantum_ns } else { shape.state_quantum_ns };
-        schema = schema.counter(name, unit::NS, doc).counted_in(step(quantum_ns));
+        schema = schema.counter(name, unit::NS, *doc).counted_in(step(quantum_ns));
     }
     let doc = "doing anything: the time that is neither idle_ns nor iowait_ns";
     schema = schema.counter("busy_ns", unit::NS, doc).counted_in(step(shape.idle_quantum_ns));
@@ -127,13 +130,13 @@ fn softirq(shape: Shape<'_>) -> Schema {
     let doc = "Softirqs of each vector that each CPU has served since boot. The kernel counts them \
                in 32 bits. A CPU that has never served one, such as one that could be added while \
                running, has no row.";
-    let schema = Schema::sample("softirq", shape.source, doc).key(
+    let schema = Schema::sample("softirq", shape.source.to_owned(), doc).key(
         "cpu",
         ColumnType::U64,
         "number of the CPU",
     );
-    let counter = |schema: Schema, (_, name, doc): &(&[u8], &str, &str)| {
-        schema.counter(name, unit::COUNT, doc)
+    let counter = |schema: Schema, (_, name, doc): &(&[u8], &str, &'static str)| {
+        schema.counter(name, unit::COUNT, *doc)
     };
     let schema = VECTORS.iter().fold(schema, counter);
     Schema { interval_ns: shape.interval_ns, ..schema }

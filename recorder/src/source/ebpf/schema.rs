@@ -12,8 +12,8 @@ fn schema(feature: &Feature, table: &Table, interval_ns: u64) -> Schema {
     let source = format!("eBPF: {}", feature.reads);
     let doc = format!("{}{}", table.doc, limits(feature.filters));
     let mut schema = match table.is_of_events() {
-        true => Schema::event(table.name, &source, &doc),
-        false => Schema::sample(table.name, &source, &doc),
+        true => Schema::event(table.name, source, doc),
+        false => Schema::sample(table.name, source, doc),
     };
     if !table.is_of_events() {
         schema.interval_ns = interval_ns;

@@ -76,7 +76,7 @@ pub fn tables() -> Vec<Schema> {
             "width times speed of the link (rate)",
         );
     let ports = COUNTERS.iter().fold(ports, |schema, (_, column, unit, doc)| {
-        let schema = schema.counter(column, unit, doc);
+        let schema = schema.counter(column, *unit, *doc);
         if *unit == BYTES { schema.counted_in(WORD_BYTES) } else { schema }
     });
     let hardware = Schema::sample(

@@ -27,7 +27,7 @@ fn field(name: &[u8], column: &str, doc: &str) -> Field {
         false => (unit::COUNT, 1, 0),
     };
     let doc = format!("{doc} ({})", String::from_utf8_lossy(name));
-    let mut column = Column::new(column, ColumnType::U64, Semantics::Gauge, unit, &doc);
+    let mut column = Column::new(column, ColumnType::U64, Semantics::Gauge, unit, doc);
     column.quantum = quantum;
     Field { name: name.to_vec(), column, scale }
 }
@@ -158,7 +158,7 @@ mod tests {
         let fields = fields(text);
         let new: Vec<_> = fields[KNOWN.len()..]
             .iter()
-            .map(|field| (field.column.name.as_str(), field.column.unit.as_str(), field.scale))
+            .map(|field| (field.column.name.as_str(), &*field.column.unit, field.scale))
             .collect();
         assert_eq!(new, [("tea_pots_green_bytes", "bytes", 1024), ("spoons_total", "count", 1)]);
     }

@@ -53,7 +53,7 @@ fn field(name: &str) -> Field {
         Some((_, doc)) => format!("{doc} ({name})"),
         None => name.to_owned(),
     };
-    let mut column = Column::new(&column, kind, semantics, unit, &doc);
+    let mut column = Column::new(&column, kind, semantics, unit, doc);
     if scale > 1 {
         column.quantum = scale;
     }

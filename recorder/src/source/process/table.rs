@@ -32,7 +32,7 @@ pub const EBPF: &str = "an eBPF iterator over tasks, /proc/PID/{cmdline,cgroup}"
 
 /// The table, whoever feeds it.
 pub fn described() -> Vec<Schema> {
-    vec![schema(&format!("{EBPF}, or {PROC}"))]
+    vec![schema(format!("{EBPF}, or {PROC}"))]
 }
 
 /// The table as `source` feeds it. `notes` say why nothing better does, or nothing: they follow
@@ -40,10 +40,10 @@ pub fn described() -> Vec<Schema> {
 pub fn tables(source: &str, interval_ns: u64, notes: &[String]) -> Vec<Schema> {
     let source = std::iter::once(source).chain(notes.iter().map(String::as_str));
     let source = source.collect::<Vec<_>>().join("; ");
-    vec![Schema { interval_ns, ..schema(&source) }]
+    vec![Schema { interval_ns, ..schema(source) }]
 }
 
-fn schema(source: &str) -> Schema {
+fn schema(source: std::string::String) -> Schema {
     use ColumnType::{I64, String, U64};
     let tick_ns = Units::here().tick_ns;
     let mut schema = Schema::sample(

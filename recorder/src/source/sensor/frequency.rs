@@ -37,8 +37,8 @@ fn tables() -> Vec<Schema> {
                 unit::HZ,
                 "current frequency (scaling_cur_freq)",
             )
-            .counter("core_throttles", unit::COUNT, &format!("{throttles} its core"))
-            .counter("package_throttles", unit::COUNT, &format!("{throttles} its package")),
+            .counter("core_throttles", unit::COUNT, format!("{throttles} its core"))
+            .counter("package_throttles", unit::COUNT, format!("{throttles} its package")),
     ]
 }
 

@@ -25,7 +25,7 @@ pub fn described() -> Vec<Field> {
 fn field(kernel: &[u8]) -> Field {
     let name = String::from_utf8_lossy(kernel);
     let semantics = if is_level(&name) { Semantics::Gauge } else { Semantics::Counter };
-    let column = Column::new(&name, ColumnType::U64, semantics, unit_of(&name), &doc_of(&name));
+    let column = Column::new(&name, ColumnType::U64, semantics, unit_of(&name), doc_of(&name));
     Field { name: kernel.to_vec(), column, scale: 1 }
 }
 
@@ -189,7 +189,7 @@ mod tests {
             ("pgpgin", Counter, "KiB"),
             ("nr_anon_transparent_hugepages", Gauge, "count"),
         ];
-        assert_eq!(kinds, expected.map(|(n, s, u)| (n.to_owned(), s, u.to_owned())));
+        assert_eq!(kinds, expected.map(|(n, s, u)| (n.to_owned(), s, u.into())));
     }
 
     #[test]
