@@ -91,7 +91,7 @@ fn a_signal_while_sources_are_being_opened_ends_it_within_a_second() {
     for descriptors in descriptors {
         let scratch = tempfile::tempdir().unwrap();
         let dir = scratch.path().join("r");
-        let mut running = Running::spawn(&dir, &["--source", "syscall_latency=entries=1048576"]);
+        let mut running = Running::spawn(&dir, &["--source", "syscall_latency=entries=262144"]);
         let pid = running.pid();
         running.wait_until("it listens to signals and has opened some", || {
             let caught = status_field(&format!("/proc/{pid}/status"), "SigCgt");
@@ -118,7 +118,7 @@ fn a_signal_while_a_new_configuration_is_taken_over_ends_it_within_a_second() {
     std::fs::write(&file, "only = [\"stat\"]\n").unwrap();
     let mut running =
         Running::start(&scratch.path().join("r"), &["--config", file.to_str().unwrap()]);
-    let large = |source| format!("[source.{source}]\nentries = 1048576\n");
+    let large = |source| format!("[source.{source}]\nentries = 262144\n");
     let all: Vec<_> = ["block_latency", "syscall_latency", "timer"].map(large).into();
     std::fs::write(&file, all.concat()).unwrap();
     running.signal(Signal::HUP);
