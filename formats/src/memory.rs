@@ -28,6 +28,33 @@ pub fn is_kept(room_bytes: usize, used_bytes: usize) -> bool {
     room_bytes <= KEPT_BYTES || room_bytes / 4 <= used_bytes
 }
 
+/// How much of a memory was used lately, and how much at most since it was new. What comes in large and
+/// small pieces by turns keeps its memory; what was needed once is given back after some twenty turns.
+#[derive(Clone, Copy, Default)]
+pub struct Lately {
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Lately {
+    /// Notes that so many bytes were used. Returns whether the memory should be given back for one
+    /// that is new: it is too large for what was used lately.
+    pub fn is_too_large_for(&mut self, used_bytes: usize) -> bool {
+        self.bytes = used_bytes.max(self.bytes - self.bytes / 16);
+        self.most_bytes = self.most_bytes.max(used_bytes);
+        let is_too_large = !is_kept(self.most_bytes, self.bytes);
+        if is_too_large {
+            self.most_bytes = self.bytes;
+        }
+        is_too_large
+    }
+
+    /// Bytes that were used lately.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+}
+
 /// Empties a buffer. Where it has several times the room of what was in it, something larger was
 /// there before, and most of the room is given back: a node has a storm of processes now and then,
 /// and every buffer that it went through would keep its size for good.

@@ -8,15 +8,15 @@ use super::rows::Rows;
 use super::times::put_times;
 use super::transpose::Columns;
 use super::{BlockError, GROUP_COLUMNS};
-use crate::memory::is_kept;
+use crate::memory::Lately;
 use crate::schema::{Column, Schema};
 
 /// Makes blocks, one after the other, in memory that it keeps while they are about as large.
 #[derive(Default)]
 pub struct Encoder {
     compressor: Compressor,
-    /// Bytes of the largest rows for which the memory behind was needed.
-    made_for_bytes: usize,
+    /// How large the rows of blocks were.
+    lately: Lately,
     columns: Columns,
     directory: DirectoryBuilder,
     group: GroupBuilder,
@@ -53,11 +53,10 @@ impl Encoder {
         table: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
-        if !is_kept(self.made_for_bytes, rows.size_bytes()) {
-            let compressor = std::mem::take(&mut self.compressor);
-            *self = Encoder { compressor, ..Encoder::default() };
+        if self.lately.is_too_large_for(rows.size_bytes()) {
+            let (compressor, lately) = (std::mem::take(&mut self.compressor), self.lately);
+            *self = Encoder { compressor, lately, ..Encoder::default() };
         }
-        self.made_for_bytes = self.made_for_bytes.max(rows.size_bytes());
         self.columns.fill(rows);
         let rollups = rows.samples() >= ROLLUP_ROWS;
         self.directory.start(rollups);

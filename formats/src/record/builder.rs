@@ -3,7 +3,7 @@
 use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
 use crate::histogram::Histogram;
 use crate::interner::Interner;
-use crate::memory::clear_and_shrink;
+use crate::memory::Lately;
 use crate::schema::{Schema, TableKind};
 use rkyv::util::AlignedVec;
 
@@ -50,6 +50,8 @@ pub struct RecordBuilder {
     /// Numbers of instances by their key words.
     lookup: Interner,
     lookup_words: Vec<u8>,
+    /// How large records were.
+    lately: Lately,
 }
 
 impl RecordBuilder {
@@ -73,6 +75,7 @@ impl RecordBuilder {
             key: Vec::new(),
             lookup: Interner::default(),
             lookup_words: Vec::new(),
+            lately: Lately::default(),
         }
     }
 
@@ -315,22 +318,28 @@ impl RecordBuilder {
         Ok(())
     }
 
-    /// Forgets everything, keeps the memory that a like record will need.
+    /// Forgets everything, keeps the memory that records like those of late will need.
     pub fn clear(&mut self) {
+        if self.lately.is_too_large_for(self.size_bytes()) {
+            self.body = RecordV1::default();
+            self.strings = Interner::default();
+            self.lookup = Interner::default();
+            self.had_by = Vec::new();
+        }
         let body = &mut self.body;
-        clear_and_shrink(&mut body.times);
-        clear_and_shrink(&mut body.keys);
+        body.times.clear();
+        body.keys.clear();
         body.instances = 0;
-        clear_and_shrink(&mut body.rows);
-        clear_and_shrink(&mut body.row_ends);
-        clear_and_shrink(&mut body.cells);
-        clear_and_shrink(&mut body.absent);
+        body.rows.clear();
+        body.row_ends.clear();
+        body.cells.clear();
+        body.absent.clear();
         self.strings.clear();
         self.lookup.clear();
         self.rows_in_sample = 0;
         self.in_order = true;
         self.ordered = 0;
-        clear_and_shrink(&mut self.had_by);
+        self.had_by.clear();
         self.is_repeated = false;
         self.open = false;
         self.row_count = 0;

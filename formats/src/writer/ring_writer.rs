@@ -12,6 +12,7 @@ use crate::memory::clear_and_shrink;
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{SegmentDescription, SegmentWriter};
+use std::cmp::Reverse;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -197,7 +198,7 @@ impl RingWriter {
                     .map_err(|error| disk_error("write", &path, error))?;
                 table.described = true;
             }
-            if seal_all || is_anew || table.is_due() || largest == Some(number) {
+            if seal_all || is_anew || table.is_due() || largest.contains(&number) {
                 for (rows, records) in table.pieces() {
                     clear_and_shrink(&mut tools.block);
                     tools
@@ -413,15 +414,25 @@ impl RingWriter {
     }
 }
 
-/// The table with the most rows that wait to become a block, where all tables together have too many
-/// of them: a wide row a minute is an hour's worth of memory before it is a block, and there are
-/// dozens of tables. One a commit is enough.
-fn largest_of_too_much(tables: &[Table], is_tier: bool) -> Option<usize> {
+/// The tables whose rows become blocks before they are due, because those of all tables together are
+/// too many: a wide row a minute is an hour's worth of memory before it is a block, and there are
+/// dozens of tables. The largest go first, until half of the room is free, so that it takes a while
+/// until some have to go again.
+fn largest_of_too_much(tables: &[Table], is_tier: bool) -> Vec<usize> {
     let most_bytes = if is_tier { MOST_WAITING_BYTES_OF_TIER } else { MOST_WAITING_BYTES };
     let waits = |table: &Table| if table.is_due() { 0 } else { table.waiting_bytes() };
-    let waiting_bytes: usize = tables.iter().map(waits).sum();
-    let largest = tables.iter().enumerate().max_by_key(|(_, table)| waits(table));
-    largest.filter(|_| waiting_bytes > most_bytes).map(|(number, _)| number)
+    let mut waiting_bytes: usize = tables.iter().map(waits).sum();
+    if waiting_bytes <= most_bytes {
+        return Vec::new();
+    }
+    let mut largest: Vec<usize> = (0..tables.len()).collect();
+    largest.sort_by_key(|number| Reverse(waits(&tables[*number])));
+    let is_beyond = |number: &usize| {
+        let is_beyond = waiting_bytes > most_bytes / 2;
+        waiting_bytes -= waits(&tables[*number]);
+        is_beyond
+    };
+    largest.into_iter().take_while(is_beyond).collect()
 }
 
 /// Adds a gap to those that are kept in memory.

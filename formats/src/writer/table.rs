@@ -188,7 +188,9 @@ impl Table {
         if self.schema.tier_ns > 0 {
             self.journal = Vec::new();
         }
-        clear_and_shrink(&mut self.journal);
+        if !self.is_sealed {
+            clear_and_shrink(&mut self.journal);
+        }
         if std::mem::take(&mut self.is_sealed) {
             let (mut stored, mut samples) = (self.in_segment, 0);
             for (rows, _) in self.pieces() {

@@ -6,14 +6,14 @@ use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
 
-/// Tables, of which the first is twice as wide.
-const TABLES: u64 = 40;
-const COLUMNS: u64 = 200;
+/// Tables, of which the first is as wide as ten others.
+const TABLES: u64 = 120;
+const COLUMNS: u64 = 100;
 /// Fewer than a block has of a slow table.
 const SECONDS: u64 = 55;
 
 fn columns_of(table: u64) -> u64 {
-    if table == 0 { 2 * COLUMNS } else { COLUMNS }
+    if table == 0 { 10 * COLUMNS } else { COLUMNS }
 }
 
 fn schema(table: u64) -> Schema {
@@ -25,9 +25,9 @@ fn schema(table: u64) -> Schema {
 }
 
 #[test]
-fn where_many_tables_wait_the_largest_becomes_a_block_and_every_row_is_there_once() {
+fn where_many_tables_wait_the_largest_become_blocks_and_every_row_is_there_once() {
     let dir = tempfile::tempdir().unwrap();
-    let options = WriterOptions::new(4 * LEAST_RING_BYTES);
+    let options = WriterOptions::new(64 * LEAST_RING_BYTES);
     let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
     let mut tables: Vec<_> = (0..TABLES)
         .map(|table| {
@@ -35,8 +35,9 @@ fn where_many_tables_wait_the_largest_becomes_a_block_and_every_row_is_there_onc
             (writer.add_table(schema.clone()), RecordBuilder::new(&schema))
         })
         .collect();
-    // What waits of each table, bytes: beyond 2 MiB the largest is a block with the next commit.
-    let (mut waiting, mut blocks) = (vec![0; TABLES as usize], 0);
+    // What waits of each table, bytes: beyond 2 MiB the largest are blocks with the next commit,
+    // until half of that is free.
+    let (mut waiting, mut blocks) = (vec![0; TABLES as usize], [0, 0]);
     for second in 0..SECONDS {
         for (table, (number, record)) in (0..).zip(&mut tables) {
             record.begin_sample((1 + second) * 1_000_000_000);
@@ -47,12 +48,20 @@ fn where_many_tables_wait_the_largest_becomes_a_block_and_every_row_is_there_onc
         }
         writer.commit().unwrap();
         if waiting.iter().sum::<u64>() > 2 << 20 {
-            *waiting.iter_mut().max().unwrap() = 0;
-            blocks += 1;
+            while waiting.iter().sum::<u64>() > 1 << 20 {
+                let largest = (0..waiting.len()).max_by_key(|table| waiting[*table]).unwrap();
+                waiting[largest] = 0;
+                blocks[usize::from(largest > 0)] += 1;
+            }
         }
-        assert_eq!(writer.stats().blocks, blocks, "at {second} s, where {waiting:?} wait");
+        let sum: u64 = blocks.iter().sum();
+        assert_eq!(writer.stats().blocks, sum, "at {second} s, where {waiting:?} wait");
     }
-    assert!(blocks > 10, "{blocks} blocks");
+    let [wide, others] = blocks;
+    assert!(
+        (2..10).contains(&wide) && others > 0,
+        "{wide} blocks of the wide one, {others} others"
+    );
     writer.close().unwrap();
     for table in 0..TABLES {
         let (rows, problems) = rows_of(dir.path(), &format!("wide{table:02}"), 1);

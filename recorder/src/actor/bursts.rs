@@ -43,8 +43,8 @@ impl Way {
 
     /// What is held after some usual seconds, bytes.
     fn held_bytes(&mut self) -> i64 {
-        // Beyond the 60 rows that a block has.
-        (0..20).for_each(|_| self.send(1, FEW));
+        // Memory that was used some twenty times ago is kept; a block has 60 rows.
+        (0..100).for_each(|_| self.send(1, FEW));
         held_bytes()
     }
 }
