@@ -62,10 +62,8 @@ pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analys
         sum: 0,
         irregular: false,
     };
+    // Of a column that does not change the directory has the first word alone.
     if all == 0 {
-        if column.kind == ColumnType::F64 {
-            analysis.sum = sum_of_equal(first, words.len());
-        }
         return analysis;
     }
     roll_up(words, column, &mut analysis);
@@ -87,15 +85,6 @@ pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analys
         Coder::Shuffle((8 - widest.leading_zeros() / 8) as u8)
     };
     analysis
-}
-
-/// The bits of the sum of so many doubles of these bits. Never part of what is done for other
-/// columns: the bits of an integer are a double that is not normal, with which a processor multiplies
-/// some hundred times as slowly, and a compiler does it for all of them where it is without a branch.
-#[cold]
-#[inline(never)]
-fn sum_of_equal(bits: u64, count: usize) -> u64 {
-    (f64::from_bits(bits) * count as f64).to_bits()
 }
 
 /// The greatest common divisor of the changes, and how many are not zero.

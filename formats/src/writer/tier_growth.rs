@@ -298,7 +298,7 @@ impl Growths {
         }
     }
 
-    /// Gives the memory of those that are forgotten back: the others get other numbers, which are
+    /// Gives the memory of those that are gone back: the others get other numbers, which are
     /// asked for with the next rows.
     fn close_ranks(&mut self) {
         let counters = self.counters.len();
