@@ -1,5 +1,6 @@
 //! What actors say to each other.
 
+use super::commit_times::SenderId;
 use crate::overhead::{Overhead, SourceOverhead};
 use actix::Message;
 use nodemon_formats::record::{BufferPool, PooledBuffer};
@@ -16,6 +17,10 @@ pub struct Batch {
     pub records: Vec<Sent>,
     /// Gaps that came up since the last batch.
     pub gaps: Vec<Gap>,
+    /// Who sends it.
+    pub sender: SenderId,
+    /// When the next comes, `CLOCK_BOOTTIME` ns, where that is known.
+    pub next_ns: Option<u64>,
 }
 
 /// One record on its way to the writer.

@@ -14,6 +14,7 @@ mod backoff;
 #[cfg(test)]
 mod bursts;
 mod clock;
+mod commit_times;
 mod gaps;
 mod kept;
 mod lane;

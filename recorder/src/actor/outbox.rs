@@ -83,6 +83,13 @@ impl Outbox {
         add_gap(&mut self.state().batch.gaps, gap, slack_ns);
     }
 
+    /// More will be put in at `next_ns`, `CLOCK_BOOTTIME` ns.
+    pub fn announce(&self, next_ns: u64) {
+        let mut state = self.state();
+        let before_ns = state.batch.next_ns.unwrap_or(u64::MAX);
+        state.batch.next_ns = Some(before_ns.min(next_ns));
+    }
+
     /// Has what was put in sent even if no records come.
     pub fn send_soon(&self) {
         self.state().freshen();
@@ -108,7 +115,8 @@ impl Outbox {
     /// Sends what is there. When the writer's mailbox is full, records become gaps, and gaps stay
     /// for the next time.
     pub fn send(&self) {
-        let batch = mem::take(&mut self.state().batch);
+        let mut batch = mem::take(&mut self.state().batch);
+        batch.sender = std::ptr::from_ref(self).addr();
         // The watchdog looks whether there is something; the writer is not woken for nothing.
         if batch.records.is_empty() && batch.gaps.is_empty() {
             return;

@@ -251,6 +251,7 @@ impl SourceState {
     /// Takes the sample of a tick.
     pub fn sample(&mut self, tick: Tick, watch: &Watch, around: &Surroundings) -> Next {
         if self.drains {
+            around.outbox.announce(tick.deadline_ns + self.every.as_nanos() as u64);
             return self.drain(watch, around);
         }
         if tick.deadline_ns <= watch.account().until_ns() {
@@ -406,12 +407,19 @@ impl SourceState {
     /// come to the same answer at the same tick, so that their records travel together.
     fn is_flush_due(&mut self, deadline_ns: u64, around: &Surroundings) -> bool {
         if self.every.as_nanos() > u128::from(GATHER_UP_TO_NS) {
+            around.outbox.announce(deadline_ns + self.every.as_nanos() as u64);
             return true;
         }
         let wall_ns = around.clock.wall_ns(deadline_ns);
         let stretch = wall_ns.div_euclid(FLUSH_EVERY_NS.cast_signed());
         let is_new = std::mem::replace(&mut self.flushed, stretch) != stretch;
-        is_new || self.sink.tables().iter().any(|table| table.size_bytes() >= FLUSH_SIZE_BYTES)
+        let is_due =
+            is_new || self.sink.tables().iter().any(|table| table.size_bytes() >= FLUSH_SIZE_BYTES);
+        if is_due {
+            let into_ns = wall_ns.rem_euclid(FLUSH_EVERY_NS.cast_signed()).cast_unsigned();
+            around.outbox.announce(deadline_ns + (FLUSH_EVERY_NS - into_ns));
+        }
+        is_due
     }
 
     /// Sends what was sampled so far.
