@@ -1,7 +1,7 @@
 //! What happens to the system is in the rows of its features.
 
 use crate::network_rows::{Row, rows, start, start_with};
-use crate::system_rig::{Group, Loops, settings_of, shell};
+use crate::system_rig::{Group, Loops, settings_of, shell, wait_for_name};
 use nodemon_recorder_ebpf::load::{Running, Settings};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ pub fn text<'a>(row: &'a Row, column: &str) -> &'a str {
 fn a_signal_has_its_sender_and_its_target() {
     let Some(mut running) = start("signal") else { return };
     let mut target = Command::new("sleep").arg("100").spawn().unwrap();
+    wait_for_name(&target, "sleep");
     let mut sender = shell(&format!("kill -USR1 {}", target.id())).spawn().unwrap();
     let sender_pid = sender.id();
     sender.wait().unwrap();

@@ -21,6 +21,15 @@ pub fn shell(script: &str) -> Command {
     command
 }
 
+/// Waits until a child has the name of the program that it runs: whoever starts a program goes on
+/// a moment before that.
+pub fn wait_for_name(child: &Child, name: &str) {
+    let comm = format!("/proc/{}/comm", child.id());
+    while std::fs::read_to_string(&comm).is_ok_and(|told| told.trim_end() != name) {
+        std::thread::yield_now();
+    }
+}
+
 /// Looks at programs of one name.
 pub fn settings_of(command: &str, events_per_s: u64) -> Settings {
     let mut filter = Filter::default();
