@@ -34,8 +34,8 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn argument(&mut self, argument: &[u8]) {
         let next = std::mem::replace(&mut self.next, Next::Any);
-        // What begins with a dash is the next option, and the one before took nothing.
-        if !argument.is_empty() && argument[0] != b'-' {
+        // The next option: the one before took nothing.
+        if !argument.is_empty() && !is_option(argument) {
             match next {
                 Next::Any => {}
                 Next::Secret => return self.hide(argument),
@@ -128,7 +128,7 @@ impl Scan<'_> {
         let start = at + blanks;
         match argument.get(start) {
             None => self.next = next,
-            Some(b'-') => {}
+            Some(_) if is_option(&argument[start..word_end(argument, start)]) => {}
             Some(_) if blanks == 0 => {}
             Some(_) => {
                 at = self.copy(argument, at, start);
@@ -199,6 +199,19 @@ impl Scan<'_> {
             self.out.extend_from_slice(HIDDEN);
         }
     }
+}
+
+/// Whether a word is an option, and not a secret that begins with a dash: `--word`, `-word`, `-x`,
+/// `-x80`, `-name=value`. What a generator makes has digits and letters mixed, or other signs.
+fn is_option(word: &[u8]) -> bool {
+    let Some(word) = word.strip_prefix(b"-") else { return false };
+    if let Some(long) = word.strip_prefix(b"-") {
+        return long.first().is_none_or(u8::is_ascii_alphabetic);
+    }
+    let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.');
+    let mut of_one = name.iter().skip(1);
+    name.len() <= 1 || name.iter().all(is_letter) || of_one.all(u8::is_ascii_digit)
 }
 
 fn word_end(argument: &[u8], start: usize) -> usize {
