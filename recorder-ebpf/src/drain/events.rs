@@ -1,11 +1,13 @@
 //! Events out of a ring, in the order in which they happened.
 
+use super::ring::Ring;
 use crate::load::FeatureError;
-use aya::maps::{Map, MapData, RingBuf};
+use aya::maps::MapData;
+use std::os::fd::AsFd;
 
 /// A ring of events, each of which begins with its time.
 pub struct Events {
-    ring: RingBuf<MapData>,
+    ring: Ring,
     size_bytes: usize,
     /// Those at hand, one behind the other.
     bytes: Vec<u8>,
@@ -21,9 +23,11 @@ const KEPT_BYTES: usize = 64 << 10;
 const EVENT_BYTES: usize = 64;
 
 impl Events {
-    /// Reads `map`, whose events are of `size_bytes`.
-    pub fn new(map: MapData, size_bytes: usize) -> Result<Events, FeatureError> {
-        let ring = RingBuf::try_from(Map::RingBuf(map))?;
+    /// Reads `map`, called `name`, whose events are of `size_bytes`.
+    pub fn new(name: &str, map: MapData, size_bytes: usize) -> Result<Events, FeatureError> {
+        let ring_bytes = map.info()?.max_entries() as usize;
+        let mapped = Ring::map(map.fd().as_fd(), ring_bytes);
+        let ring = mapped.map_err(|source| FeatureError::Read { path: name.into(), source })?;
         Ok(Events { ring, size_bytes, bytes: Vec::new(), order: Vec::new(), last_ns: 0 })
     }
 
@@ -34,11 +38,12 @@ impl Events {
     /// Says whether there is more than was taken out at once.
     pub fn each(&mut self, mut event: impl FnMut(u64, &[u8])) -> bool {
         let mut has_more = false;
-        while let Some(item) = self.ring.next() {
-            let row = item.get(..self.size_bytes).unwrap_or(&item);
-            let Some(time) = row.first_chunk() else { continue };
-            self.order.push((u64::from_le_bytes(*time), self.bytes.len(), row.len()));
-            self.bytes.extend_from_slice(row);
+        while let Some(length) = self.ring.take(&mut self.bytes) {
+            let at = self.bytes.len() - length;
+            let row_bytes = length.min(self.size_bytes);
+            self.bytes.truncate(at + row_bytes);
+            let Some(time) = self.bytes[at..].first_chunk() else { continue };
+            self.order.push((u64::from_le_bytes(*time), at, row_bytes));
             if self.bytes.len() >= AT_ONCE_BYTES {
                 has_more = true;
                 break;

@@ -5,6 +5,7 @@ mod entries;
 mod events;
 mod iterator;
 mod losses;
+mod ring;
 mod trial;
 
 pub(crate) use iterator::Iterator;
@@ -94,7 +95,7 @@ impl Reader {
                 Kind::Iterator(Iterator::new(link, layout.key_bytes))
             }
             Origin::Events(name) => {
-                Kind::Events(Events::new(take_map(object, name)?, layout.key_bytes)?)
+                Kind::Events(Events::new(name, take_map(object, name)?, layout.key_bytes)?)
             }
         };
         Ok(Reader { layout: Arc::new(layout), has_more: false, kind })
