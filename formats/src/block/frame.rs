@@ -16,9 +16,9 @@ const LEVEL: i32 = 1;
 /// more than they save.
 const OWN_TABLES_BYTES: usize = 4096;
 
-/// How far back a frame refers at most, 2^17 bytes: at this level zstd would take four times that
+/// How far back a frame refers at most, 2^16 bytes: at this level zstd would take eight times that
 /// for long ones, and keep it.
-const WINDOW_LOG: u32 = 17;
+const WINDOW_LOG: u32 = 16;
 
 /// Room that the compressor is given at least, bytes.
 const LEAST_ROOM_BYTES: usize = 4096;
@@ -30,7 +30,7 @@ const MOST_FRAME_BYTES: usize = 64 << 20;
 /// What is kept of the memory that a frame was opened into; few hold more.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// Frames that are read as a stream refer back this far at most, 2^22 bytes; ours do 2^17, and did
+/// Frames that are read as a stream refer back this far at most, 2^22 bytes; ours do 2^16, and did
 /// 2^19.
 const MOST_WINDOW_LOG: u32 = 22;
 

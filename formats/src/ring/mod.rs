@@ -11,7 +11,7 @@ pub use budget::Budget;
 pub use listing::disk_bytes;
 pub use lock::{Lock, LockError};
 
-use crate::segment::{RingLimits, number_of};
+use crate::segment::{CACHE_BYTES, RingLimits, number_of};
 use budget::{Member, State};
 use listing::{Closed, changed_at, disk_bytes_of, list, remove_parts};
 use std::collections::VecDeque;
@@ -41,6 +41,9 @@ pub struct Ring {
 /// What lies in the directory is looked at again after this many commits, where nothing was seen to
 /// come or go before.
 const COMMITS_BETWEEN_LOOKS: u32 = 10;
+
+/// Rings of this size and more have segments to spare.
+const LARGE_BYTES: u64 = 64 << 20;
 
 impl Ring {
     /// Lists what is in `dir` and removes segments that were being created when their recorder
@@ -157,6 +160,13 @@ impl Ring {
     /// What it may take.
     pub fn limits(&self) -> RingLimits {
         RingLimits { share_bytes: self.share_bytes(), bound_bytes: self.budget.bound_bytes() }
+    }
+
+    /// What redb may cache of a segment that is written. What of a commit is more than half of it is
+    /// in the file before the commit, where no room was made for it: a small ring has none to spare,
+    /// and of a large one a segment goes.
+    pub fn cache_bytes(&self) -> usize {
+        if self.budget.bound_bytes() < LARGE_BYTES { CACHE_BYTES } else { CACHE_BYTES / 2 }
     }
 
     /// How many segments were deleted since the start to make room for this ring.

@@ -55,7 +55,7 @@ const CHUNKS: TableDefinition<u64, &[u8]> = TableDefinition::new("chunks");
 const INDEX: TableDefinition<(u32, u64, u64), &[u8]> = TableDefinition::new("index");
 
 /// What redb may cache. More is not faster here: the writer appends, the reader reads once.
-const CACHE_BYTES: usize = 512 << 10;
+pub(crate) const CACHE_BYTES: usize = 512 << 10;
 
 /// How segment files are named.
 pub fn file_name(number: u64) -> String {

@@ -114,21 +114,23 @@ impl SegmentWriter {
     /// # Errors
     /// What the disk or redb says.
     pub fn create(dir: &Path, description: &SegmentDescription) -> Result<Self, redb::Error> {
-        SegmentWriter::create_over(dir, description, FileBackend::new)
+        SegmentWriter::create_over(dir, description, CACHE_BYTES, FileBackend::new)
     }
 
-    /// The same, over what `backend` makes of the file.
+    /// The same, over what `backend` makes of the file, with so much for redb to cache.
     ///
     /// # Errors
     /// As [`SegmentWriter::create`].
     pub fn create_over<B: StorageBackend>(
         dir: &Path,
         description: &SegmentDescription,
+        cache_bytes: usize,
         backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
     ) -> Result<Self, redb::Error> {
         let path = dir.join(file_name(description.number));
         let temporary = path.with_extension("redb.tmp");
-        let written = Self::create_at(&temporary, description, backend).and_then(|writer| {
+        let written = Self::create_at(&temporary, description, cache_bytes, backend);
+        let written = written.and_then(|writer| {
             rename(&temporary, &path)?;
             Ok(SegmentWriter { path, ..writer })
         });
@@ -147,6 +149,7 @@ impl SegmentWriter {
     pub fn create_at<B: StorageBackend>(
         path: &Path,
         description: &SegmentDescription,
+        cache_bytes: usize,
         backend: impl FnOnce(File) -> Result<B, redb::DatabaseError>,
     ) -> Result<Self, redb::Error> {
         let mut options = OpenOptions::new();
@@ -159,7 +162,7 @@ impl SegmentWriter {
         let file = options.open(path)?;
         let again = file.try_clone()?;
         let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
+            .set_cache_size(cache_bytes)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .create_with_backend(backend(file)?)?;
         let mut batch = Batch::default();

@@ -316,7 +316,8 @@ impl RingWriter {
             created: clock,
         };
         let backend = |file| BoundedFile::new(file, self.ring.clone());
-        let writer = SegmentWriter::create_over(&dir, &description, backend)
+        let cache_bytes = self.ring.cache_bytes();
+        let writer = SegmentWriter::create_over(&dir, &description, cache_bytes, backend)
             .map_err(|error| disk_error("create a segment in", &dir, error))?;
         self.segment = Some(Segment::new(writer, clock));
         Ok(())

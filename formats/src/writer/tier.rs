@@ -32,7 +32,7 @@ pub struct Tier {
     step_ns: u64,
     writer: RingWriter,
     /// By the number of the table; `None` for tables that this tier does not keep.
-    tables: Vec<Option<TierTable>>,
+    tables: Vec<Option<Box<TierTable>>>,
     archive: AlignedVec,
     /// Commits of the rows since there was something to commit here.
     commits_waited: u32,
@@ -126,7 +126,7 @@ impl Tier {
         let kept = schema.kind == TableKind::Sample && schema.interval_ns < self.step_ns;
         let table = kept.then(|| {
             let rolled = Arc::new(rolled_up(schema, self.step_ns));
-            TierTable {
+            Box::new(TierTable {
                 record: RecordBuilder::new(&rolled),
                 number: self.writer.add_table(rolled.clone()),
                 rolled,
@@ -147,7 +147,7 @@ impl Tier {
                 grown_by: Vec::new(),
                 spare: Vec::new(),
                 places: Vec::new(),
-            }
+            })
         });
         self.tables.push(table);
     }

@@ -59,7 +59,10 @@ pub fn rolled_up(schema: &Schema, step_ns: u64) -> Schema {
             "the sample before that, where the same recorder took one",
         )
         .state(IS_THERE, ColumnType::U64, "1 where it was there at the last sample of the step");
-    rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples)
+    let mut rolled = rolled.gauge(SAMPLES, ColumnType::U64, unit::COUNT, samples);
+    // It stays for as long as the recorder runs.
+    rolled.values.shrink_to_fit();
+    rolled
 }
 
 /// The schema of a table as its source has it, from the one in a tier. How often it was sampled is

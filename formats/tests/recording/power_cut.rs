@@ -196,7 +196,7 @@ impl Building {
             created: ClockOffset { from_ns: 0, offset_ns: 1_700_000_000_000_000_000 },
         };
         let noted = log.clone();
-        let writer = SegmentWriter::create_over(dir, &description, |file| {
+        let writer = SegmentWriter::create_over(dir, &description, 256 << 10, |file| {
             Ok(Noting { file: FileBackend::new(file)?, log: noted })
         });
         let mut building = Building {

@@ -28,7 +28,7 @@ impl Part {
     ) -> Result<Part, SplitError> {
         let path = path.with_extension("redb.part");
         let backend = |file| BoundedFile::new(file, ring.clone());
-        let writer = SegmentWriter::create_at(&path, description, backend);
+        let writer = SegmentWriter::create_at(&path, description, ring.cache_bytes(), backend);
         let writer = writer.inspect_err(|_| remove(&path))?;
         let mut part = Part {
             segment: Segment::new(writer, description.created),
