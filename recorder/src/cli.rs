@@ -1,9 +1,8 @@
 //! The command line.
 
-use crate::config::{
-    Catalogue, ConfigError, Settings, SourceSettings, parse_duration, parse_interval, parse_size,
-};
+use crate::config::{Catalogue, ConfigError, Settings, SourceSettings};
 use crate::source::Nature;
+use crate::units::{parse_duration, parse_interval, parse_size};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use nodemon_formats::writer::TierOptions;
@@ -265,7 +264,7 @@ mod tests {
 
     use super::{Cli, Command, How};
     use crate::config::{Catalogue, Config, Places};
-    use crate::source::SOURCES;
+    use crate::sources::SOURCES;
     use clap::{CommandFactory, Parser};
     use std::time::Duration;
 

@@ -5,7 +5,7 @@ use crate::cli::{Check, Cli, Command, How, Run, Tables};
 use crate::config::{Catalogue, ConfigError, Places, document};
 use crate::control::{self, Origin, RunError};
 use crate::privilege;
-use crate::source::SOURCES;
+use crate::sources::SOURCES;
 use crate::tables;
 use crate::time_namespace::{self, OtherClock};
 use nodemon_formats::text::printable;

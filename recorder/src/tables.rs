@@ -1,7 +1,7 @@
 //! Every table and column, for people: as a list, and as the document `docs/tables.md`.
 
-use crate::config::exact_duration;
-use crate::source::{Descriptor, described};
+use crate::source::Descriptor;
+use crate::units::exact_duration;
 use nodemon_formats::text::wrap;
 use nodemon_formats::{Column, Schema, TableKind};
 use std::fmt::{self, Write};
@@ -78,7 +78,7 @@ pub fn markdown(sources: &[&Descriptor]) -> String {
 }
 
 fn tables_of(source: &Descriptor) -> Vec<Schema> {
-    described(source).unwrap_or_else(|| (source.tables)())
+    source.described.unwrap_or(source.tables)()
 }
 
 fn document_table(out: &mut String, table: &Schema) -> fmt::Result {
@@ -99,7 +99,7 @@ fn document_table(out: &mut String, table: &Schema) -> fmt::Result {
 }
 
 fn document_rest(out: &mut String, source: &Descriptor) -> fmt::Result {
-    if described(source).is_none() {
+    if source.described.is_none() {
         return Ok(());
     }
     writeln!(
@@ -122,7 +122,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::{columns, list, markdown, tables_of};
-    use crate::source::SOURCES;
+    use crate::sources::SOURCES;
     use std::collections::BTreeSet;
 
     #[test]

@@ -6,9 +6,10 @@ use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use super::{
     Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, RunSource, Watch, Workers, Writer,
 };
-use crate::config::{PlannedSource, exact_duration};
+use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::{Asked, Descriptor};
+use crate::units::exact_duration;
 use actix::{Actor, Addr, Arbiter, System};
 use nodemon_formats::clock::ClockOffset;
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest, WallGap};

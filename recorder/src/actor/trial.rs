@@ -18,6 +18,7 @@ pub static MOODY: Descriptor = Descriptor {
     default_on: true,
     nature: Nature::Read,
     tables: &|| vec![schema("moody")],
+    described: None,
     open: &open_moody,
 };
 
@@ -29,6 +30,7 @@ pub static STEADY: Descriptor = Descriptor {
     default_on: true,
     nature: Nature::Read,
     tables: &|| vec![schema("steady")],
+    described: None,
     open: &|_| Ok(Box::new(Steady { taken: 0 })),
 };
 
@@ -41,6 +43,7 @@ pub static FED: Descriptor = Descriptor {
     default_on: true,
     nature: Nature::Fed,
     tables: &|| vec![schema("fed")],
+    described: None,
     open: &|context| {
         let now_ns = boottime_ns();
         Ok(Box::new(Fed {

@@ -2,7 +2,7 @@
 
 use crate::actor::{Opening, Supervisor};
 use crate::config::Config;
-use crate::source::{Context, Nature, Sink};
+use crate::source::{Context, Sink};
 use nodemon_recorder_ebpf::load::{FeatureError, KernelTypes, Statistics};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ impl Costs {
         let types = KernelTypes::get()?;
         let mut running = Vec::new();
         for plan in &config.sources {
-            if plan.descriptor.nature != Nature::Ebpf {
+            if !plan.descriptor.nature.is_ebpf() {
                 continue;
             }
             let schemas: Vec<_> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();

@@ -117,7 +117,7 @@ mod tests {
 
     use super::{Report, Verdict};
     use crate::config::{Catalogue, Config, Places, Settings};
-    use crate::source::SOURCES;
+    use crate::sources::SOURCES;
     use std::path::Path;
 
     fn report(directory: &Path) -> Report {

@@ -1,9 +1,10 @@
 //! The directory of the recording and the disk below it.
 
 use super::{Finding, Verdict};
-use crate::config::{Config, rough_size};
+use crate::config::Config;
 use crate::retention;
 use crate::trust;
+use crate::units::rough_size;
 use nodemon_formats::ring::{Lock, disk_bytes};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::io::Errno;

@@ -2,8 +2,9 @@
 
 use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
-use crate::config::{Catalogue, Config, Entry, exact_duration};
+use crate::config::{Catalogue, Config, Entry};
 use crate::source::{Asked, Context, Nature, Sink};
+use crate::units::exact_duration;
 use nodemon_formats::TableKind;
 use nodemon_recorder_ebpf::load::KernelTypes;
 use std::time::Duration;

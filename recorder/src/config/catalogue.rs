@@ -1,7 +1,7 @@
 //! What there is to record: every source with its tables.
 
-use super::nearest::did_you_mean;
 use crate::source::{Descriptor, Nature};
+use crate::units::did_you_mean;
 use nodemon_formats::Schema;
 
 /// A source and its tables.

@@ -1,8 +1,8 @@
 //! The documented default configuration, as `nodemon-recorder config` prints it.
 
 use super::catalogue::Catalogue;
-use super::duration::exact_duration;
 use crate::source::Nature;
+use crate::units::exact_duration;
 use std::fmt::Write;
 
 /// What is the same everywhere.
@@ -46,7 +46,7 @@ pub fn document(catalogue: &Catalogue) -> String {
     for entry in &catalogue.entries {
         let descriptor = entry.descriptor;
         let tables = entry.table_names().join(", ");
-        if descriptor.nature == Nature::Ebpf && !std::mem::replace(&mut has_ebpf, true) {
+        if descriptor.nature.is_ebpf() && !std::mem::replace(&mut has_ebpf, true) {
             text.push_str(EBPF);
         }
         // Writing into a string cannot fail.
@@ -61,7 +61,7 @@ pub fn document(catalogue: &Catalogue) -> String {
         text.push_str(match descriptor.nature {
             Nature::Fed if descriptor.name == "process" => ITERATED,
             Nature::Fed => FED,
-            Nature::Read | Nature::Ebpf => "",
+            Nature::Read | Nature::Ebpf | Nature::EbpfOnInterfaces => "",
         });
     }
     text

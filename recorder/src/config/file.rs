@@ -138,7 +138,8 @@ mod tests {
     use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
     use crate::redact::{Arguments, Shown};
-    use crate::source::{Feed, SOURCES};
+    use crate::source::Feed;
+    use crate::sources::SOURCES;
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::Duration;

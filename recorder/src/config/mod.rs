@@ -3,24 +3,20 @@
 
 mod catalogue;
 mod document;
-mod duration;
 mod file;
-mod nearest;
 mod place;
 mod section;
 mod settings;
-mod size;
 
 pub use catalogue::{Catalogue, Entry};
 pub use document::document;
-pub use duration::{exact_duration, parse_duration, parse_interval};
 pub use file::read as read_file;
 pub use place::Places;
 pub use settings::{Settings, SourceSettings};
-pub use size::{exact_size, parse_size, rough_size};
 
 use crate::redact::Arguments;
 use crate::source::{Asked, Descriptor, Scope};
+use crate::units::exact_size;
 use nodemon_formats::Schema;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};

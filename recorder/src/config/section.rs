@@ -4,9 +4,7 @@
 //! cannot lag behind what is read.
 
 use super::ConfigError;
-use super::duration::parse_interval;
-use super::nearest::did_you_mean;
-use super::size::parse_size;
+use crate::units::{did_you_mean, parse_interval, parse_size};
 use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;

@@ -16,7 +16,7 @@ use crate::actor::{
     Watch,
 };
 use crate::config::PlannedSource;
-use crate::source::{Nature, hangs_on_interfaces};
+use crate::source::Nature;
 use actix::Addr;
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -231,7 +231,7 @@ impl Threads {
 
 fn kind_of(plan: &PlannedSource) -> Kind {
     match plan.descriptor.nature {
-        Nature::Ebpf if hangs_on_interfaces(plan.descriptor.name) => Kind::Waits,
+        Nature::EbpfOnInterfaces => Kind::Waits,
         Nature::Ebpf => Kind::Drains,
         _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Kind::Slow,
         Nature::Fed => Kind::Drains,

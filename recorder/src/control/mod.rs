@@ -9,11 +9,12 @@ mod watchdog;
 
 use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Workers, Writer};
 use crate::check::lack_of_room;
-use crate::config::{Config, PlannedSource, exact_duration, rough_size};
+use crate::config::{Config, PlannedSource};
 use crate::limits;
 use crate::retention::{Node, writer_options};
 use crate::source::{Context, Nature};
 use crate::trust::{self, Distrust};
+use crate::units::{exact_duration, rough_size};
 use actix::{Actor, Addr, Arbiter, System};
 use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
@@ -218,7 +219,7 @@ impl Recorder {
     /// Starts every source, into a recording that was opened at `opened_ns`.
     async fn start(&mut self, opened_ns: u64) -> Result<(), RunError> {
         // The features of eBPF need what the kernel says of its types: read once for all of them.
-        let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature == Nature::Ebpf;
+        let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature.is_ebpf();
         let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
         let mut failed = 0;
         let plans = self.config.sources.clone();

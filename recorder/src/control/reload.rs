@@ -2,10 +2,9 @@
 
 use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started};
 use crate::actor::SetSizes;
-use crate::config::{
-    Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file, rough_size,
-};
+use crate::config::{Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file};
 use crate::retention::{Node, writer_options};
+use crate::units::rough_size;
 use nodemon_formats::clock::boottime_ns;
 use std::path::PathBuf;
 use tokio::time::Instant;

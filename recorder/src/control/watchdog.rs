@@ -7,7 +7,8 @@
 
 use super::lanes::{Lanes, Running};
 use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, Watch, culprit_of};
-use crate::config::{PlannedSource, exact_duration};
+use crate::config::PlannedSource;
+use crate::units::exact_duration;
 use nodemon_formats::clock::{ClockOffset, boottime_ns};
 use std::future::poll_fn;
 use std::sync::Arc;

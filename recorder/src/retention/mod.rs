@@ -145,7 +145,7 @@ mod tests {
 
     use super::{Node, estimate, rings, writer_options};
     use crate::config::{Catalogue, Config, Places, Settings};
-    use crate::source::SOURCES;
+    use crate::sources::SOURCES;
     use nodemon_formats::reader::{Lasting, lasting_phrase};
 
     const SMALL: Node = Node { cpus: 2, processes: 100, cgroups: 6, disks: 4, interfaces: 4 };

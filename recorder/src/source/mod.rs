@@ -1,51 +1,26 @@
-//! Sources: where data comes from. One file (or folder) a source, one line in [`SOURCES`].
-//!
-//! To add a source, write `recorder/src/source/<name>.rs` with a `pub const SOURCE: Descriptor`,
-//! and name it in [`SOURCES`]. Configuration, `check`, the documentation of tables and the actor
-//! that runs it all follow from the descriptor.
+//! What a source is: what there is to know of it before it runs, what it may know of its
+//! surroundings, how it is sampled, and what it puts its samples into. The sources themselves are in
+//! [`crate::sources`].
 
-mod aim;
-mod cgroup;
-mod cpus;
-mod descriptors;
-mod diskstats;
-mod ebpf;
 mod error;
-mod filesystem;
-mod infiniband;
-mod interrupts;
-mod keyed;
-mod loadavg;
-mod meminfo;
-mod netdev;
-mod netstat;
-mod numa;
-mod pressure;
-mod process;
-mod recorder;
+mod feed;
 mod scope;
-mod sensor;
 mod sink;
-mod sockstat;
-mod stat;
-mod sysfs;
 #[cfg(test)]
-mod trial;
-mod vmstat;
+pub(crate) mod trial;
 
-pub use aim::Aim;
-pub use cpus::Feed;
-pub use ebpf::{Programs, hangs_on_interfaces};
 pub use error::SourceError;
+pub use feed::Feed;
 pub use scope::{KEYS as SCOPE_KEYS, Scope};
 pub use sink::{KernelGap, SampleClock, Sink};
 
 use crate::overhead::Overhead;
+use crate::programs::Programs;
 use crate::redact::Arguments;
 use nodemon_formats::Schema;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What there is to know about a source before it runs.
@@ -62,6 +37,9 @@ pub struct Descriptor {
     pub nature: Nature,
     /// The tables it yields. Their order is the order of [`Sink::table`].
     pub tables: &'static (dyn Fn() -> Vec<Schema> + Sync),
+    /// What they are on any kernel, where they are not the same on every one: those columns that are
+    /// described. Whatever else a kernel has bears its own names.
+    pub described: Option<&'static (dyn Fn() -> Vec<Schema> + Sync)>,
     /// Makes it ready: opens files, learns what is there.
     pub open: &'static (dyn Fn(&Context) -> Opened + Sync),
 }
@@ -80,13 +58,21 @@ pub enum Nature {
     /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
     /// [`Scope`].
     Ebpf,
+    /// The same, attached to network interfaces as these come, which may have to wait for whoever
+    /// makes them.
+    EbpfOnInterfaces,
 }
 
 impl Nature {
+    /// Whether programs in the kernel do the work.
+    pub fn is_ebpf(self) -> bool {
+        matches!(self, Nature::Ebpf | Nature::EbpfOnInterfaces)
+    }
+
     /// The name that stands for all sources of this nature in lists; empty where there is none.
     pub fn group(self) -> &'static str {
         match self {
-            Nature::Ebpf => "ebpf",
+            Nature::Ebpf | Nature::EbpfOnInterfaces => "ebpf",
             Nature::Read | Nature::Fed => "",
         }
     }
@@ -187,45 +173,5 @@ pub trait Source: Send {
     /// sample.
     fn feeding(&self) -> Option<Feeding> {
         None
-    }
-}
-
-/// Every source, in the order in which people want to see them.
-pub static SOURCES: LazyLock<Vec<&'static Descriptor>> =
-    LazyLock::new(|| OWN.iter().copied().chain(ebpf::descriptors().map(aim::watched)).collect());
-
-/// Those that are written here. The others are the features of the crate of eBPF programs.
-static OWN: &[&Descriptor] = &[
-    &cpus::SOURCE,
-    &stat::SOURCE,
-    &interrupts::SOURCE,
-    &loadavg::SOURCE,
-    &meminfo::SOURCE,
-    &vmstat::SOURCE,
-    &diskstats::SOURCE,
-    &filesystem::SOURCE,
-    &netdev::SOURCE,
-    &netstat::SOURCE,
-    &sockstat::SOURCE,
-    &pressure::SOURCE,
-    &process::SOURCE,
-    &cgroup::SOURCE,
-    &numa::SOURCE,
-    &infiniband::SOURCE,
-    &sensor::hwmon::SOURCE,
-    &sensor::frequency::SOURCE,
-    &sensor::energy::SOURCE,
-    &recorder::SOURCE,
-    &ebpf::PROGRAMS,
-];
-
-/// What the tables of a source are on any kernel, where they are not the same on every one: those
-/// columns that are described. Whatever else a kernel has bears its own names.
-pub fn described(source: &Descriptor) -> Option<Vec<Schema>> {
-    match source.name {
-        name if name == meminfo::SOURCE.name => Some(meminfo::described()),
-        name if name == vmstat::SOURCE.name => Some(vmstat::described()),
-        name if name == netstat::SOURCE.name => Some(netstat::described()),
-        _ => None,
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::thread_cpu_ns;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
-use nodemon_recorder::source::{Asked, Context, SOURCES, Sink};
+use nodemon_recorder::source::{Asked, Context, Sink};
+use nodemon_recorder::sources::SOURCES;
 use std::error::Error;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,7 @@
+//! Files that the kernel makes when they are read: opened once, read often, parsed without memory.
+
+pub mod descriptors;
+pub mod file;
+pub mod keyed;
+pub mod sysfs;
+pub mod text;

@@ -1,0 +1,240 @@
+//! Programs in the kernel: each feature of the crate of eBPF programs is a source.
+//!
+//! The kernel counts, times and notices; this drains what it has: maps and iterators as samples at
+//! the cadence of the source, rings as events four times a second. What did not fit into a map or a
+//! ring, or was beyond the budget of events, is a gap with its count.
+
+mod aim;
+mod histograms;
+mod pace;
+mod rows;
+mod schema;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use crate::programs::Registered;
+use crate::redact::Redactor;
+use crate::source::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use histograms::Histograms;
+use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::{GapCause, Schema};
+use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Table};
+use nodemon_recorder_ebpf::load::{FeatureError, Running};
+use nodemon_recorder_ebpf::names::Names;
+use pace::{Due, Pace};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// New interfaces are looked for this often; what they carry before is not counted.
+const INTERFACES_EVERY: Duration = Duration::from_millis(500);
+/// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
+/// time until the next commit that must stay below a second.
+const EVENTS_EVERY: Duration = Duration::from_millis(250);
+/// Names of devices and interfaces are asked for anew after so many calls.
+const NAMES_LAST: u32 = 60;
+
+/// A descriptor for each feature. They live as long as the process.
+pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
+    let of_features = FEATURES.iter().map(|feature| -> &'static Descriptor {
+        let feature: &'static Feature = feature;
+        Box::leak(Box::new(Descriptor {
+            name: feature.name,
+            reads: feature.reads,
+            default_interval: Duration::from_millis(feature.default_interval_ms),
+            default_on: feature.default_on,
+            nature: nature_of(feature),
+            tables: Box::leak(Box::new(move || schema::tables(feature, 0))),
+            described: None,
+            open: Box::leak(Box::new(move |context: &Context| {
+                Ok(Box::new(Ebpf::open(feature, context)?) as Box<dyn Source>)
+            })),
+        }))
+    });
+    of_features.map(aim::watched)
+}
+
+fn nature_of(feature: &Feature) -> Nature {
+    let mut ways = feature.hooks.iter().flat_map(|hook| hook.ways);
+    match ways.any(|way| matches!(way, Attach::Packets(..))) {
+        true => Nature::EbpfOnInterfaces,
+        false => Nature::Ebpf,
+    }
+}
+
+/// A feature that runs.
+struct Ebpf {
+    feature: &'static Feature,
+    running: Running,
+    tables: Vec<Schema>,
+    histograms: Vec<Histograms>,
+    names: Names,
+    text: Vec<u8>,
+    redactor: Redactor,
+    seen: HashSet<u64>,
+    every: Duration,
+    /// Of one that is called more often than it is sampled: when the samples are due.
+    pace: Option<Pace>,
+    calls: u32,
+    /// When losses were asked for last.
+    asked_ns: u64,
+    _registered: Registered,
+}
+
+impl Ebpf {
+    fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
+        let settings = settings::of(feature, &context.asked)?;
+        let running = Running::start_unless(&context.is_ending, feature, &settings)
+            .map_err(|why| refused(feature, why))?;
+        let interval = context.asked.interval;
+        let has_events = feature.tables.iter().any(Table::is_of_events);
+        let pressing = match running.follows_interfaces() {
+            _ if has_events => Some(EVENTS_EVERY),
+            true => Some(INTERFACES_EVERY),
+            false => None,
+        };
+        Ok(Ebpf {
+            feature,
+            tables: schema::tables(feature, interval.as_nanos() as u64),
+            histograms: feature
+                .tables
+                .iter()
+                .map(|table| Histograms::new(!table.keys.is_empty()))
+                .collect(),
+            names: Names::default(),
+            text: Vec::new(),
+            redactor: Redactor::new(&context.asked.arguments),
+            seen: HashSet::new(),
+            every: pressing.map_or(interval, |every| every.min(interval)),
+            pace: (pressing.is_some() && !feature.is_of_events()).then(|| Pace::new(interval)),
+            calls: 0,
+            asked_ns: boottime_ns(),
+            _registered: context.programs.register(feature.name, running.programs()),
+            running,
+        })
+    }
+
+    /// Turns what was lost in the kernel into gaps of the tables that lost it.
+    fn tell_losses(&mut self, sink: &mut Sink) {
+        let (from_ns, to_ns) = (self.asked_ns, boottime_ns());
+        self.asked_ns = to_ns;
+        let lost = self.running.take_losses();
+        for (table, of) in self.feature.tables.iter().enumerate() {
+            let told = match of.is_of_events() {
+                true => [
+                    (GapCause::Budget, lost.suppressed, ""),
+                    (GapCause::Budget, lost.suppressed_precious, self.feature.precious),
+                    (GapCause::Overrun, lost.ring_full, "the ring of events was full"),
+                ],
+                false => [
+                    (GapCause::Overrun, lost.map_full, "a map in the kernel was full"),
+                    (GapCause::Overrun, 0, ""),
+                    (GapCause::Overrun, 0, ""),
+                ],
+            };
+            for (cause, lost, detail) in told {
+                if lost > 0 {
+                    sink.lose(table, cause, (from_ns, to_ns), lost, detail);
+                }
+            }
+        }
+    }
+}
+
+impl Source for Ebpf {
+    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
+        self.running.follow_interfaces(&mut self.names);
+        self.running.follow_cpus();
+        self.calls += 1;
+        if self.calls.is_multiple_of(NAMES_LAST) {
+            self.names.forget();
+        }
+        let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::look);
+        let since_ns = self.asked_ns;
+        let mut has_more = self.running.has_more_interfaces();
+        let tables = self.feature.tables.iter().zip(self.running.readers());
+        for (at, ((table, reader), histograms)) in tables.zip(&mut self.histograms).enumerate() {
+            if !table.is_of_events() {
+                if !due.is_now {
+                    continue;
+                }
+                if due.missed > 0 {
+                    let span = (since_ns, boottime_ns());
+                    sink.lose(at, GapCause::Late, span, due.missed, "");
+                }
+            }
+            let clock = sink.clock();
+            let mut put = rows::Put {
+                table,
+                layout: reader.layout.clone(),
+                names: &mut self.names,
+                text: &mut self.text,
+                redactor: &mut self.redactor,
+                builder: sink.table(at),
+                rows: 0,
+                seen: &mut self.seen,
+            };
+            // A read that fails half way is no sample: what it had of histograms is in the next one.
+            let read = if table.is_of_histograms() {
+                let key_bytes = put.layout.key_bytes;
+                let read = reader.buckets(|keys, bucket, count| {
+                    histograms.take(&keys[..key_bytes.min(keys.len())], bucket, count);
+                });
+                if read.is_ok() {
+                    put.begin_sample(clock.time_ns());
+                    histograms.each(|keys, histogram| put.histogram(keys, histogram));
+                    put.end_sample();
+                    if reader.is_crowded() {
+                        histograms.forget_idle(|keys, bucket| reader.take_bucket(keys, bucket));
+                    }
+                }
+                read
+            } else if table.is_of_events() {
+                let read = reader.rows(|row| put.event(&row));
+                has_more |= reader.has_more();
+                read
+            } else {
+                put.begin_sample(clock.time_ns());
+                let read = reader.rows(|row| put.row(&row));
+                match &read {
+                    Ok(()) => put.end_sample(),
+                    Err(_) => put.builder.abandon_sample(),
+                }
+                read
+            };
+            read.map_err(|source| SourceError::Read { path: PathBuf::from(table.name), source })?;
+        }
+        if due.is_now {
+            self.running.forget_gone_interfaces(&mut self.names);
+        }
+        if has_more {
+            sink.set_more();
+        }
+        self.names.settle();
+        self.tell_losses(sink);
+        Ok(())
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let without = |missing: &String| format!("some of it is missing: {missing}");
+        self.running.missing().iter().map(without).collect()
+    }
+
+    fn feeding(&self) -> Option<Feeding> {
+        // Deadlines are those of samples; a source with events is called more often.
+        let drains = self.feature.is_of_events() || self.pace.is_some();
+        Some(Feeding { tables: self.tables.clone(), every: self.every, drains })
+    }
+}
+
+/// What this kernel lacks is no failure, and neither is what this process may not do.
+fn refused(feature: &Feature, why: FeatureError) -> SourceError {
+    match why {
+        FeatureError::Ending => SourceError::Ending,
+        why => {
+            let what = format!("eBPF {}", feature.name);
+            SourceError::Unavailable { what, why: why.to_string() }
+        }
+    }
+}

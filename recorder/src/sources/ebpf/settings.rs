@@ -1,0 +1,55 @@
+//! What the configuration says, as the programs take it.
+
+use super::aim::Aim;
+use crate::source::{Asked, Scope, SourceError};
+use nodemon_recorder_ebpf::feature::{Feature, Filters};
+use nodemon_recorder_ebpf::load::{Filter, Settings};
+
+/// The settings of a feature.
+///
+/// # Errors
+/// When there is no such control group or interface yet, or the feature cannot tell what is to be
+/// left out: its figures would be taken for those of what was asked for.
+pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
+    if let Some(key) = unheeded(feature.filters, &asked.scope) {
+        let what = format!("a filter `{key}` of {}", feature.name);
+        let why = "its programs cannot tell which task or interface an event belongs to".to_owned();
+        tracing::warn!(
+            "source {} is off: it does not support the filter `{key}`: {why}",
+            feature.name
+        );
+        return Err(SourceError::Unavailable { what, why });
+    }
+    let told = |why: String| SourceError::Unavailable { what: "what was asked for".into(), why };
+    let mut settings = Settings::here().map_err(|error| told(error.to_string()))?;
+    let aim = Aim::at(&asked.scope)?;
+    // Control group and interface are what it is aimed at.
+    let Scope { events_per_s, entries, min_latency, pid, command, cgroup: _, interface: _ } =
+        &asked.scope;
+    settings.entries = *entries;
+    settings.events_per_s = events_per_s.map_or(feature.events_per_s, u64::from);
+    if let Some(latency) = min_latency {
+        settings.min_latency_ns = latency.as_nanos() as u64;
+    }
+    let filter: &mut Filter = &mut settings.filter;
+    filter.pid = pid.unwrap_or(0);
+    if let Some(command) = command {
+        let kept = command.len().min(filter.command.len() - 1);
+        filter.command[..kept].copy_from_slice(&command.as_bytes()[..kept]);
+    }
+    filter.cgroup = aim.cgroup;
+    filter.cgroup_level = aim.cgroup_level;
+    filter.interface = aim.interface;
+    Ok(settings)
+}
+
+/// The first filter that is set and not heeded.
+fn unheeded(filters: Filters, scope: &Scope) -> Option<&'static str> {
+    let asked = [
+        ("pid", scope.pid.is_some() && !filters.task),
+        ("command", scope.command.is_some() && !filters.task),
+        ("cgroup", scope.cgroup.is_some() && !filters.cgroup),
+        ("interface", scope.interface.is_some() && !filters.interface),
+    ];
+    asked.iter().find(|(_, is_unheeded)| *is_unheeded).map(|(key, _)| *key)
+}

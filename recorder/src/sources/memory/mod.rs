@@ -1,0 +1,5 @@
+//! Memory, and the nodes that it is on.
+
+pub mod meminfo;
+pub mod numa;
+pub mod vmstat;

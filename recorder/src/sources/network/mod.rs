@@ -1,0 +1,6 @@
+//! Interfaces, protocols and sockets.
+
+pub mod infiniband;
+pub mod netdev;
+pub mod netstat;
+pub mod sockstat;

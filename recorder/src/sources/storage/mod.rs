@@ -1,0 +1,4 @@
+//! Disks, and the file systems on them.
+
+pub mod diskstats;
+pub mod filesystem;
