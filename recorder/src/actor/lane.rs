@@ -3,9 +3,8 @@
 use super::alert::Alert;
 use super::clock::Clock;
 use super::outbox::Outbox;
-use super::source::{Finish, SourceActor};
+use super::source::{Finish, SourceActor, Watch};
 use super::surroundings::Surroundings;
-use super::watch::Watch;
 use super::workers::{Place, Workers};
 use super::writer::Writer;
 use crate::source::Context as SourceContext;

@@ -4,7 +4,8 @@
 
 use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use super::{
-    Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, RunSource, Watch, Workers, Writer,
+    Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, RunSource, SourceState, Workers,
+    Writer,
 };
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
@@ -74,7 +75,7 @@ impl Trial {
         let plan = PlannedSource { descriptor, asked, tables };
         let (answer, answered) = tokio::sync::oneshot::channel();
         let LaneOptions { context, offset_ns, .. } = &self.options;
-        let watch = Watch::new(plan, context, *offset_ns, self.opened_ns, answer);
+        let watch = SourceState::watched(plan, context, *offset_ns, self.opened_ns, answer);
         self.lane.send(RunSource(watch)).await.unwrap();
         answered.await.unwrap()
     }

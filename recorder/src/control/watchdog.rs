@@ -6,7 +6,7 @@
 //! others have their sample, before their next deadline.
 
 use super::lanes::{Lanes, Running};
-use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, Watch, culprit_of};
+use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, SourceState, Watch, culprit_of};
 use crate::config::PlannedSource;
 use crate::units::exact_duration;
 use nodemon_formats::clock::{ClockOffset, boottime_ns};
@@ -198,8 +198,8 @@ pub fn new_watch(
     since_ns: u64,
 ) -> (Arc<Watch>, oneshot::Receiver<Opening>) {
     let (answer, answered) = oneshot::channel();
-    let watch = Watch::new(plan.clone(), &options.context, options.offset_ns, since_ns, answer);
-    (watch, answered)
+    let LaneOptions { context, offset_ns, .. } = options;
+    (SourceState::watched(plan.clone(), context, *offset_ns, since_ns, answer), answered)
 }
 
 /// What sources that did not end leave behind: their gaps, and how much is missing of each.

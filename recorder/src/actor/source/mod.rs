@@ -5,12 +5,12 @@
 
 mod state;
 
-pub use state::{GATHER_UP_TO_NS, SourceState};
+pub use state::{GATHER_UP_TO_NS, SourceState, Watch};
 
 use super::clock::Tick;
 use super::message::AddTables;
 use super::surroundings::Surroundings;
-use super::watch::Watch;
+use super::watch::Told;
 use super::workers::Place;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
@@ -92,7 +92,7 @@ impl Actor for SourceActor {
     type Context = Context<SourceActor>;
 
     fn started(&mut self, ctx: &mut Context<SourceActor>) {
-        self.number = self.watch.taken_over_by(ctx.address());
+        self.number = self.watch.taken_over_by(ctx.address().recipient());
         self.with_state(ctx, SourceState::go_on);
     }
 }
@@ -115,16 +115,15 @@ impl StreamHandler<Tick> for SourceActor {
     fn finished(&mut self, _: &mut Context<SourceActor>) {}
 }
 
-/// Tells a source that the attempt to open it is over; what it came to is in its [`Watch`].
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Opened;
-
-impl Handler<Opened> for SourceActor {
+impl Handler<Told> for SourceActor {
     type Result = ();
 
-    fn handle(&mut self, _: Opened, ctx: &mut Context<SourceActor>) {
-        self.with_state(ctx, SourceState::opened);
+    fn handle(&mut self, told: Told, ctx: &mut Context<SourceActor>) {
+        match told {
+            Told::Opened => self.with_state(ctx, SourceState::opened),
+            #[cfg(test)]
+            Told::Panic => panic!("the actor itself"),
+        }
     }
 }
 
@@ -147,20 +146,5 @@ impl Handler<Finish> for SourceActor {
             self.watch.state().take();
         }
         MessageResult(place)
-    }
-}
-
-/// Makes an actor panic, outside of its source.
-#[cfg(test)]
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Panic;
-
-#[cfg(test)]
-impl Handler<Panic> for SourceActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Panic, _: &mut Context<SourceActor>) {
-        panic!("the actor itself");
     }
 }

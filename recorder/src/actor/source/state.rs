@@ -1,11 +1,12 @@
 //! What a source has while it runs, and what is done with it at each turn.
 
+use super::super::account::Account;
 use super::super::clock::Tick;
 use super::super::message::Feed;
 use super::super::pace::Pace;
 use super::super::supervisor::{Failure, Opening, Supervisor, let_go};
 use super::super::surroundings::Surroundings;
-use super::super::watch::{Doing, Watch};
+use super::super::watch::{self, Doing};
 use super::super::workers::Place;
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
@@ -16,6 +17,7 @@ use nodemon_formats::record::BufferPool;
 use nodemon_formats::{Gap, GapCause, Schema, TableKind};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// A source with an interval up to this gathers several samples in a record; a slower one sends
 /// each at once.
@@ -27,6 +29,9 @@ const FLUSH_SIZE_BYTES: usize = 1 << 20;
 /// Records of one table that may be under way. What waits is bounded in bytes by the queue; this
 /// bounds how many.
 const POOL_BUFFERS: usize = 64;
+
+/// A source and what it has.
+pub type Watch = watch::Watch<SourceState>;
 
 /// What a source has. It may go from one thread to another between two turns.
 pub struct SourceState {
@@ -81,12 +86,22 @@ pub enum Next {
 }
 
 impl SourceState {
-    /// A source that is not open yet.
-    pub fn new(
+    /// A source that is not open yet, which is to be there from `since_ns` on. What starting it comes
+    /// to is told through `answer`.
+    pub fn watched(
         plan: PlannedSource,
         context: &Context,
-        overhead: Arc<SourceOverhead>,
-    ) -> SourceState {
+        offset_ns: i64,
+        since_ns: u64,
+        answer: oneshot::Sender<Opening>,
+    ) -> Arc<Watch> {
+        let overhead = context.overhead.source(plan.descriptor.name);
+        let account = Account::new(&plan, offset_ns, since_ns);
+        let state = SourceState::new(plan.clone(), context, overhead.clone());
+        Arc::new(Watch::new(&plan, overhead, account, answer, state))
+    }
+
+    fn new(plan: PlannedSource, context: &Context, overhead: Arc<SourceOverhead>) -> SourceState {
         let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
         let context = Context { asked: plan.asked.clone(), ..context.clone() };
         SourceState {

@@ -8,20 +8,19 @@ pub use call::{Call, Doing, InCall};
 pub use culprit::culprit_of;
 
 use super::account::Account;
-use super::source::{SourceActor, SourceState};
 use super::supervisor::{Attempted, Opening};
 use super::workers::Place;
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
-use crate::source::{Context, Sink};
-use actix::Addr;
+use crate::source::Sink;
+use actix::{Message, Recipient};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// One source. Its actor holds the locks for as long as it works with what is behind them; nobody
+/// One source, which has `S` while it runs. Its actor holds the locks for as long as it works with what is behind them; nobody
 /// else wants them unless the actor's thread hangs, so they cost some 20 ns.
-pub struct Watch {
+pub struct Watch<S> {
     /// Its name.
     pub name: &'static str,
     /// How far apart its samples are, ns; 0 where events come at any time.
@@ -30,7 +29,7 @@ pub struct Watch {
     pub overhead: Arc<SourceOverhead>,
     /// The call that is under way.
     pub call: Call,
-    state: Mutex<Option<SourceState>>,
+    state: Mutex<Option<S>>,
     account: Mutex<Account>,
     arrival: Mutex<Arrival>,
     /// Whether a sample drains what the kernel has sampled.
@@ -41,10 +40,21 @@ pub struct Watch {
     died: AtomicU64,
 }
 
+/// What the actor of a source is told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Told {
+    /// The attempt to open the source is over; what it came to is in its [`Watch`].
+    Opened,
+    /// To panic, outside of its source.
+    #[cfg(test)]
+    Panic,
+}
+
 /// What comes from other threads for a source.
 #[derive(Default)]
 struct Arrival {
-    actor: Option<Addr<SourceActor>>,
+    actor: Option<Recipient<Told>>,
     /// What the attempt to open it came to.
     opened: Option<(Attempted, Sink)>,
     /// Where the attempt is made.
@@ -53,33 +63,31 @@ struct Arrival {
     answer: Option<oneshot::Sender<Opening>>,
 }
 
-impl Watch {
-    /// A source that is not open yet, which is to be there from `since_ns` on. What starting it
-    /// comes to is told through `answer`.
+impl<S> Watch<S> {
+    /// A source that is not open yet. What starting it comes to is told through `answer`.
     pub fn new(
-        plan: PlannedSource,
-        context: &Context,
-        offset_ns: i64,
-        since_ns: u64,
+        plan: &PlannedSource,
+        overhead: Arc<SourceOverhead>,
+        account: Account,
         answer: oneshot::Sender<Opening>,
-    ) -> Arc<Watch> {
-        let overhead = context.overhead.source(plan.descriptor.name);
-        Arc::new(Watch {
+        state: S,
+    ) -> Watch<S> {
+        Watch {
             name: plan.descriptor.name,
             interval_ns: plan.asked.interval_ns(),
-            overhead: overhead.clone(),
+            overhead,
             call: Call::default(),
-            account: Mutex::new(Account::new(&plan, offset_ns, since_ns)),
-            state: Mutex::new(Some(SourceState::new(plan, context, overhead))),
+            account: Mutex::new(account),
+            state: Mutex::new(Some(state)),
             arrival: Mutex::new(Arrival { answer: Some(answer), ..Arrival::default() }),
             drains: AtomicBool::new(false),
             actors: AtomicU64::new(0),
             died: AtomicU64::new(0),
-        })
+        }
     }
 
     /// What it has; `None` once it has ended.
-    pub fn state(&self) -> MutexGuard<'_, Option<SourceState>> {
+    pub fn state(&self) -> MutexGuard<'_, Option<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,7 +102,7 @@ impl Watch {
 
     /// An actor takes the source over. Returns its number; the ones before are not listened to any
     /// more.
-    pub fn taken_over_by(&self, actor: Addr<SourceActor>) -> u64 {
+    pub fn taken_over_by(&self, actor: Recipient<Told>) -> u64 {
         self.arrival().actor = Some(actor);
         self.actors.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -141,7 +149,7 @@ impl Watch {
         let mut arrival = self.arrival();
         arrival.opened = Some((attempted, sink));
         if let Some(actor) = &arrival.actor {
-            actor.do_send(super::source::Opened);
+            actor.do_send(Told::Opened);
         }
     }
 
@@ -149,7 +157,7 @@ impl Watch {
     #[cfg(test)]
     pub fn break_actor(&self) {
         if let Some(actor) = &self.arrival().actor {
-            actor.do_send(super::source::Panic);
+            actor.do_send(Told::Panic);
         }
     }
 

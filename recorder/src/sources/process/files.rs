@@ -212,6 +212,15 @@ fn missing(error: io::Error, root: &Path, path: &mut ProcessPath, file: &str) ->
     }
 }
 
+/// What a file says, or `None` when it cannot be read although the process is there.
+pub fn readable(text: Result<&[u8], Missing>) -> Result<Option<&[u8]>, Missing> {
+    match text {
+        Ok(text) => Ok(Some(text)),
+        Err(Missing::Unreadable) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]

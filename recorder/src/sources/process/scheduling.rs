@@ -1,10 +1,9 @@
 //! How a process was scheduled: what it waited for, how often it was switched.
 
-use super::files::{Missing, ProcessPath};
+use super::files::{Missing, ProcessPath, Reader, readable};
 use super::stat::Stat;
 use super::status::Status;
 use super::taskstats::{self, Taskstats};
-use super::tracked::{Tools, readable};
 use crate::kernel_files::text::Fields;
 use rustix::io::Errno;
 use std::path::Path;
@@ -47,7 +46,7 @@ pub struct Scheduling {
 }
 
 impl Scheduler {
-    /// Asks taskstats if it may; `same_namespace` as in [`Tools::clocks`].
+    /// Asks taskstats if it may; `same_namespace` says whether pids are those of this pid namespace.
     pub fn open(proc: &Path, same_namespace: bool) -> Scheduler {
         let taskstats = if same_namespace { Taskstats::open() } else { Err(Errno::NOENT) };
         // Kernels before 5.14 have no such switch and always account for delays.
@@ -101,17 +100,17 @@ impl Scheduling {
         path: &mut ProcessPath,
         stat: &Stat,
         status: &Status,
-        tools: &mut Tools,
+        (reader, scheduler): (&mut Reader, &mut Scheduler),
     ) -> Result<(), Missing> {
         if matches!(stat.state, b'Z' | b'X') {
             // What a process leaves behind is no longer in taskstats: keep what was known.
             return Ok(());
         }
-        if let Some(stats) = tools.scheduler.ask(pid)? {
+        if let Some(stats) = scheduler.ask(pid)? {
             let [run, io, voluntary, involuntary] = &mut self.growing;
             self.run_delay_ns = Some(run.follow(stats.run_delay_ns));
             let io_delay_ns = io.follow(stats.io_delay_ns);
-            self.io_delay_ns = tools.scheduler.io_delays.then_some(io_delay_ns);
+            self.io_delay_ns = scheduler.io_delays.then_some(io_delay_ns);
             self.voluntary_switches = Some(voluntary.follow(stats.voluntary_switches));
             self.involuntary_switches = Some(involuntary.follow(stats.involuntary_switches));
             return Ok(());
@@ -121,7 +120,7 @@ impl Scheduling {
         self.involuntary_switches = status.involuntary_switches.filter(|_| alone);
         self.run_delay_ns = None;
         self.io_delay_ns = None;
-        if alone && let Some(text) = readable(tools.reader.read_once(path, "schedstat"))? {
+        if alone && let Some(text) = readable(reader.read_once(path, "schedstat"))? {
             let mut fields = Fields::new(text.trim_ascii_end());
             fields.skip(1);
             self.run_delay_ns = fields.u64();

@@ -2,7 +2,7 @@
 
 use super::asker::{Answer, Asked, Asker, Inquiry, Question};
 use super::cpu_clock;
-use super::files::{KeptFiles, Missing, ProcessPath, Reader};
+use super::files::{KeptFiles, Missing, ProcessPath, Reader, readable};
 use super::io::{self, Io};
 use super::scheduling::{Scheduler, Scheduling};
 use super::stat::{self, Stat};
@@ -293,7 +293,8 @@ impl Process {
                     Err(other) => return Err(other),
                 }
             }
-            self.scheduling.update(self.pid, path, stat, &self.status, tools)?;
+            let by = (&mut tools.reader, &mut tools.scheduler);
+            self.scheduling.update(self.pid, path, stat, &self.status, by)?;
         }
         let ran_lately = due.ran || now_ns < self.ran_ns.saturating_add(REFRESH_NS);
         let regroup = ran_lately || self.refreshes.is_multiple_of(REGROUP_REFRESHES);
@@ -315,14 +316,5 @@ impl Process {
             }
         }
         Ok(())
-    }
-}
-
-/// What a file says, or `None` when it cannot be read although the process is there.
-pub fn readable(text: Result<&[u8], Missing>) -> Result<Option<&[u8]>, Missing> {
-    match text {
-        Ok(text) => Ok(Some(text)),
-        Err(Missing::Unreadable) => Ok(None),
-        Err(other) => Err(other),
     }
 }

@@ -1,9 +1,8 @@
 //! What of a process is text, which the kernel's table does not have.
 
 use super::super::asker::{Asker, Inquiry};
-use super::super::files::{Missing, ProcessPath, Reader};
+use super::super::files::{Missing, ProcessPath, Reader, readable};
 use super::super::membership;
-use super::super::tracked::readable;
 use crate::redact::Redactor;
 use crate::source::{Context, SourceError};
 use std::collections::HashMap;
