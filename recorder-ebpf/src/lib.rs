@@ -17,11 +17,13 @@
 //! Whether a kernel can run a program is found out by loading it, never by the kernel's version.
 
 pub mod drain;
+mod error;
 pub mod feature;
 pub mod heap;
 pub mod load;
 mod mapped;
 pub mod names;
+mod object;
 mod packets;
 mod percpu;
 pub mod process;

@@ -1,7 +1,7 @@
 //! Arrays that are mapped, in which every CPU has a stretch of its own.
 
+use crate::error::FeatureError;
 use crate::feature::HISTOGRAM_SLOTS;
-use crate::load::FeatureError;
 use crate::mapped::MappedWords;
 use aya::maps::MapData;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 //! A hash map, looked up many elements at once: 10,000 take some 2 ms, one by one 20.
 
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use crate::sys;
 use aya::maps::{MapData, MapType};
 use std::io;

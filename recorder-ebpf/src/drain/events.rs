@@ -1,7 +1,7 @@
 //! Events out of a ring, in the order in which they happened.
 
 use super::ring::Ring;
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use aya::maps::MapData;
 use std::os::fd::AsFd;
 

@@ -1,7 +1,8 @@
 //! What did not get out of the kernel, as the programs count it.
 
-use crate::load::{FeatureError, take_map};
+use crate::error::FeatureError;
 use crate::mapped::MappedWords;
+use crate::object::take_map;
 use aya::Ebpf;
 
 /// `struct losses`.

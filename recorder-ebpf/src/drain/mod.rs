@@ -14,8 +14,9 @@ pub(crate) use losses::Losses;
 pub use losses::Lost;
 pub use trial::TrialMap;
 
+use crate::error::FeatureError;
 use crate::feature::{Layout, Origin, Table};
-use crate::load::{FeatureError, check_sizes, take_map};
+use crate::object::{check_sizes, take_map};
 use aya::Ebpf;
 use dense::{DenseCounters, DenseHistogram};
 use entries::Entries;

@@ -1,7 +1,7 @@
 //! A map that nobody but a bench fills, read as those of features are.
 
 use super::entries::Entries;
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use aya::maps::{HashMap, MapData, PerCpuHashMap, PerCpuValues, loaded_maps};
 use std::io;
 use std::os::fd::AsFd;

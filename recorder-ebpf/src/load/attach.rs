@@ -1,15 +1,16 @@
 //! Hangs programs into the kernel, in the first of several ways that it has.
 
 use super::cpus::OnCpus;
-use super::{FeatureError, KernelTypes, Settings};
+use super::{KernelTypes, Settings};
 use crate::drain;
+use crate::error::FeatureError;
 use crate::feature::{Attach, Hook};
+use crate::object::{find, program_fd};
 use crate::packets::Packets;
 use crate::sys;
 use aya::maps::{Map, MapData};
 use aya::programs::{
-    BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, ProgramError, ProgramFd,
-    RawTracePoint, TracePoint,
+    BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, ProgramError, RawTracePoint, TracePoint,
 };
 use aya::{Btf, Ebpf};
 use std::any::Any;
@@ -200,24 +201,4 @@ fn of_program(way: &Attach, error: ProgramError) -> FeatureError {
         FeatureError::Load(text) => FeatureError::Load(format!("{}: {text}", way.place())),
         other => other,
     }
-}
-
-/// The program of that name.
-pub(crate) fn find<'a, P>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut P, FeatureError>
-where
-    &'a mut P: TryFrom<&'a mut Program>,
-{
-    let program = object.program_mut(name).and_then(|program| program.try_into().ok());
-    program.ok_or_else(|| {
-        FeatureError::Object(format!("there is no program '{name}' of that kind in the object"))
-    })
-}
-
-/// Holds a program that is loaded.
-pub fn program_fd(object: &Ebpf, name: &'static str) -> Result<ProgramFd, FeatureError> {
-    let program = object
-        .program(name)
-        .ok_or_else(|| FeatureError::Object(format!("there is no program '{name}'")))?;
-    let fd = program.fd().and_then(|fd| fd.try_clone().map_err(ProgramError::IOError));
-    fd.map_err(|error| FeatureError::of_program(name, error))
 }

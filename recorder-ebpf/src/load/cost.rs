@@ -1,6 +1,6 @@
 //! What programs cost, as the kernel measures it while somebody asks for it.
 
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use aya::programs::ProgramFd;
 use aya::sys::{Stats, enable_stats};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

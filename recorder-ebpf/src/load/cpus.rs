@@ -1,7 +1,8 @@
 //! A program that a counter of the hardware calls, on every CPU that is online: those that come
 //! later get one, and the counter of one that goes does not come back with it.
 
-use super::{FeatureError, find};
+use crate::error::FeatureError;
+use crate::object::find;
 use aya::Ebpf;
 use aya::programs::perf_event::{HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy};
 use aya::programs::{PerfEvent, ProgramError};

@@ -4,22 +4,20 @@
 mod attach;
 mod cost;
 mod cpus;
-mod error;
 mod kernel;
 mod settings;
 
 pub use cost::{RunningProgram, Statistics};
-pub use error::FeatureError;
 pub use kernel::KernelTypes;
 pub use settings::{Filter, LEVEL_UNKNOWN, Settings};
 
 use crate::drain::{Losses, Lost, Reader};
+pub use crate::error::FeatureError;
 use crate::feature::{Feature, Origin, Table};
 use crate::names::{self, Names};
+use crate::object::program_fd;
 use crate::packets::Packets;
 use attach::Held;
-pub(crate) use attach::{find, program_fd};
-use aya::maps::MapData;
 use aya::{Ebpf, EbpfLoader};
 use cpus::OnCpus;
 use std::sync::LazyLock;
@@ -100,7 +98,7 @@ impl Running {
             match attach::hang(&mut object, hook, settings, kernel) {
                 Ok(hung) => {
                     for name in hung.programs {
-                        let fd = attach::program_fd(&object, name)?;
+                        let fd = program_fd(&object, name)?;
                         running.programs.push(RunningProgram::new(name, fd));
                     }
                     match hung.held {
@@ -271,40 +269,4 @@ fn addresses_of(feature: &Feature) -> Result<Vec<(&'static str, u64)>, FeatureEr
         None => Err(FeatureError::NoPlace(format!("symbol {symbol} in /proc/kallsyms"))),
     };
     feature.symbols.iter().map(address).collect()
-}
-
-/// The map of that name, taken out of the object.
-pub(crate) fn take_map(object: &mut Ebpf, name: &str) -> Result<MapData, FeatureError> {
-    use aya::maps::Map;
-    match object.take_map(name) {
-        Some(
-            Map::Array(map)
-            | Map::HashMap(map)
-            | Map::LruHashMap(map)
-            | Map::PerCpuArray(map)
-            | Map::PerCpuHashMap(map)
-            | Map::PerCpuLruHashMap(map)
-            | Map::RingBuf(map),
-        ) => Ok(map),
-        _ => Err(FeatureError::Object(format!("there is no map '{name}' of a kind that is read"))),
-    }
-}
-
-/// Whether the sizes that a manifest gives its columns are those that the map has.
-pub(crate) fn check_sizes(
-    table: &Table,
-    map: &MapData,
-    key_bytes: usize,
-    value_bytes: usize,
-) -> Result<(), FeatureError> {
-    let info = map.info()?;
-    let has = (info.key_size() as usize, info.value_size() as usize);
-    if has == (key_bytes, value_bytes) {
-        return Ok(());
-    }
-    Err(FeatureError::Object(format!(
-        "the map of {} has keys and values of {has:?} bytes, its columns are {:?}",
-        table.name,
-        (key_bytes, value_bytes)
-    )))
 }

@@ -1,6 +1,6 @@
 //! The map of what was counted on interfaces, out of which those that are gone are taken.
 
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use aya::Ebpf;
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use std::collections::BTreeSet;

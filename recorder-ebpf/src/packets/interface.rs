@@ -2,7 +2,7 @@
 
 use super::netlink;
 use super::store::Store;
-use crate::load::find;
+use crate::object::find;
 use aya::Ebpf;
 use aya::programs::links::FdLink;
 use aya::programs::tc::{

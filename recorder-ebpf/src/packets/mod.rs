@@ -12,7 +12,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use crate::load::{FeatureError, find};
+use crate::error::FeatureError;
+use crate::object::find;
 use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use counters::Counters;

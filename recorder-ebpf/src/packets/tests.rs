@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Packets, Place};
+use crate::error::FeatureError;
 use crate::feature::FEATURES;
-use crate::load::FeatureError;
 use aya::programs::{SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 use rustix::thread::{UnshareFlags, unshare_unsafe};

@@ -21,7 +21,9 @@ mod rows;
 pub use rows::{ABSENT, ProcessRow, Row, ThreadRow, USAGE, Usage};
 
 use crate::drain::read_through;
-use crate::load::{FeatureError, KernelTypes, RunningProgram, find, program_fd};
+use crate::error::FeatureError;
+use crate::load::{KernelTypes, RunningProgram};
+use crate::object::{find, program_fd};
 use crate::sys;
 use aya::programs::Iter;
 use rows::rows_of;

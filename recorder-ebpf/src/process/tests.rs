@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::{ProcessTable, Row};
-use crate::load::FeatureError;
+use crate::error::FeatureError;
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::Duration;
