@@ -163,8 +163,8 @@ impl Ring {
     }
 
     /// What redb may cache of a segment that is written. What of a commit is more than half of it is
-    /// in the file before the commit, where no room was made for it: a small ring has none to spare,
-    /// and of a large one a segment goes.
+    /// written before the commit, and takes its room then: a small ring has none to spare, and of a
+    /// large one a segment goes.
     pub fn cache_bytes(&self) -> usize {
         if self.budget.bound_bytes() < LARGE_BYTES { CACHE_BYTES } else { CACHE_BYTES / 2 }
     }

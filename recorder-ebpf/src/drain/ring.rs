@@ -10,14 +10,14 @@
 //! there.
 //!
 //! `unsafe` because the kernel writes into what is read here. It is sound because positions and headers
-//! are loaded and stored as atomics, and a record is copied only when the header, loaded with acquire,
-//! says that it is done: the kernel writes there again only behind what the position of reading frees,
+//! are loaded and stored as atomics (loads of memory that is read-only here are relaxed, with a fence
+//! behind them), and a record is copied only when the header says that it is done: the kernel writes there again only behind what the position of reading frees,
 //! which is stored with release after the copy.
 
 use memmap2::{MmapOptions, MmapRaw};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// The record is being written (`BPF_RINGBUF_BUSY_BIT`).
 const BUSY: u32 = 1 << 31;
@@ -61,8 +61,9 @@ impl Ring {
     /// Appends what the next record holds to `into`, and says how many bytes that is. `None` where
     /// there is no more that is done.
     pub fn take(&mut self, into: &mut Vec<u8>) -> Option<usize> {
-        while self.position < self.written_position().load(Ordering::Acquire) {
-            let length = self.header(self.position)?.load(Ordering::Acquire);
+        while self.position < acquire(|| self.written_position().load(Ordering::Relaxed)) {
+            let header = self.header(self.position)?;
+            let length = acquire(|| header.load(Ordering::Relaxed));
             if length & BUSY != 0 {
                 return None;
             }
@@ -129,6 +130,13 @@ impl Ring {
         }
         Some(())
     }
+}
+
+/// What is loaded, and whatever was written before that is seen after.
+fn acquire<T>(load: impl Fn() -> T) -> T {
+    let loaded = load();
+    fence(Ordering::Acquire);
+    loaded
 }
 
 #[cfg(test)]

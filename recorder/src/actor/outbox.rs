@@ -83,11 +83,13 @@ impl Outbox {
         add_gap(&mut self.state().batch.gaps, gap, slack_ns);
     }
 
-    /// More will be put in at `next_ns`, `CLOCK_BOOTTIME` ns.
-    pub fn announce(&self, next_ns: u64) {
+    /// A source whose turn was at `deadline_ns` will put more in at `next_ns`, both `CLOCK_BOOTTIME`
+    /// ns.
+    pub fn announce(&self, deadline_ns: u64, next_ns: u64) {
         let mut state = self.state();
-        let before_ns = state.batch.next_ns.unwrap_or(u64::MAX);
-        state.batch.next_ns = Some(before_ns.min(next_ns));
+        // What was said in a turn after which nothing was sent is over.
+        let before_ns = state.batch.next_ns.filter(|before_ns| *before_ns > deadline_ns);
+        state.batch.next_ns = Some(before_ns.unwrap_or(u64::MAX).min(next_ns));
     }
 
     /// Has what was put in sent even if no records come.

@@ -5,7 +5,9 @@ use super::commit_times::{CommitTimes, SenderId};
 use super::kept::Kept;
 use super::message::{AddTables, Batch, Close, Closed, SetSizes};
 use crate::overhead::Overhead;
-use actix::{Actor, AsyncContext, Context, Handler, MessageResult, SpawnHandle};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, SpawnHandle, fut,
+};
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{Commit, RecordingWriter, WriteError, WriterStats};
 use nodemon_formats::{Gap, GapCause};
@@ -24,6 +26,8 @@ pub struct Writer {
     times: CommitTimes,
     /// Commits when it must be, `CLOCK_BOOTTIME` ns.
     timer: Option<(u64, SpawnHandle)>,
+    /// Whether it commits as soon as all that waits is taken in.
+    is_due: bool,
     disk: Disk,
     totals: WriterStats,
     /// Samples of records that were malformed.
@@ -53,6 +57,7 @@ impl Writer {
             overhead,
             times: CommitTimes::default(),
             timer: None,
+            is_due: false,
             disk: Disk::Works,
             totals: WriterStats::default(),
             refused_samples: 0,
@@ -99,7 +104,12 @@ impl Writer {
         let now_ns = boottime_ns();
         let Some(due_ns) = self.times.batch(sender, next_ns, now_ns) else { return };
         if due_ns <= now_ns {
-            return self.commit(ctx);
+            // When the mailbox is empty: while a commit takes long, others gather there, and a commit
+            // for each of them would leave more behind than it takes away.
+            if !std::mem::replace(&mut self.is_due, true) {
+                ctx.spawn(fut::ready(()).map(|(), writer: &mut Writer, ctx| writer.commit(ctx)));
+            }
+            return;
         }
         match self.timer {
             Some((set_ns, _)) if set_ns <= due_ns => return,
@@ -117,6 +127,7 @@ impl Writer {
         if let Some((_, timer)) = self.timer.take() {
             ctx.cancel_future(timer);
         }
+        self.is_due = false;
         let Some(recording) = &mut self.recording else { return };
         let start_ns = boottime_ns();
         self.times.begins();

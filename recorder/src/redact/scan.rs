@@ -209,9 +209,10 @@ fn is_option(word: &[u8]) -> bool {
         return long.first().is_none_or(u8::is_ascii_alphabetic);
     }
     let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let Some((first, rest)) = name.split_first() else { return word.is_empty() };
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.');
-    let mut of_one = name.iter().skip(1);
-    name.len() <= 1 || name.iter().all(is_letter) || of_one.all(u8::is_ascii_digit)
+    first.is_ascii_alphabetic()
+        && (rest.iter().all(is_letter) || rest.iter().all(u8::is_ascii_digit))
 }
 
 fn word_end(argument: &[u8], start: usize) -> usize {

@@ -18,6 +18,8 @@ const WITH_SECRET: &[&str] = &[
     "psql|--password|<-4§>",
     "psql|--password|<-aB3xK9§>|-h|host",
     "psql|--password|<--7§>",
+    "psql|--password|<-12345678>",
+    "psql|--password|<-=§>",
     "sh|-c|tool --token <-9f§> -v",
     "docker|login|-u|me|-p|<-x9+§>|host",
     "prog|-password|<§>|file",

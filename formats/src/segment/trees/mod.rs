@@ -2,7 +2,7 @@
 //! memory by what a page number says, 4 GiB for one flipped bit, and panics over what does not hold
 //! together. Here nothing of the file is believed before it is checked: a page lies inside the file
 //! and is no larger than any that is written, its checksum is that which its parent has, keys only
-//! grow, and no walk reads more pages than the file has.
+//! grow and are those that belong below the branch, and no walk reads more pages than the file has.
 //!
 //! The layout is that of redb's file format 3 and 4 (`docs/format.md` has what is used of it). A
 //! commit is two-phase: the slot that the header names is durable as a whole, so a file whose
@@ -10,6 +10,8 @@
 
 mod header;
 mod page;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use header::roots_are_small;
@@ -24,7 +26,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
-use walk::Walk;
+use walk::{Walk, Within};
 
 const PAGE_BYTES: u64 = 4096;
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0a];
@@ -163,7 +165,8 @@ impl Trees {
         let Some(tree) = tree else { return Ok(()) };
         let mut last = None;
         let mut walk = Walk::new(self, tree);
-        let flow = walk.ascend(tree.root, MOST_DEPTH, from, with_values, &mut |key, value| {
+        let whole = (MOST_DEPTH, Within::default());
+        let flow = walk.ascend(tree.root, whole, from, with_values, &mut |key, value| {
             if last.is_some_and(|last| key <= last) {
                 return Err(torn());
             }
@@ -183,7 +186,7 @@ impl Trees {
         bound: Key,
     ) -> Result<Option<(Key, Vec<u8>)>, SegmentError> {
         let Some(tree) = tree else { return Ok(None) };
-        Walk::new(self, tree).descend(tree.root, MOST_DEPTH, bound)
+        Walk::new(self, tree).descend(tree.root, (MOST_DEPTH, Within::default()), bound)
     }
 
     /// The value of a key.

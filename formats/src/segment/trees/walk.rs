@@ -16,6 +16,25 @@ pub struct Walk<'a> {
     pages_left: u64,
 }
 
+/// The keys that belong below a page, by the branches above it.
+#[derive(Clone, Copy, Default)]
+pub struct Within {
+    above: Option<Key>,
+    up_to: Option<Key>,
+}
+
+impl Within {
+    /// Those of a child of a branch, whose own are these.
+    fn child(self, branch: &Branch<'_>, child: usize) -> Option<Within> {
+        let above = match child.checked_sub(1) {
+            Some(before) => Some(branch.key(before)?),
+            None => self.above,
+        };
+        let up_to = if child < branch.keys { Some(branch.key(child)?) } else { self.up_to };
+        Some(Within { above, up_to })
+    }
+}
+
 /// What is shown the entries.
 type Each<'a> = dyn FnMut(Key, &[u8]) -> Result<ControlFlow<()>, SegmentError> + 'a;
 
@@ -52,10 +71,17 @@ impl<'a> Walk<'a> {
         Ok(page)
     }
 
-    /// The leaf in `page`. Chunks have checksums of their own: what is damaged of a page with
+    /// The leaf in `page`, which has only keys that belong there: in another's place it would look as
+    /// if there were nothing. Chunks have checksums of their own: what is damaged of a page with
     /// several of them costs one, and none is hashed twice.
-    fn leaf<'p>(&self, page: &'p [u8], at: Root) -> Result<Leaf<'p>, SegmentError> {
+    fn leaf<'p>(&self, page: &'p [u8], at: Root, within: Within) -> Result<Leaf<'p>, SegmentError> {
         let leaf = Leaf::new(page, self.tree.key_bytes).ok_or_else(torn)?;
+        let ends = leaf.key(0).zip(leaf.key(leaf.count - 1)).ok_or_else(torn)?;
+        if within.above.is_some_and(|above| ends.0 <= above)
+            || within.up_to.is_some_and(|up_to| ends.1 > up_to)
+        {
+            return Err(torn());
+        }
         if self.tree.key_bytes != CHUNK_KEY_BYTES {
             leaf.verify(at.checksum).ok_or_else(torn)?;
         }
@@ -66,7 +92,7 @@ impl<'a> Walk<'a> {
     pub fn ascend(
         &mut self,
         at: Root,
-        depth: usize,
+        (depth, within): (usize, Within),
         from: Key,
         with_values: bool,
         each: &mut Each<'_>,
@@ -74,7 +100,7 @@ impl<'a> Walk<'a> {
         let page = self.page(at, with_values)?;
         match page[0] {
             LEAF => {
-                let leaf = self.leaf(&page, at)?;
+                let leaf = self.leaf(&page, at, within)?;
                 for entry in leaf.position(from).ok_or_else(torn)?..leaf.count {
                     let value = if with_values { leaf.value(entry) } else { Some(&[][..]) };
                     let (key, value) = leaf.key(entry).zip(value).ok_or_else(torn)?;
@@ -87,8 +113,9 @@ impl<'a> Walk<'a> {
                 let branch = Branch::new(&page, self.tree.key_bytes, at.checksum);
                 let branch = branch.ok_or_else(torn)?;
                 for child in branch.position(from).ok_or_else(torn)?..=branch.keys {
+                    let deeper = (depth - 1, within.child(&branch, child).ok_or_else(torn)?);
                     let child = branch.child(child).ok_or_else(torn)?;
-                    if self.ascend(child, depth - 1, from, with_values, each)?.is_break() {
+                    if self.ascend(child, deeper, from, with_values, each)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -102,13 +129,13 @@ impl<'a> Walk<'a> {
     pub fn descend(
         &mut self,
         at: Root,
-        depth: usize,
+        (depth, within): (usize, Within),
         bound: Key,
     ) -> Result<Option<(Key, Vec<u8>)>, SegmentError> {
         let page = self.page(at, true)?;
         match page[0] {
             LEAF => {
-                let leaf = self.leaf(&page, at)?;
+                let leaf = self.leaf(&page, at, within)?;
                 let Some(entry) = leaf.position(bound).ok_or_else(torn)?.checked_sub(1) else {
                     return Ok(None);
                 };
@@ -119,8 +146,9 @@ impl<'a> Walk<'a> {
                 let branch = Branch::new(&page, self.tree.key_bytes, at.checksum);
                 let branch = branch.ok_or_else(torn)?;
                 for child in (0..=branch.position(bound).ok_or_else(torn)?).rev() {
+                    let deeper = (depth - 1, within.child(&branch, child).ok_or_else(torn)?);
                     let child = branch.child(child).ok_or_else(torn)?;
-                    if let Some(found) = self.descend(child, depth - 1, bound)? {
+                    if let Some(found) = self.descend(child, deeper, bound)? {
                         return Ok(Some(found));
                     }
                 }

@@ -48,6 +48,8 @@ pub struct SourceState {
     drains: bool,
     /// Whether nothing has come from the kernel yet since the source was opened.
     is_starting: bool,
+    /// Whether the last drain had events.
+    had_events: bool,
     /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
     flushed: i64,
     has_failed: bool,
@@ -113,6 +115,7 @@ impl SourceState {
             every: plan.asked.interval,
             drains: false,
             is_starting: false,
+            had_events: false,
             flushed: 0,
             has_failed: false,
             last_failure: String::new(),
@@ -267,8 +270,11 @@ impl SourceState {
     /// Takes the sample of a tick.
     pub fn sample(&mut self, tick: Tick, watch: &Watch, around: &Surroundings) -> Next {
         if self.drains {
-            around.outbox.announce(tick.deadline_ns + self.every.as_nanos() as u64);
-            return self.drain(watch, around);
+            let next = self.drain(watch, around);
+            if let Some(next_ns) = self.next_rows_ns(tick.deadline_ns, around) {
+                around.outbox.announce(tick.deadline_ns, next_ns);
+            }
+            return next;
         }
         if tick.deadline_ns <= watch.account().until_ns() {
             // The sample before began so late that it stands for this deadline too.
@@ -299,14 +305,40 @@ impl SourceState {
         self.supervisor.sample(&mut self.sink)
     }
 
+    fn has_events(&mut self) -> bool {
+        let tables = self.plan.tables.iter().zip(self.sink.tables());
+        let mut events = tables.filter(|((schema, _), _)| schema.kind == TableKind::Event);
+        events.any(|(_, builder)| builder.samples() > 0)
+    }
+
+    /// When the drain after that of `deadline_ns` will have something to send, as far as that is
+    /// known: events follow events, and samples come at their cadence.
+    fn next_rows_ns(&self, deadline_ns: u64, around: &Surroundings) -> Option<u64> {
+        let every_ns = self.every.as_nanos() as u64;
+        let samples = self.plan.tables.iter().map(|(schema, _)| schema);
+        let samples = samples.filter(|schema| schema.kind == TableKind::Sample);
+        match samples.map(|schema| schema.interval_ns).min() {
+            _ if self.had_events => Some(deadline_ns + every_ns),
+            Some(interval_ns) if interval_ns <= every_ns => Some(deadline_ns + every_ns),
+            Some(interval_ns) => {
+                let wall_ns = around.clock.wall_ns(deadline_ns);
+                let into_ns = wall_ns.rem_euclid(interval_ns.cast_signed()).cast_unsigned();
+                Some(deadline_ns + (interval_ns - into_ns))
+            }
+            None => None,
+        }
+    }
+
     /// Takes over what the kernel has sampled, and sends it.
     fn drain(&mut self, watch: &Watch, around: &Surroundings) -> Next {
+        self.had_events = false;
         loop {
             let start_ns = boottime_ns();
             if let Err(failure) = self.call(start_ns, watch, around) {
                 return self.fail(&failure, watch, around);
             }
             self.drained(start_ns, watch, around);
+            self.had_events |= self.has_events();
             self.flush(around);
             if !self.sink.take_more() {
                 return Next::GoOn;
@@ -423,7 +455,7 @@ impl SourceState {
     /// come to the same answer at the same tick, so that their records travel together.
     fn is_flush_due(&mut self, deadline_ns: u64, around: &Surroundings) -> bool {
         if self.every.as_nanos() > u128::from(GATHER_UP_TO_NS) {
-            around.outbox.announce(deadline_ns + self.every.as_nanos() as u64);
+            around.outbox.announce(deadline_ns, deadline_ns + self.every.as_nanos() as u64);
             return true;
         }
         let wall_ns = around.clock.wall_ns(deadline_ns);
@@ -433,7 +465,7 @@ impl SourceState {
             is_new || self.sink.tables().iter().any(|table| table.size_bytes() >= FLUSH_SIZE_BYTES);
         if is_due {
             let into_ns = wall_ns.rem_euclid(FLUSH_EVERY_NS.cast_signed()).cast_unsigned();
-            around.outbox.announce(deadline_ns + (FLUSH_EVERY_NS - into_ns));
+            around.outbox.announce(deadline_ns, deadline_ns + (FLUSH_EVERY_NS - into_ns));
         }
         is_due
     }
