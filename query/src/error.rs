@@ -1,7 +1,7 @@
 //! What goes wrong, in sentences: what, which file, why; and then what to do about it.
 
 use crate::foreign::recording_within;
-use crate::tables::source_to_switch_on;
+use crate::off::source_to_switch_on;
 use crate::time::show_precise;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::ReadError;

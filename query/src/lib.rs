@@ -20,6 +20,7 @@ pub mod gaps;
 pub mod info;
 pub mod interrupt;
 pub mod listing;
+mod off;
 pub mod output;
 pub mod pages;
 pub mod question;

@@ -1,7 +1,7 @@
 //! The columns of an answer, and what each is made from.
 
-use super::plan::is_rated;
-use super::{Aggregate, Cell, Plan, Question, StepQuestion};
+use super::Aggregate;
+use super::plan::{Cell, Plan, Question, StepQuestion, is_rated};
 use crate::error::QueryError;
 use crate::rows::{Field, Header, Role};
 use nodemon_formats::schema::unit;

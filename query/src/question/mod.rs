@@ -3,6 +3,7 @@
 mod aggregate;
 mod fields;
 mod plan;
+mod planning;
 
 pub use aggregate::Aggregate;
 pub use plan::{Cell, HistogramText, KeyTest, Plan, Question, Slot, Step, StepQuestion, ValueTest};

@@ -1,11 +1,10 @@
-//! From a question to a plan: which columns to scan, what to make of them.
+//! A question, and the plan of its answer: which columns to scan, what to make of them.
 
-use super::{Aggregate, fields};
-use crate::columns::{find, select};
+use super::Aggregate;
+use crate::columns::find;
 use crate::error::QueryError;
 use crate::filter::{Filter, Test};
 use crate::rows::Header;
-use nodemon_formats::growth::longest_ns;
 use nodemon_formats::reader::{Rollup, ScanRequest};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics, TableKind};
@@ -128,41 +127,6 @@ pub struct ValueTest {
     pub test: Test,
 }
 
-impl Question {
-    /// Plans the answer from the table of `schema`, recorded on `host`.
-    ///
-    /// # Errors
-    /// When a column is unknown, or a filter or an aggregate makes no sense for its column.
-    pub fn plan(&self, schema: &Arc<Schema>, host: &str) -> Result<Plan, QueryError> {
-        let mut plan = Plan {
-            schema: schema.clone(),
-            header: Arc::new(Header::of(schema, host)),
-            from: self.from,
-            to: self.to,
-            slots: Vec::new(),
-            keys: Vec::new(),
-            cells: Vec::new(),
-            key_tests: Vec::new(),
-            value_tests: Vec::new(),
-            histograms: self.histograms,
-            step: self.step.as_ref().map(|question| question.step),
-            longest_pair_ns: longest_ns(schema.interval_ns),
-        };
-        let values = select(schema, &self.columns)?;
-        let mut header = fields::fill(&mut plan, self, &values, host)?;
-        header.make_names_unique();
-        plan.header = Arc::new(header);
-        for filter in &self.filters {
-            plan.add_filter(filter, self.rates)?;
-        }
-        if let Some(step) = plan.step {
-            plan.from = step.start(step.of(self.from));
-            plan.to = step.start(step.of(self.to.saturating_sub(1)).saturating_add(1));
-        }
-        Ok(plan)
-    }
-}
-
 impl Plan {
     /// The slot of row column `column`, added now if there is none.
     pub(super) fn slot(&mut self, column: usize, rates: bool) -> usize {
@@ -175,7 +139,7 @@ impl Plan {
         })
     }
 
-    fn add_filter(&mut self, filter: &Filter, rates: bool) -> Result<(), QueryError> {
+    pub(super) fn add_filter(&mut self, filter: &Filter, rates: bool) -> Result<(), QueryError> {
         let schema = self.schema.clone();
         let all = schema.keys.iter().chain(&schema.values);
         let found = find(&schema, all.clone(), &filter.column)?;

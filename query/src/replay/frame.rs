@@ -1,6 +1,6 @@
 //! What was recorded of one tick.
 
-use super::histograms::Distribution;
+use super::distribution::Distribution;
 use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Part, Pressure, Process};
 use crate::rows::Missing;
 

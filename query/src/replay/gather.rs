@@ -3,48 +3,15 @@
 use super::frame::{Event, Frame, Placed, TableGap};
 use super::histograms;
 use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Places, Pressure, Process, Row};
+use super::window::{Warn, Window, holds};
 use crate::answer::answer;
 use crate::error::{Outcome, QueryError};
 use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Header, Missing, Sink};
-use nodemon_formats::reader::{ReadError, Recording};
+use nodemon_formats::reader::Recording;
 use nodemon_formats::text::readable;
 use nodemon_formats::{ColumnType, Schema, TableKind, Value};
 use std::sync::Arc;
-
-/// Ticks that are read at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// The ticks.
-    pub step: Step,
-    /// Number of the first.
-    pub first: i64,
-    /// How many.
-    pub count: usize,
-}
-
-/// Who is told of damaged blocks.
-pub type Warn<'a> = &'a mut dyn FnMut(&ReadError);
-
-impl Window {
-    fn from(&self) -> i64 {
-        self.step.start(self.first)
-    }
-
-    fn to(&self) -> i64 {
-        self.step.start(self.first.saturating_add_unsigned(self.count as u64))
-    }
-
-    /// A frame without parts for each tick.
-    pub fn frames(&self) -> Vec<Frame> {
-        let frame = |tick| Frame {
-            from: self.step.start(tick),
-            to: self.step.start(tick + 1),
-            ..Frame::default()
-        };
-        (0..self.count as i64).map(|n| frame(self.first + n)).collect()
-    }
-}
 
 /// Everything that a screen shows of the ticks of a window; of `gaps` those that touch them.
 ///
@@ -116,18 +83,6 @@ pub fn gather_part<P: Placed>(
     let outcome = answer(recording, &plan, &mut parts, warn)?.outcome;
     place(parts.found, window, holds, frames);
     Ok(outcome)
-}
-
-/// For how long a sample is shown that has no successor yet, ns. What is sampled less often than
-/// there are ticks holds until it is sampled again; what is sampled about as often may miss a tick
-/// and come twice in the next.
-pub fn holds(interval_ns: u64, step: i64) -> i64 {
-    let interval = i64::try_from(interval_ns).unwrap_or(i64::MAX);
-    match interval {
-        interval if interval > step => interval.saturating_mul(5) / 2,
-        interval if interval.saturating_mul(2) > step => step + 1,
-        _ => 0,
-    }
 }
 
 /// Puts the parts of each tick where they belong, and those that still hold into later ticks, but

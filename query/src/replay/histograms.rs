@@ -1,8 +1,9 @@
 //! Histograms of a tick, of whatever table has some: how many events, and how long most and the
 //! slowest took.
 
+use super::distribution::Distribution;
 use super::frame::{Frame, TableGap};
-use super::gather::{Warn, Window, holds};
+use super::window::{Warn, Window, holds};
 use crate::answer::answer;
 use crate::columns::label;
 use crate::error::{Outcome, QueryError};
@@ -11,52 +12,11 @@ use crate::rows::{Batch, Missing, Sink, as_f64};
 use nodemon_formats::reader::Recording;
 use nodemon_formats::text::readable;
 use nodemon_formats::{Column, ColumnType, Schema, TableKind, Value as Cell};
-use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// One histogram of one instance over one tick, in which there was an event.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
-    /// The table.
-    pub table: String,
-    /// The keys of the instance, each with its name.
-    pub keys: Vec<(String, String)>,
-    /// The column, as the schema has it.
-    pub column: String,
-    /// The same for people, where the table has more than one; else empty.
-    pub label: String,
-    /// Unit of the figures.
-    pub unit: String,
-    /// Events.
-    pub count: f64,
-    /// What half of them do not exceed.
-    pub p50: f64,
-    /// What 99 % of them do not exceed.
-    pub p99: f64,
-    /// What none of them exceeds.
-    pub max: f64,
-}
 
 /// What is asked of each column, in the order of the fields of [`Distribution`].
 const FIGURES: [Aggregate; 4] =
     [Aggregate::Count, Aggregate::Percentile(50.0), Aggregate::Percentile(99.0), Aggregate::Max];
-
-impl Distribution {
-    /// The same for programs.
-    pub fn json(&self) -> Value {
-        let keys = self.keys.iter().map(|(name, value)| (name.clone(), json!(value)));
-        json!({
-            "table": self.table,
-            "keys": keys.collect::<serde_json::Map<_, _>>(),
-            "column": self.column,
-            "unit": self.unit,
-            "count": self.count as u64,
-            "p50": self.p50,
-            "p99": self.p99,
-            "max": self.max as u64,
-        })
-    }
-}
 
 /// The histograms of one table, if it has any.
 ///

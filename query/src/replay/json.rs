@@ -1,7 +1,7 @@
 //! A tick as a line of JSON.
 
+use super::distribution::Distribution;
 use super::frame::{Frame, Order};
-use super::histograms::Distribution;
 use super::part::{Part, Process};
 use crate::sink::jsonl::escape;
 use jiff::Timestamp;

@@ -4,6 +4,7 @@
 //! [`frame`] for each; a frame becomes a [`screen`] or a line of [`json`]. On a [`terminal`] a
 //! [`player`] moves on by itself and obeys keys; elsewhere screens come one [after another](plain).
 
+mod distribution;
 mod frame;
 mod gather;
 mod hangup;
@@ -16,6 +17,7 @@ mod player;
 mod reel;
 mod screen;
 mod terminal;
+mod window;
 
 use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::context::Context;

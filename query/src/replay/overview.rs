@@ -1,8 +1,9 @@
 //! The whole span at a glance: how busy the CPUs were, so that the eye finds the second to go to.
 
 use super::frame::Frame;
-use super::gather::{Warn, Window, gather_part};
+use super::gather::gather_part;
 use super::part::Cpu;
+use super::window::{Warn, Window};
 use crate::error::QueryError;
 use crate::question::Step;
 use crate::time::Stamp;

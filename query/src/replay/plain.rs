@@ -1,8 +1,8 @@
 //! The replay into a pipe or a file: text screens or lines of JSON, one a tick.
 
-use super::gather::Warn;
 use super::player::Player;
 use super::reel::{Direction, Reel};
+use super::window::Warn;
 use crate::error::QueryError;
 use crate::output::Output;
 use crate::replay::frame::Frame;

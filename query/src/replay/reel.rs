@@ -1,7 +1,8 @@
 //! The ticks of the span, read a window at a time as they are looked at.
 
 use super::frame::{Frame, TableGap};
-use super::gather::{Warn, Window, gather};
+use super::gather::gather;
+use super::window::{Warn, Window};
 use crate::error::{Outcome, QueryError};
 use crate::gaps;
 use crate::question::Step;

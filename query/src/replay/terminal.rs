@@ -1,11 +1,11 @@
 //! The replay on a terminal.
 
-use super::gather::Warn;
 use super::hangup;
 use super::overview::Overview;
 use super::player::{KEYS, Player, Wish};
 use super::reel::{Direction, Reel};
 use super::screen::{self, View};
+use super::window::Warn;
 use crate::error::QueryError;
 use crate::interrupt::Interrupt;
 use ratatui::DefaultTerminal;

@@ -1,7 +1,6 @@
 //! `tables`: what tables there are, and what is in one.
 
 pub mod measure;
-mod off;
 
 use crate::cli::TablesArgs;
 use crate::context::Context;
@@ -15,7 +14,6 @@ pub use measure::Measured;
 use nodemon_formats::schema::unit;
 use nodemon_formats::text::{printable, wrap};
 use nodemon_formats::{Column, Schema, TableKind};
-pub use off::source_to_switch_on;
 
 /// Runs `tables`.
 ///

@@ -2,8 +2,8 @@
 
 use super::figure::count;
 use super::{NAME, PLAIN, left, right};
+use crate::replay::distribution::Distribution;
 use crate::replay::frame::Frame;
-use crate::replay::histograms::Distribution;
 use crate::sink::table::alone;
 use ratatui::text::Line;
 

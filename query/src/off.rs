@@ -27,7 +27,7 @@ mod tests {
     use super::OFF_BY_DEFAULT;
 
     /// The document is made from what the recorder has.
-    const TABLES: &str = include_str!("../../../docs/tables.md");
+    const TABLES: &str = include_str!("../../docs/tables.md");
 
     #[test]
     fn they_are_those_that_the_recorder_leaves_out() {
