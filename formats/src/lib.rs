@@ -9,6 +9,7 @@
 //! `docs/format.md`.
 
 pub mod block;
+pub mod chunk;
 pub mod clock;
 pub mod gap;
 pub mod growth;
@@ -22,6 +23,7 @@ pub mod schema;
 pub mod segment;
 pub mod text;
 pub mod value;
+mod varint;
 pub mod writer;
 
 pub use gap::{Gap, GapCause};

@@ -3,7 +3,8 @@
 use crate::cli::{Color, DIR_VARIABLE, GlobalArgs};
 use crate::error::{Outcome, QueryError};
 use crate::foreign;
-use crate::time::{Anchors, Span, show_age, show_duration, show_instant};
+use crate::span::{Anchors, Span};
+use crate::time::{show_age, show_duration, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{Damages, ReadError, Recording};

@@ -28,6 +28,7 @@ pub mod range;
 pub mod replay;
 pub mod rows;
 pub mod sink;
+pub mod span;
 pub mod tables;
 pub mod time;
 pub mod verify;

@@ -8,7 +8,7 @@ use super::planes::PlaneCursors;
 use super::presence::{count, spread};
 use super::unshuffle::take_shuffle;
 use super::{BLOCK_VERSION, BlockError};
-use crate::reader::{Cells, ColumnRollup, Presence, RowWords, Strings, Words};
+use crate::chunk::{Cells, ColumnRollup, Presence, RowWords, Strings, Words};
 use crate::schema::{Column, ColumnType, Schema, Semantics};
 use crate::value::Value;
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use super::header::BlockHeader;
 use super::presence::{put_runs, take_runs};
 use super::times::take_times;
 use super::wire::{Wire, put_planes, put_varint, unzigzag, zigzag};
+use crate::chunk::{Presence, Strings};
 use crate::interner::Interner;
-use crate::reader::{Presence, Strings};
 use crate::schema::{Column, ColumnType, Semantics};
 
 const SPARSE: u8 = 1;

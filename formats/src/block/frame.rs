@@ -1,7 +1,7 @@
 //! zstd frames with a content checksum, level 1.
 
 use super::BlockError;
-use crate::reader::{Shelf, Slab};
+use crate::chunk::{Shelf, Slab};
 use rkyv::util::AlignedVec;
 use zstd::zstd_safe::{
     self, CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective,

@@ -28,7 +28,6 @@ pub(crate) use frame::Unpacker;
 pub use frame::{Compressor, Decompressor};
 pub use header::{BLOCK_VERSION, BlockHeader};
 pub use rows::Rows;
-pub(crate) use wire::put_varint;
 
 /// Why the bytes of a block cannot be decoded.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::BlockError;
 use super::wire::{Wire, put_varint};
-use crate::reader::Presence;
+use crate::chunk::Presence;
 use std::sync::Arc;
 
 /// Appends the runs of `bits` (absent first, then present, ...) over `rows` rows.

@@ -1,6 +1,7 @@
 //! Integers as bytes: variable-length ones, and arrays split into planes.
 
 use super::BlockError;
+pub use crate::varint::put_varint;
 
 /// `|v|` small stays small: 0, -1, 1, -2 become 0, 1, 2, 3.
 #[inline]
@@ -12,16 +13,6 @@ pub fn zigzag(value: i64) -> u64 {
 #[inline]
 pub fn unzigzag(value: u64) -> i64 {
     ((value >> 1) ^ (value & 1).wrapping_neg()).cast_signed()
-}
-
-/// Appends `value`, seven bits a byte, least first (LEB128).
-#[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// The integer whose bytes, up to its last, are the lowest of `bytes`, the rest zero. Sevens of bits

@@ -1,7 +1,7 @@
 //! A histogram as bytes: its buckets that have values.
 
 use super::BUCKETS;
-use crate::block::put_varint;
+use crate::varint::put_varint;
 
 /// Why the bytes of a cell are no histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,16 +2,18 @@
 //! read-only file system. Nothing here ever writes to the medium.
 
 mod ahead;
-mod chunk;
+mod begin;
 mod cover;
 mod damage;
 mod decode;
 mod error;
 mod gaps;
 mod histograms;
+mod item;
 mod lasting;
 mod next;
 mod open;
+mod part;
 mod plan;
 mod recording;
 mod retention;
@@ -21,18 +23,16 @@ mod summary;
 mod tail;
 mod timeline;
 mod verify;
-mod words;
 
-pub use chunk::{Cells, Chunk, Presence, Strings, Words};
-pub use damage::{Damages, Part};
+pub(crate) use crate::chunk::Shelf;
+pub use crate::chunk::{Cells, Chunk, ColumnRollup, Presence, RowWords, Strings, Words};
+pub use damage::Damages;
 pub use error::ReadError;
+pub use item::{InstanceStep, Rollup, ScanItem, ScanRequest, Summary, TierStep};
 pub use lasting::{Lasting, lasting_phrase};
+pub use part::Part;
 pub use recording::Recording;
 pub use retention::{RingKind, RingSummary};
-pub use scan::{
-    ColumnRollup, InstanceStep, Rollup, Scan, ScanItem, ScanRequest, Summary, TierStep,
-};
+pub use scan::Scan;
 pub use summary::{SegmentState, SegmentSummary, TableSummary, WallGap};
 pub use verify::{Verdict, Verified};
-pub use words::RowWords;
-pub(crate) use words::{Shelf, Slab};

@@ -1,17 +1,14 @@
 //! The directory of segments, opened for reading.
 
-use super::cover;
 use super::open::{OpenSegment, Opening, segment_paths};
-use super::plan::Wanted;
 use super::tail;
 use super::timeline::Timeline;
-use super::{ReadError, Scan, ScanRequest, SegmentState, SegmentSummary, TableSummary};
+use super::{ReadError, SegmentState, SegmentSummary, TableSummary};
 use crate::block::{Block, Decompressor};
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
 use crate::writer::{fine, tier_dir, tier_schema};
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -277,32 +274,5 @@ impl Recording {
             .iter()
             .filter_map(|segment| Some(self.wall_span(segment, segment.span_ns?)));
         spans.reduce(|all, span| (all.0.min(span.0), all.1.max(span.1)))
-    }
-
-    /// Starts a scan. Items come in order of time.
-    ///
-    /// # Errors
-    /// [`ReadError::UnknownTable`].
-    pub fn scan(&self, request: ScanRequest) -> Result<Scan, ReadError> {
-        let schema = self
-            .schema(&request.table)
-            .ok_or_else(|| ReadError::UnknownTable(request.table.clone()))?;
-        let width = schema.row_width();
-        let all = || (0..width).collect();
-        let mut selected: Vec<usize> = request.columns.clone().unwrap_or_else(all);
-        selected.retain(|column| *column < width);
-        let mut segments = VecDeque::new();
-        for part in cover::parts(self, &schema, &request) {
-            let (schema, selected) = (schema.clone(), selected.clone());
-            let wanted = Arc::new(Wanted { schema, selected, from: part.from, to: part.to });
-            let touched = part.segments.iter().filter(|segment| {
-                segment.span_ns.is_some_and(|span| {
-                    let span = self.wall_span(segment, span);
-                    span.0 < part.to && span.1 >= part.from
-                })
-            });
-            segments.extend(touched.map(|segment| (segment.clone(), wanted.clone())));
-        }
-        Ok(Scan::new(segments, self.timeline.clone(), &request))
     }
 }

@@ -12,6 +12,7 @@
 //! whole or not at all. Nothing in a segment is ever changed but the journal, whose entries go in
 //! the transaction that brings the blocks with their rows.
 
+mod bounded;
 mod copies;
 mod describe;
 mod envelope;

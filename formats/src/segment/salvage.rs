@@ -1,12 +1,12 @@
 //! Finds the chunks of a segment whose trees are lost: a torn copy, a truncated file, noise in the
 //! wrong page. Every chunk says what it is and has a checksum, so the file is searched for them.
 
+use super::bounded::take;
 use super::copies::{Found, MOST_COPIES_BYTES};
 use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key};
 use super::index::IndexEntry;
 use crate::block::{Block, Decompressor};
 use crate::schema::Schema;
-use crate::segment::schemas::take;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;

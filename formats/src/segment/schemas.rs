@@ -1,19 +1,14 @@
 //! What a segment says of itself and of its tables, from its chunks or, where they are damaged,
 //! from their copies.
 
+use super::bounded::take;
 use super::copies::{Found, MOST_COPIES_BYTES};
-use super::describe::{take_description, take_schema};
+use super::describe::take_description;
 use super::envelope::ChunkKind;
 use super::{SegmentDescription, SegmentError, SegmentView};
-use crate::block::BlockError;
 use crate::schema::Schema;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The longest archive of a schema that is read, and columns that one may have: a few KB and some
-/// dozens are usual.
-const MOST_SCHEMA_BYTES: usize = 1 << 20;
-const MOST_COLUMNS: usize = 4096;
 
 /// All archives of schemas that are read of a segment: those of 42 tables have 300 KB.
 const MOST_BYTES: usize = MOST_COPIES_BYTES;
@@ -85,19 +80,4 @@ pub fn read(
         schemas.extend(number.map(|number| (number, Arc::new(schema))));
     }
     Ok((schemas, damage))
-}
-
-/// A schema out of its archive, where it is no larger than any that is written.
-pub fn take(id: u64, archive: &[u8], left_bytes: &mut usize) -> Result<Schema, SegmentError> {
-    let kind = ChunkKind::Schema;
-    let too_large = |what| SegmentError::Inside { kind, id, why: BlockError::Layout(what) };
-    if archive.len() > MOST_SCHEMA_BYTES.min(*left_bytes) {
-        return Err(too_large("length of the schemas"));
-    }
-    *left_bytes -= archive.len();
-    let schema = take_schema(archive).map_err(|why| SegmentError::Chunk { kind, id, why })?;
-    if schema.keys.len().saturating_add(schema.values.len()) > MOST_COLUMNS {
-        return Err(too_large("number of columns"));
-    }
-    Ok(schema)
 }

@@ -3,7 +3,7 @@
 use super::tables::Source;
 use crate::error::QueryError;
 use crate::rows::{Batch, BatchColumn, Field, Header, Role};
-use crate::time::Span;
+use crate::span::Span;
 use nodemon_formats::reader::Recording;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};

@@ -1,7 +1,7 @@
 //! A bar on a terminal; nothing elsewhere.
 
 use super::tables::Source;
-use crate::time::Span;
+use crate::span::Span;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use nodemon_formats::text::printable;
 use std::cell::Cell;

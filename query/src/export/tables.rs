@@ -3,7 +3,8 @@
 use crate::cli::ExportArgs;
 use crate::context::Context;
 use crate::error::QueryError;
-use crate::time::{Span, show_precise};
+use crate::span::Span;
+use crate::time::show_precise;
 use nodemon_formats::Schema;
 use std::sync::Arc;
 

@@ -5,7 +5,8 @@ use crate::cli::RangeArgs;
 use crate::context::Context;
 use crate::error::QueryError;
 use crate::listing::show_many;
-use crate::time::{Span, show_duration, show_precise};
+use crate::span::Span;
+use crate::time::{show_duration, show_precise};
 use nodemon_formats::Schema;
 use std::sync::Arc;
 

@@ -11,7 +11,8 @@ use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
 use crate::question::{HistogramText, Question, Step, StepQuestion};
-use crate::time::{Span, Stamp, show_instant};
+use crate::span::Span;
+use crate::time::{Stamp, show_instant};
 use nodemon_formats::Schema;
 use std::sync::Arc;
 

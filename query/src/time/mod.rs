@@ -1,11 +1,9 @@
 //! Instants: reading what people type, showing what they read.
 
 mod duration;
-mod resolve;
 mod show;
 mod spec;
 
 pub use duration::{parse_duration_ns, show_age, show_duration};
-pub use resolve::{Anchors, Span};
 pub use show::{Stamp, show_instant, show_precise};
 pub use spec::TimeSpec;

@@ -13,6 +13,7 @@ mod happenings;
 mod help;
 mod interfaces;
 mod kill;
+mod layout;
 mod licences;
 mod mutants;
 mod ring;

@@ -1,6 +1,12 @@
 //! What a scan yields: some rows of one table, in columns.
 
-use super::words::RowWords;
+mod rollup;
+mod words;
+
+pub use rollup::ColumnRollup;
+pub use words::RowWords;
+pub(crate) use words::{Shelf, Slab};
+
 use crate::interner::slice_of;
 use crate::schema::{Column, ColumnType, Schema};
 use crate::text::readable;

@@ -1,8 +1,8 @@
 //! From times as typed to nanoseconds since the epoch.
 
-use super::{TimeSpec, show_precise};
 use crate::cli::SpanArgs;
 use crate::error::QueryError;
+use crate::time::{TimeSpec, show_precise};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
