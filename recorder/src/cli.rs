@@ -236,7 +236,7 @@ impl How {
                 );
                 return Err(flag("--source")(what));
             }
-            if !scope.is_empty() && nature != Some(Nature::Ebpf) {
+            if !scope.is_empty() && !nature.is_some_and(Nature::is_ebpf) {
                 let what = format!("source `{}` does not support filters", source.name);
                 return Err(flag("--source")(what));
             }

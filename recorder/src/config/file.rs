@@ -110,7 +110,7 @@ fn sources(
                 settings.drain = source.interval("drain")?;
                 settings.feed = source.parsed("feed")?;
             }
-            Some(Nature::Ebpf) => settings.scope = scope(document, &mut source)?,
+            Some(nature) if nature.is_ebpf() => settings.scope = scope(document, &mut source)?,
             _ => {}
         }
         source.finish()?;
@@ -304,5 +304,20 @@ mod tests {
         fn no_file_makes_it_panic(text in "\\PC{0,60}|(source|cpu|tiers|[.=\\[\\]{}\"\n a1]){0,30}") {
             let _ = read(&text);
         }
+    }
+
+    #[test]
+    fn every_source_of_programs_in_the_kernel_has_filters_those_on_interfaces_too() {
+        let of_programs = SOURCES.iter().filter(|source| !source.nature.group().is_empty());
+        let mut on_interfaces = 0;
+        for source in of_programs {
+            on_interfaces += usize::from(source.nature != crate::source::Nature::Ebpf);
+            let document = format!("[source.{}]\ninterface = \"lo\"\n", source.name);
+            let settings = read(&document);
+            let settings = settings.unwrap_or_else(|error| panic!("{}: {error}", source.name));
+            let scope = &settings.sources[source.name].scope;
+            assert_eq!(scope.interface.as_deref(), Some("lo"), "{}", source.name);
+        }
+        assert!(on_interfaces > 0, "no source is attached to interfaces");
     }
 }

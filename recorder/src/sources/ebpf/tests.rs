@@ -2,7 +2,7 @@
 
 use super::descriptors;
 use crate::actor::{Opening, Supervisor};
-use crate::source::{Asked, Context, Nature, Scope, Sink};
+use crate::source::{Asked, Context, Scope, Sink};
 use crate::sources::SOURCES;
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn every_feature_is_a_source_whose_tables_are_described() {
     let mut count = 0;
     for descriptor in descriptors() {
         count += 1;
-        assert_eq!(descriptor.nature, Nature::Ebpf);
+        assert!(descriptor.nature.is_ebpf(), "{}", descriptor.name);
         assert!(SOURCES.iter().any(|source| source.name == descriptor.name));
         for table in (descriptor.tables)() {
             assert!(!table.doc.is_empty() && !table.values.is_empty(), "{}", table.name);
