@@ -188,14 +188,22 @@ mod tests {
     use nodemon_formats::{GapCause, Schema, schema::unit};
     use std::sync::Arc;
 
-    #[test]
-    fn a_full_mailbox_turns_records_into_a_gap_that_arrives_once_there_is_room() {
-        const SENT: u64 = 1000;
+    /// What a writer made of what was sent to it while it stood still.
+    struct Written {
+        dir: tempfile::TempDir,
+        overhead: Arc<Overhead>,
+        /// Commits that it made before it was closed.
+        commits: u64,
+    }
+
+    /// Has a writer stand still while so many batches of one sample are sent to it, whose samples are
+    /// so old.
+    fn written(batches: u64, age_ns: u64) -> Written {
         let dir = tempfile::tempdir().unwrap();
         let schema = Schema::sample("load", "test", "A number").counter("n", unit::COUNT, "it");
         let overhead = Arc::<Overhead>::default();
         let recording = RecordingWriter::open(dir.path(), WriterOptions::new(64 << 20)).unwrap();
-        System::new().block_on(async {
+        let commits = System::new().block_on(async {
             let (thread, counted) = (Arbiter::new(), overhead.clone());
             let writer = Writer::start_in_arbiter(&thread.handle(), move |_| {
                 Writer::new(recording, counted)
@@ -206,14 +214,14 @@ mod tests {
                 table: schema.name.clone(),
                 number: numbers[0],
                 interval_ns: 1,
-                pool: BufferPool::new(SENT as usize),
+                pool: BufferPool::new(batches as usize),
                 overhead: overhead.source("test"),
             });
             let (go_on, wait) = std::sync::mpsc::channel::<()>();
             thread.spawn_fn(move || wait.recv().unwrap());
             let mut record = RecordBuilder::new(&schema);
-            for n in 0..SENT {
-                record.begin_sample(boottime_ns());
+            for n in 0..batches {
+                record.begin_sample(boottime_ns() - age_ns);
                 record.u64(n);
                 record.end_sample();
                 outbox.put(&feed, &mut record);
@@ -221,9 +229,21 @@ mod tests {
             }
             go_on.send(()).unwrap();
             outbox.finish().await;
+            // What is answered behind all batches; the commit comes before the next message.
+            writer.send(AddTables(Vec::new())).await.unwrap();
+            writer.send(AddTables(Vec::new())).await.unwrap();
+            let commits = overhead.writer.commits.get();
             writer.send(Close).await.unwrap().last.unwrap();
             thread.stop();
+            commits
         });
+        Written { dir, overhead, commits }
+    }
+
+    #[test]
+    fn a_full_mailbox_turns_records_into_a_gap_that_arrives_once_there_is_room() {
+        const SENT: u64 = 1000;
+        let Written { dir, overhead, .. } = written(SENT, 0);
         let recording = Recording::open(dir.path()).unwrap();
         let stored = recording.table("load").unwrap().unwrap().rows;
         let gaps = recording.gaps(Some("load"), i64::MIN, i64::MAX).unwrap();
@@ -232,5 +252,12 @@ mod tests {
         assert!(lost > 0 && stored > 0, "{stored} stored, {lost} lost");
         assert_eq!(stored + lost, SENT, "samples in = stored + in gaps: {gaps:?}");
         assert_eq!(overhead.source("test").dropped.get(), lost);
+    }
+
+    #[test]
+    fn batches_that_came_too_late_while_the_writer_stood_still_are_one_commit() {
+        const TWO_SECONDS_NS: u64 = 2_000_000_000;
+        let Written { commits, .. } = written(100, TWO_SECONDS_NS);
+        assert!((1..=2).contains(&commits), "{commits} commits for 100 batches that wait");
     }
 }

@@ -107,7 +107,12 @@ impl Writer {
             // When the mailbox is empty: while a commit takes long, others gather there, and a commit
             // for each of them would leave more behind than it takes away.
             if !std::mem::replace(&mut self.is_due, true) {
-                ctx.spawn(fut::ready(()).map(|(), writer: &mut Writer, ctx| writer.commit(ctx)));
+                ctx.spawn(fut::ready(()).map(|(), writer: &mut Writer, ctx| {
+                    // The timer may have come first.
+                    if writer.is_due {
+                        writer.commit(ctx);
+                    }
+                }));
             }
             return;
         }
