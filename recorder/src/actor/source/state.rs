@@ -1,5 +1,7 @@
 //! What a source has while it runs, and what is done with it at each turn.
 
+mod sending;
+
 use super::super::account::Account;
 use super::super::clock::Tick;
 use super::super::message::Feed;
@@ -22,10 +24,6 @@ use tokio::sync::oneshot;
 /// A source with an interval up to this gathers several samples in a record; a slower one sends
 /// each at once.
 pub const GATHER_UP_TO_NS: u64 = 100_000_000;
-/// How much time the samples in one record may span.
-const FLUSH_EVERY_NS: u64 = 250_000_000;
-/// Records are sent before they grow beyond this.
-const FLUSH_SIZE_BYTES: usize = 1 << 20;
 /// Records of one table that may be under way. What waits is bounded in bytes by the queue; this
 /// bounds how many.
 const POOL_BUFFERS: usize = 64;
@@ -50,7 +48,7 @@ pub struct SourceState {
     is_starting: bool,
     /// Whether the last drain had events.
     had_events: bool,
-    /// The stretch of [`FLUSH_EVERY_NS`] in which the last record was sent.
+    /// The stretch in which the last record was sent.
     flushed: i64,
     has_failed: bool,
     /// Why it did last.
@@ -271,9 +269,7 @@ impl SourceState {
     pub fn sample(&mut self, tick: Tick, watch: &Watch, around: &Surroundings) -> Next {
         if self.drains {
             let next = self.drain(watch, around);
-            if let Some(next_ns) = self.next_rows_ns(tick.deadline_ns, around) {
-                around.outbox.announce(tick.deadline_ns, next_ns);
-            }
+            self.announce(tick.deadline_ns, around);
             return next;
         }
         if tick.deadline_ns <= watch.account().until_ns() {
@@ -296,6 +292,7 @@ impl SourceState {
         }
         if self.is_flush_due(tick.deadline_ns, around) {
             self.flush(around);
+            self.announce(tick.deadline_ns, around);
         }
         Next::GoOn
     }
@@ -303,30 +300,6 @@ impl SourceState {
     fn call(&mut self, start_ns: u64, watch: &Watch, around: &Surroundings) -> Result<(), Failure> {
         let _ends = watch.call.begin(Doing::Sampling, around.thread, start_ns);
         self.supervisor.sample(&mut self.sink)
-    }
-
-    fn has_events(&mut self) -> bool {
-        let tables = self.plan.tables.iter().zip(self.sink.tables());
-        let mut events = tables.filter(|((schema, _), _)| schema.kind == TableKind::Event);
-        events.any(|(_, builder)| builder.samples() > 0)
-    }
-
-    /// When the drain after that of `deadline_ns` will have something to send, as far as that is
-    /// known: events follow events, and samples come at their cadence.
-    fn next_rows_ns(&self, deadline_ns: u64, around: &Surroundings) -> Option<u64> {
-        let every_ns = self.every.as_nanos() as u64;
-        let samples = self.plan.tables.iter().map(|(schema, _)| schema);
-        let samples = samples.filter(|schema| schema.kind == TableKind::Sample);
-        match samples.map(|schema| schema.interval_ns).min() {
-            _ if self.had_events => Some(deadline_ns + every_ns),
-            Some(interval_ns) if interval_ns <= every_ns => Some(deadline_ns + every_ns),
-            Some(interval_ns) => {
-                let wall_ns = around.clock.wall_ns(deadline_ns);
-                let into_ns = wall_ns.rem_euclid(interval_ns.cast_signed()).cast_unsigned();
-                Some(deadline_ns + (interval_ns - into_ns))
-            }
-            None => None,
-        }
     }
 
     /// Takes over what the kernel has sampled, and sends it.
@@ -449,35 +422,6 @@ impl SourceState {
     fn let_go(&mut self, around: &Surroundings) -> Option<Place> {
         let source = self.supervisor.release()?;
         Some(around.workers.give(move || let_go(Some(source))))
-    }
-
-    /// Whether the sample of `deadline_ns` is the last one of its record. Sources of one thread
-    /// come to the same answer at the same tick, so that their records travel together.
-    fn is_flush_due(&mut self, deadline_ns: u64, around: &Surroundings) -> bool {
-        if self.every.as_nanos() > u128::from(GATHER_UP_TO_NS) {
-            around.outbox.announce(deadline_ns, deadline_ns + self.every.as_nanos() as u64);
-            return true;
-        }
-        let wall_ns = around.clock.wall_ns(deadline_ns);
-        let stretch = wall_ns.div_euclid(FLUSH_EVERY_NS.cast_signed());
-        let is_new = std::mem::replace(&mut self.flushed, stretch) != stretch;
-        let is_due =
-            is_new || self.sink.tables().iter().any(|table| table.size_bytes() >= FLUSH_SIZE_BYTES);
-        if is_due {
-            let into_ns = wall_ns.rem_euclid(FLUSH_EVERY_NS.cast_signed()).cast_unsigned();
-            around.outbox.announce(deadline_ns, deadline_ns + (FLUSH_EVERY_NS - into_ns));
-        }
-        is_due
-    }
-
-    /// Sends what was sampled so far.
-    fn flush(&mut self, around: &Surroundings) {
-        for (feed, builder) in self.feeds.iter().zip(self.sink.tables()) {
-            match feed {
-                Some(feed) => around.outbox.put(feed, builder),
-                None => builder.clear(),
-            }
-        }
     }
 
     /// Sends what the source has, and lets go of it. Returns where.
