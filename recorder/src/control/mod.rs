@@ -93,13 +93,7 @@ pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result
     if let Err(error) = crate::privilege::drop_capabilities(&config.directory) {
         tracing::warn!("cannot drop the capabilities that are not needed: {error}");
     }
-    // A task of its own is not polled each time that the watchdog looks.
-    let recorded = System::new()
-        .block_on(async move { actix::spawn(record(recording, config, origin, duration)).await });
-    recorded.unwrap_or_else(|died| match died.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(RunError::Broken("the recorder's main task was cancelled".into())),
-    })
+    System::new().block_on(record(recording, config, origin, duration))
 }
 
 /// A recorder that runs.
