@@ -1,48 +1,37 @@
 //! Arrays of the kernel that are mapped, so that reading them takes no system call.
+//!
+//! `unsafe` because the kernel writes what is read here. It is sound because it is read as atomic
+//! words, and the mapping has as many as it was made for.
 
 use aya::maps::MapData;
+use memmap2::{MmapOptions, MmapRaw};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An array of words that the kernel's programs write while they are read here.
 pub(crate) struct MappedWords {
-    words: NonNull<AtomicU64>,
+    mapping: MmapRaw,
     count: usize,
-    _map: MapData,
 }
 
 impl MappedWords {
-    /// Maps `map`, an array with `BPF_F_MMAPABLE` of `count` words.
+    /// Maps `map`, an array with `BPF_F_MMAPABLE` of `count` words. The mapping holds the map.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn new(map: MapData, count: usize) -> io::Result<MappedWords> {
-        let bytes = count.max(1) * size_of::<u64>();
-        // SAFETY: asks for a new mapping, wherever the kernel has room.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                bytes,
-                libc::PROT_READ,
-                libc::MAP_SHARED,
-                map.fd().as_fd().as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let words = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(MappedWords { words, count, _map: map })
+    pub fn new(map: &MapData, count: usize) -> io::Result<MappedWords> {
+        let mut options = MmapOptions::new();
+        options.len(count.max(1) * size_of::<u64>());
+        Ok(MappedWords { mapping: options.map_raw_read_only(map.fd().as_fd().as_raw_fd())?, count })
     }
 
     /// All words, each as it is when it is loaded.
     pub fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping is page-aligned, holds `count` words until this is dropped, and is
-        // written by others with single stores of a word, which atomics may be.
-        unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.count) }
+        // SAFETY: the mapping begins on a page, holds `count` words until this is dropped, and is
+        // written by others with single stores of a word, which atomics may be; the pages are
+        // read-only here, and the words are only loaded.
+        unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), self.count) }
     }
 
     /// One word as it is now.
@@ -50,15 +39,3 @@ impl MappedWords {
         self.words().get(at).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 }
-
-impl Drop for MappedWords {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made, and nothing borrows from it any more.
-        unsafe {
-            libc::munmap(self.words.as_ptr().cast(), self.count.max(1) * size_of::<u64>());
-        }
-    }
-}
-
-// SAFETY: the mapping belongs to the process, not to a thread, and is only read.
-unsafe impl Send for MappedWords {}
