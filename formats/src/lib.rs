@@ -9,7 +9,7 @@
 //! `docs/format.md`.
 
 pub mod block;
-pub mod chunk;
+mod chunk;
 pub mod clock;
 pub mod gap;
 pub mod growth;

@@ -24,7 +24,6 @@ mod tail;
 mod timeline;
 mod verify;
 
-pub(crate) use crate::chunk::Shelf;
 pub use crate::chunk::{Cells, Chunk, ColumnRollup, Presence, RowWords, Strings, Words};
 pub use damage::Damages;
 pub use error::ReadError;

@@ -1,13 +1,14 @@
 //! A scan: rows of one table over a span of time, as a stream.
 
+use super::ReadError;
 use super::ahead::Ahead;
 use super::decode;
 use super::item::{Rollup, ScanItem, ScanRequest};
 use super::open::OpenSegment;
 use super::plan::{SegmentPlan, Wanted, plan};
 use super::timeline::Timeline;
-use super::{ReadError, Shelf};
 use crate::block::{Block, Decompressor};
+use crate::chunk::Shelf;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
