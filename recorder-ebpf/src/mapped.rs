@@ -13,17 +13,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct MappedWords {
     mapping: MmapRaw,
     count: usize,
+    /// Programs that are loaded later name the map by its descriptor.
+    _map: MapData,
 }
 
 impl MappedWords {
-    /// Maps `map`, an array with `BPF_F_MMAPABLE` of `count` words. The mapping holds the map.
+    /// Maps `map`, an array with `BPF_F_MMAPABLE` of `count` words.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn new(map: &MapData, count: usize) -> io::Result<MappedWords> {
+    pub fn new(map: MapData, count: usize) -> io::Result<MappedWords> {
         let mut options = MmapOptions::new();
         options.len(count.max(1) * size_of::<u64>());
-        Ok(MappedWords { mapping: options.map_raw_read_only(map.fd().as_fd().as_raw_fd())?, count })
+        let mapping = options.map_raw_read_only(map.fd().as_fd().as_raw_fd())?;
+        Ok(MappedWords { mapping, count, _map: map })
     }
 
     /// All words, each as it is when it is loaded.

@@ -24,7 +24,7 @@ pub struct DenseHistogram {
 }
 
 fn map(map: MapData, words: usize) -> Result<MappedWords, FeatureError> {
-    MappedWords::new(&map, words)
+    MappedWords::new(map, words)
         .map_err(|source| FeatureError::Load(format!("cannot map an array: {source}")))
 }
 

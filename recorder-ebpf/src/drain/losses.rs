@@ -34,7 +34,7 @@ impl Losses {
             None => None,
             Some(_) => {
                 let map = take_map(object, "losses")?;
-                let mapped = MappedWords::new(&map, WORDS);
+                let mapped = MappedWords::new(map, WORDS);
                 Some(
                     mapped
                         .map_err(|source| FeatureError::Read { path: "losses".into(), source })?,
