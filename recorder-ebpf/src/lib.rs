@@ -30,3 +30,5 @@ pub mod process;
 mod refusal;
 mod sys;
 pub mod timer;
+
+pub use error::FeatureError;

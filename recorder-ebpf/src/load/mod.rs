@@ -12,7 +12,7 @@ pub use kernel::KernelTypes;
 pub use settings::{Filter, LEVEL_UNKNOWN, Settings};
 
 use crate::drain::{Losses, Lost, Reader};
-pub use crate::error::FeatureError;
+use crate::error::FeatureError;
 use crate::feature::{Feature, Origin, Table};
 use crate::names::{self, Names};
 use crate::object::program_fd;

@@ -15,9 +15,10 @@ mod system_lives;
 mod system_rig;
 mod system_scheduler;
 
+use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::drain::Reader;
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};
-use nodemon_recorder_ebpf::load::{FeatureError, KernelTypes, Running, Settings};
+use nodemon_recorder_ebpf::load::{KernelTypes, Running, Settings};
 use std::collections::BTreeSet;
 use std::process::Command;
 

@@ -1,7 +1,8 @@
 //! Rows of a feature that runs, as people see them.
 
+use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
-use nodemon_recorder_ebpf::load::{FeatureError, Filter, Running, Settings, Statistics};
+use nodemon_recorder_ebpf::load::{Filter, Running, Settings, Statistics};
 use nodemon_recorder_ebpf::names::Names;
 use std::collections::BTreeMap;
 

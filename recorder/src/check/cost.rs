@@ -3,7 +3,8 @@
 use crate::actor::{Opening, Supervisor};
 use crate::config::Config;
 use crate::source::{Context, Sink};
-use nodemon_recorder_ebpf::load::{FeatureError, KernelTypes, Statistics};
+use nodemon_recorder_ebpf::FeatureError;
+use nodemon_recorder_ebpf::load::{KernelTypes, Statistics};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
