@@ -61,7 +61,7 @@ pub fn document(catalogue: &Catalogue) -> String {
         text.push_str(match descriptor.nature {
             Nature::Fed if descriptor.name == "process" => ITERATED,
             Nature::Fed => FED,
-            Nature::Read | Nature::Ebpf | Nature::EbpfOnInterfaces => "",
+            Nature::Read | Nature::Ebpf { .. } => "",
         });
     }
     text

@@ -138,7 +138,7 @@ mod tests {
     use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
     use crate::redact::{Arguments, Shown};
-    use crate::source::Feed;
+    use crate::source::{Feed, Nature};
     use crate::sources::SOURCES;
     use proptest::prelude::*;
     use std::path::Path;
@@ -311,7 +311,7 @@ mod tests {
         let of_programs = SOURCES.iter().filter(|source| !source.nature.group().is_empty());
         let mut on_interfaces = 0;
         for source in of_programs {
-            on_interfaces += usize::from(source.nature != crate::source::Nature::Ebpf);
+            on_interfaces += usize::from(source.nature == Nature::Ebpf { on_interfaces: true });
             let document = format!("[source.{}]\ninterface = \"lo\"\n", source.name);
             let settings = read(&document);
             let settings = settings.unwrap_or_else(|error| panic!("{}: {error}", source.name));

@@ -231,8 +231,8 @@ impl Threads {
 
 fn kind_of(plan: &PlannedSource) -> Kind {
     match plan.descriptor.nature {
-        Nature::EbpfOnInterfaces => Kind::Waits,
-        Nature::Ebpf => Kind::Drains,
+        Nature::Ebpf { on_interfaces: true } => Kind::Waits,
+        Nature::Ebpf { .. } => Kind::Drains,
         _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Kind::Slow,
         Nature::Fed => Kind::Drains,
         Nature::Read => Kind::Fast,

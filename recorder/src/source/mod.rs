@@ -57,22 +57,23 @@ pub enum Nature {
     Fed,
     /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
     /// [`Scope`].
-    Ebpf,
-    /// The same, attached to network interfaces as these come, which may have to wait for whoever
-    /// makes them.
-    EbpfOnInterfaces,
+    Ebpf {
+        /// Whether they are attached to network interfaces as these come, which may have to wait for
+        /// whoever makes them.
+        on_interfaces: bool,
+    },
 }
 
 impl Nature {
     /// Whether programs in the kernel do the work.
     pub fn is_ebpf(self) -> bool {
-        matches!(self, Nature::Ebpf | Nature::EbpfOnInterfaces)
+        matches!(self, Nature::Ebpf { .. })
     }
 
     /// The name that stands for all sources of this nature in lists; empty where there is none.
     pub fn group(self) -> &'static str {
         match self {
-            Nature::Ebpf | Nature::EbpfOnInterfaces => "ebpf",
+            Nature::Ebpf { .. } => "ebpf",
             Nature::Read | Nature::Fed => "",
         }
     }

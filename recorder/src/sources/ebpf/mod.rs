@@ -19,8 +19,9 @@ use crate::source::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceEr
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{GapCause, Schema};
+use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Table};
-use nodemon_recorder_ebpf::load::{FeatureError, Running};
+use nodemon_recorder_ebpf::load::Running;
 use nodemon_recorder_ebpf::names::Names;
 use pace::{Due, Pace};
 use std::collections::HashSet;
@@ -57,10 +58,7 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
 
 fn nature_of(feature: &Feature) -> Nature {
     let mut ways = feature.hooks.iter().flat_map(|hook| hook.ways);
-    match ways.any(|way| matches!(way, Attach::Packets(..))) {
-        true => Nature::EbpfOnInterfaces,
-        false => Nature::Ebpf,
-    }
+    Nature::Ebpf { on_interfaces: ways.any(|way| matches!(way, Attach::Packets(..))) }
 }
 
 /// A feature that runs.
