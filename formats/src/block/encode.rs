@@ -53,11 +53,10 @@ impl Encoder {
         table: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
-        if self.lately.is_too_large_for(rows.size_bytes()) {
+        if self.lately.is_too_large_for(Columns::size_bytes_of(rows)) {
             let (compressor, lately) = (std::mem::take(&mut self.compressor), self.lately);
             *self = Encoder { compressor, lately, ..Encoder::default() };
         }
-        self.columns.fill(rows);
         let rollups = rows.samples() >= ROLLUP_ROWS;
         self.directory.start(rollups);
         self.frames.clear();
@@ -79,7 +78,11 @@ impl Encoder {
                 self.directory.instance(&self.bits, order.count(instance), rows.samples());
             }
         }
+        let mut filled = 0;
         for (value, column) in schema.row_columns().enumerate() {
+            if value == filled {
+                filled = self.columns.fill(rows, value);
+            }
             for instance in 0..rows.instances() {
                 self.column(rows, presence.as_ref(), value, instance, column);
                 if self.group.columns == GROUP_COLUMNS {
@@ -113,12 +116,16 @@ impl Encoder {
         let words = self.columns.words(value, instance);
         self.present.clear();
         let mut own = None;
-        if !rows.absent.is_empty() {
+        if self.columns.has_absent(rows) {
             let row_of = |at: usize| match order {
                 None => at * rows.instances() + instance,
                 Some(order) => order.row(instance, at),
             };
-            let is_absent = |at: usize| rows.is_absent(row_of(at) * rows.width + value);
+            let columns = &self.columns;
+            let is_absent = |at: usize| match rows.packed_cells() {
+                None => rows.is_absent(row_of(at) * rows.width + value),
+                Some(_) => columns.is_absent(value, instance, at),
+            };
             if (0..words.len()).any(is_absent) {
                 self.bits.clear();
                 self.bits.resize(rows.samples().div_ceil(64), 0);

@@ -14,12 +14,14 @@ mod directory;
 mod encode;
 mod frame;
 mod header;
+mod packed;
 mod planes;
 mod presence;
 mod rows;
 mod times;
 mod transpose;
 mod unshuffle;
+mod window;
 mod wire;
 
 pub use decode::Block;
@@ -28,6 +30,7 @@ pub(crate) use frame::Unpacker;
 pub use frame::{Compressor, Decompressor};
 pub use header::{BLOCK_VERSION, BlockHeader};
 pub use rows::Rows;
+pub use window::Window;
 
 /// Why the bytes of a block cannot be decoded.
 #[derive(Debug, thiserror::Error)]

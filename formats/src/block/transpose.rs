@@ -1,12 +1,19 @@
 //! Rows into columns.
 
+use super::packed::PackedCells;
 use super::rows::Rows;
 
 /// The cells of some rows by column: for each value column, instance by instance, the words of the
-/// rows that the instance has.
+/// rows that the instance has. Of packed rows it has some value columns at a time.
 #[derive(Default)]
 pub struct Columns {
     values: Vec<u64>,
+    /// The first of the value columns that are there.
+    first: usize,
+    /// Of packed rows a bit for each word that is set where it is absent; empty where none is.
+    absent: Vec<u64>,
+    /// Memory for unpacking.
+    unpacked: Vec<u64>,
     /// Where each instance's words start within a value column; one more entry for the end.
     starts: Vec<usize>,
     /// For each row, where its words go within a value column. Unused when rows are uniform.
@@ -24,18 +31,98 @@ const PITCH: usize = TILE_COLUMNS + 8;
 /// Words for which there may be room, however few there are.
 const KEPT_WORDS: usize = 1 << 15;
 
+/// Words of packed rows that are there at a time, or one column: each time all of them are unpacked.
+const PACKED_WORDS: usize = 1 << 16;
+
 impl Columns {
-    /// Takes the cells of `rows`.
-    pub fn fill(&mut self, rows: &Rows) {
+    /// Bytes that the columns of `rows` will take.
+    pub fn size_bytes_of(rows: &Rows) -> usize {
+        let words = match rows.packed_cells() {
+            None => rows.cells.len(),
+            Some(_) => (rows.rows.len() * rows.width).min(PACKED_WORDS),
+        };
+        words * size_of::<u64>()
+    }
+
+    /// Takes the cells of `rows`, from value column `from` on as many as it takes at a time. Returns
+    /// where those end. The first call is for column 0.
+    pub fn fill(&mut self, rows: &Rows, from: usize) -> usize {
+        match rows.packed_cells() {
+            None => {
+                self.first = 0;
+                self.fill_all(rows);
+                rows.width
+            }
+            Some(packed) => self.fill_some(rows, packed, from),
+        }
+    }
+
+    /// Whether a word may be absent.
+    pub fn has_absent(&self, rows: &Rows) -> bool {
+        !rows.absent.is_empty() || !self.absent.is_empty()
+    }
+
+    /// Whether a word of [`Columns::words`] of packed rows is absent.
+    pub fn is_absent(&self, value: usize, instance: usize, at: usize) -> bool {
+        let bit = self.place(value, instance) + at;
+        self.absent.get(bit / 64).is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
+    }
+
+    /// Where the words of a value column of an instance begin.
+    fn place(&self, value: usize, instance: usize) -> usize {
+        (value - self.first) * self.starts[self.starts.len() - 1] + self.starts[instance]
+    }
+
+    fn fill_some(&mut self, rows: &Rows, packed: &PackedCells, from: usize) -> usize {
+        if from == 0 {
+            self.order(rows);
+        }
+        let (total, instances, width) = (rows.rows.len(), rows.instances(), rows.width);
+        let count = (PACKED_WORDS / total.max(1)).clamp(1, width - from);
+        self.first = from;
+        self.make_room(count * total);
+        self.absent.clear();
+        let (uniform, samples) = (rows.is_uniform(), rows.samples());
+        let mut rows_of_packed = packed.unpack(&mut self.unpacked);
+        for (row, &instance) in rows.rows.iter().enumerate() {
+            let words = rows_of_packed.next(instance);
+            let target = match uniform {
+                true => instance as usize * samples + row / instances,
+                false => self.targets[row] as usize,
+            };
+            for (value, word) in words[from..from + count].iter().enumerate() {
+                self.values[value * total + target] = *word;
+            }
+            let (_, absent) = words.split_at(width);
+            if absent.iter().all(|bits| *bits == 0) {
+                continue;
+            }
+            for value in 0..count {
+                let at = from + value;
+                if absent[at / 64] >> (at % 64) & 1 == 1 {
+                    self.absent.resize((count * total).div_ceil(64), 0);
+                    let bit = value * total + target;
+                    self.absent[bit / 64] |= 1 << (bit % 64);
+                }
+            }
+        }
+        from + count
+    }
+
+    fn make_room(&mut self, words: usize) {
         // A large block of a minute of processes comes among many of a second of CPUs.
-        if self.values.capacity() > KEPT_WORDS && self.values.capacity() / 4 > rows.cells.len() {
+        if self.values.capacity() > KEPT_WORDS && self.values.capacity() / 4 > words {
             self.values = Vec::new();
         }
         // What was in there is overwritten; only what is added has to be made.
-        self.values.resize(rows.cells.len(), 0);
+        self.values.resize(words, 0);
+    }
+
+    fn fill_all(&mut self, rows: &Rows) {
+        self.make_room(rows.cells.len());
+        self.absent.clear();
+        self.order(rows);
         if rows.is_uniform() {
-            self.starts.clear();
-            self.starts.extend((0..=rows.instances()).map(|at| at * rows.samples()));
             self.fill_uniform(rows);
         } else {
             self.fill_ragged(rows);
@@ -44,9 +131,8 @@ impl Columns {
 
     /// The words of a value column of an instance, one for each row it has.
     pub fn words(&self, value: usize, instance: usize) -> &[u64] {
-        let total = self.starts[self.starts.len() - 1];
-        let base = value * total;
-        &self.values[base + self.starts[instance]..base + self.starts[instance + 1]]
+        let from = self.place(value, instance);
+        &self.values[from..from + self.starts[instance + 1] - self.starts[instance]]
     }
 
     fn fill_uniform(&mut self, rows: &Rows) {
@@ -76,9 +162,14 @@ impl Columns {
         }
     }
 
-    fn fill_ragged(&mut self, rows: &Rows) {
+    /// Finds out where the rows of each instance go.
+    fn order(&mut self, rows: &Rows) {
         let instances = rows.instances();
         self.starts.clear();
+        self.targets.clear();
+        if rows.is_uniform() {
+            return self.starts.extend((0..=instances).map(|at| at * rows.samples()));
+        }
         self.starts.resize(instances + 1, 0);
         for &instance in &rows.rows {
             self.starts[instance as usize + 1] += 1;
@@ -87,11 +178,13 @@ impl Columns {
             self.starts[instance + 1] += self.starts[instance];
         }
         let mut next = self.starts.clone();
-        self.targets.clear();
         for &instance in &rows.rows {
             self.targets.push(next[instance as usize] as u32);
             next[instance as usize] += 1;
         }
+    }
+
+    fn fill_ragged(&mut self, rows: &Rows) {
         let total = rows.rows.len();
         for (row, &target) in self.targets.iter().enumerate() {
             for value in 0..rows.width {
@@ -137,7 +230,7 @@ mod tests {
         for (samples, instances, width) in [(70, 3, 50), (32, 1, 64), (1, 1, 1), (33, 65, 2)] {
             let rows = rows(samples, instances, width);
             assert!(rows.is_uniform());
-            columns.fill(&rows);
+            assert_eq!(columns.fill(&rows, 0), width as usize);
             for instance in 0..instances {
                 for v in 0..width {
                     let expected: Vec<u64> =

@@ -40,7 +40,7 @@ fn rows(
     problems: &mut Vec<SegmentError>,
 ) -> Result<Rows, SegmentError> {
     let salvaged = access == Access::Salvaged;
-    let mut rows = Rows::new(schema);
+    let mut rows = Rows::packed(schema);
     let mut before = sealed.map_or(0, |sealed| sealed.records);
     let mut is_full = false;
     view.journal(|record| {

@@ -5,7 +5,7 @@ use super::options::segment_size_bytes;
 use super::table::Table;
 use super::tools::Tools;
 use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
-use crate::block::Rows;
+use crate::block::{Rows, Window};
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::memory::clear_and_shrink;
@@ -255,7 +255,7 @@ impl RingWriter {
         }
         commit.bytes = tools.batch.size_bytes() as u64;
         commit.evicted = (self.ring.deleted() - deleted) as u32;
-        self.committed(&mut commit, sealed);
+        self.committed(&mut commit, &mut tools.window, sealed);
         if seal_all {
             // What is lost by now is told in the next segment, now where there is no next commit.
             if self.leave_lost_segment() && close {
@@ -323,10 +323,16 @@ impl RingWriter {
         Ok(())
     }
 
-    fn committed(&mut self, commit: &mut Commit, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
+    fn committed(
+        &mut self,
+        commit: &mut Commit,
+        window: &mut Window,
+        sealed: &mut dyn FnMut(u32, &Rows, usize),
+    ) {
         for (number, table) in self.tables.iter_mut().enumerate() {
-            if table.is_sealed() {
-                table.pieces().for_each(|(rows, _)| sealed(number as u32, rows, rows.samples()));
+            if table.is_sealed() && self.tier_ns == 0 {
+                let show = &mut |rows: &Rows| sealed(number as u32, rows, rows.samples());
+                table.all_rows().for_each(|rows| window.pieces(rows, show));
             }
             commit.rows += table.committed();
             table.lost = None;
@@ -377,13 +383,14 @@ impl RingWriter {
     pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
         for (number, table) in self.tables.iter_mut().enumerate() {
             let mut durable = table.samples().saturating_sub(table.undurable);
-            for (rows, _) in table.pieces() {
+            let show = &mut |rows: &Rows| {
                 let of_these = durable.min(rows.samples() as u64);
                 if of_these > 0 {
                     sealed(number as u32, rows, of_these as usize);
                 }
                 durable -= of_these;
-            }
+            };
+            table.all_rows().for_each(|rows| Window::default().pieces(rows, show));
             self.stats.samples_lost += table.failed();
         }
         self.disk_error.get_or_insert(error);

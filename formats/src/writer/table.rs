@@ -73,7 +73,7 @@ impl Table {
     /// A table without rows.
     pub fn new(schema: Arc<Schema>) -> Table {
         Table {
-            rows: Rows::new(&schema),
+            rows: new_rows(&schema),
             added_bytes: 0,
             full: Vec::new(),
             schema,
@@ -132,7 +132,7 @@ impl Table {
     /// What is there becomes a block of its own.
     fn put_full(&mut self) {
         if self.rows.samples() > 0 {
-            let rows = std::mem::replace(&mut self.rows, Rows::new(&self.schema));
+            let rows = std::mem::replace(&mut self.rows, new_rows(&self.schema));
             self.full.push((rows, self.records));
         }
     }
@@ -142,6 +142,12 @@ impl Table {
     pub fn pieces(&self) -> impl Iterator<Item = (&Rows, u64)> {
         let last = (self.rows.samples() > 0).then_some((&self.rows, self.records));
         self.full.iter().map(|(rows, records)| (rows, *records)).chain(last)
+    }
+
+    /// The same rows, to be shown.
+    pub fn all_rows(&mut self) -> impl Iterator<Item = &mut Rows> {
+        let all = self.full.iter_mut().map(|(rows, _)| rows).chain([&mut self.rows]);
+        all.filter(|rows| rows.samples() > 0)
     }
 
     /// How many samples are in no block yet.
@@ -165,9 +171,7 @@ impl Table {
     }
 
     fn is_fast(&self) -> bool {
-        self.schema.kind == TableKind::Sample
-            && self.schema.interval_ns > 0
-            && self.schema.interval_ns * BLOCK_ROWS as u64 <= FAST_NS
+        is_fast(&self.schema)
     }
 
     /// Its rows are in a block of the commit that is being made.
@@ -249,4 +253,15 @@ impl Table {
         self.sealed_records = 0;
         self.described = false;
     }
+}
+
+fn is_fast(schema: &Schema) -> bool {
+    schema.kind == TableKind::Sample
+        && schema.interval_ns > 0
+        && schema.interval_ns * BLOCK_ROWS as u64 <= FAST_NS
+}
+
+/// Rows of `schema`, packed where they wait for long.
+fn new_rows(schema: &Schema) -> Rows {
+    if is_fast(schema) { Rows::new(schema) } else { Rows::packed(schema) }
 }
