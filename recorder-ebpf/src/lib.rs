@@ -1,13 +1,13 @@
 //! The eBPF programs of nodemon, and how they get into the kernel and their results out of it.
 //!
 //! One feature is one object, in a folder of its own: `features/NAME/` has the program in C and a
-//! manifest, which says where the program hangs and what tables its maps are. An object that a
+//! manifest, which says where the program is attached and what tables its maps are. An object that a
 //! kernel refuses takes nothing else along. The timer that samples every CPU fills a ring instead
 //! of tables: it is in `bpf/timer.bpf.c` and [`timer`]. The process table has threads to sum up: it
 //! is in `bpf/process.bpf.c` and [`process`].
 //!
 //! - [`feature`]: what a manifest says.
-//! - [`load`]: gets a feature into the kernel, in the first of several ways that this one has.
+//! - [`load`]: gets a feature into the kernel, at the first of several attach points that this one has.
 //! - [`drain`]: takes rows out of maps, rings and iterators.
 //! - [`names`]: what the kernel numbers, as people know it.
 //! - [`packets`]: programs on network interfaces that come and go.

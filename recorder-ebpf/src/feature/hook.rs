@@ -1,15 +1,15 @@
-//! Where programs hang in the kernel.
+//! Where programs are attached in the kernel.
 
-/// One place where something is learnt. The first of the ways that this kernel has is taken.
+/// One place where something is learnt. The first attach point that this kernel has is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
-    /// The ways, best first.
-    pub ways: &'static [Attach],
+    /// Its attach points, best first.
+    pub attach_points: &'static [Attach],
     /// Whether the feature is nothing without it.
     pub is_needed: bool,
 }
 
-/// A way to hang a program into the kernel. The first word is the program's name in the object.
+/// Where and how to attach a program. The first word is the program's name in the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
     /// A tracepoint with typed arguments (`tp_btf`): program, tracepoint.
@@ -36,7 +36,7 @@ pub enum Attach {
     /// An iterator that is run once, when the feature starts, for what its program then knows of:
     /// program, what it walks through.
     Once(&'static str, &'static str),
-    /// No place of its own: what this program does where it hangs by another hook, before this one.
+    /// No place of its own: what this program does where another hook attaches it, before this one.
     With(&'static str),
     /// Packets of every interface: the programs for those that come and those that go.
     Packets(&'static str, &'static str),
@@ -44,18 +44,18 @@ pub enum Attach {
 
 impl Hook {
     /// One without which the feature is nothing.
-    pub const fn needed(ways: &'static [Attach]) -> Hook {
-        Hook { ways, is_needed: true }
+    pub const fn needed(attach_points: &'static [Attach]) -> Hook {
+        Hook { attach_points, is_needed: true }
     }
 
     /// One without which some of the feature is missing.
-    pub const fn wanted(ways: &'static [Attach]) -> Hook {
-        Hook { ways, is_needed: false }
+    pub const fn wanted(attach_points: &'static [Attach]) -> Hook {
+        Hook { attach_points, is_needed: false }
     }
 }
 
 impl Attach {
-    /// The program that it hangs there.
+    /// The program that it attaches there.
     pub fn program(&self) -> &'static str {
         match self {
             Attach::Typed(program, _)

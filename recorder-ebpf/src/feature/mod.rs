@@ -1,4 +1,4 @@
-//! What a feature is: one eBPF object, the places where its programs hang, and the tables that its
+//! What a feature is: one eBPF object, the places where its programs are attached, and the tables that its
 //! maps, rings and iterators are.
 //!
 //! Every folder of `features/` is one: `NAME.bpf.c` and `manifest.rs`, which holds a
@@ -22,7 +22,7 @@ pub use table::{HISTOGRAM_SLOTS, Origin, Table};
 pub struct Feature {
     /// Its name, which is that of its folder and of its source: `block_latency`.
     pub name: &'static str,
-    /// What its programs hang on, as people know it: `sched_switch`.
+    /// What its programs are attached to, as people know it: `sched_switch`.
     pub reads: &'static str,
     /// Whether it runs unless the configuration says otherwise.
     pub default_on: bool,
@@ -33,7 +33,7 @@ pub struct Feature {
     /// What runs instead where the kernel keeps nothing with tasks or sockets for programs (before
     /// 5.11), if that would be something else.
     pub without_storage: Option<WithoutStorage>,
-    /// Where its programs hang.
+    /// Where its programs are attached.
     pub hooks: &'static [Hook],
     /// Maps whose size is that of the number of CPUs times these many elements.
     pub per_cpu: &'static [(&'static str, u32)],

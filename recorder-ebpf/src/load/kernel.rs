@@ -37,7 +37,7 @@ impl KernelTypes {
         Ok(KernelTypes(Some(types)))
     }
 
-    /// For hanging programs up.
+    /// For attaching programs.
     pub(crate) fn btf(&self) -> Option<&Btf> {
         self.0.as_deref().map(|types| &types.btf)
     }

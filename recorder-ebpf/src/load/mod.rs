@@ -1,4 +1,4 @@
-//! Gets a feature into the kernel: its maps and programs, hung where this kernel has a place for
+//! Gets a feature into the kernel: its maps and programs, attached where this kernel has a place for
 //! them.
 
 mod attach;
@@ -17,7 +17,7 @@ use crate::feature::{Feature, Origin, Table};
 use crate::names::{self, Names};
 use crate::object::program_fd;
 use crate::packets::Packets;
-use attach::Held;
+use attach::Attachment;
 use aya::{Ebpf, EbpfLoader};
 use cpus::OnCpus;
 use std::sync::LazyLock;
@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// A feature that runs in the kernel. Dropping it takes it out again; so does the end of the
 /// process, whatever ends it.
 pub struct Running {
-    /// What hangs in the kernel.
-    _held: Vec<Held>,
+    /// What is attached in the kernel.
+    _attached: Vec<Attachment>,
     packets: Option<Packets>,
     cpus: Vec<OnCpus>,
     /// Of a feature whose programs go where something comes.
@@ -39,7 +39,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Loads a feature and hangs it up. From then on it counts.
+    /// Loads a feature and attaches it. From then on it counts.
     ///
     /// # Errors
     /// When this kernel has no place for a program that is needed, does not take it, or does not
@@ -83,7 +83,7 @@ impl Running {
     ) -> Result<Running, FeatureError> {
         let mut object = create(feature, object, settings, kernel, is_ending)?;
         let mut running = Running {
-            _held: Vec::new(),
+            _attached: Vec::new(),
             packets: None,
             cpus: Vec::new(),
             object: None,
@@ -95,17 +95,17 @@ impl Running {
         let mut iterators = Vec::new();
         for hook in feature.hooks {
             unless_ending(is_ending)?;
-            match attach::hang(&mut object, hook, settings, kernel) {
-                Ok(hung) => {
-                    for name in hung.programs {
+            match attach::attach(&mut object, hook, settings, kernel) {
+                Ok(attached) => {
+                    for name in attached.programs {
                         let fd = program_fd(&object, name)?;
                         running.programs.push(RunningProgram::new(name, fd));
                     }
-                    match hung.held {
-                        Held::Iterator(name, link) => iterators.push((name, link)),
-                        Held::Packets(hung) => running.packets = Some(*hung),
-                        Held::Cpus(hung) => running.cpus.push(hung),
-                        held => running._held.push(held),
+                    match attached.attachment {
+                        Attachment::Iterator(name, link) => iterators.push((name, link)),
+                        Attachment::Packets(packets) => running.packets = Some(*packets),
+                        Attachment::Cpus(counted) => running.cpus.push(counted),
+                        other => running._attached.push(other),
                     }
                 }
                 Err(why) if hook.is_needed => return Err(why),
@@ -140,7 +140,7 @@ impl Running {
         self.losses.take()
     }
 
-    /// Whether its programs hang on network interfaces, which come and go.
+    /// Whether its programs are attached to network interfaces, which come and go.
     pub fn follows_interfaces(&self) -> bool {
         self.packets.is_some()
     }
@@ -171,7 +171,7 @@ impl Running {
 
     /// Looks for network interfaces that have come or gone or have another name now, and puts what
     /// they are called into `names`; those that are gone keep their names there. Does nothing for a
-    /// feature that does not hang on them.
+    /// feature that is not attached to them.
     pub fn follow_interfaces(&mut self, names: &mut Names) {
         if let (Some(packets), Some(object)) = (&mut self.packets, &mut self.object)
             && packets.follow(object)

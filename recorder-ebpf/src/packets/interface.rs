@@ -13,7 +13,7 @@ use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use std::io;
 use std::sync::Arc;
 
-/// Where on an interface programs hang.
+/// Where on an interface programs are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Links to the interface (TCX, from 6.6 on), which end with the process.
@@ -27,8 +27,8 @@ pub type Programs = [&'static str; 2];
 
 const DIRECTIONS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
 
-/// What hangs on one interface. It is taken away when this is dropped.
-pub struct Hung {
+/// What is attached to one interface. It is taken away when this is dropped.
+pub struct Attachment {
     index: u32,
     links: Vec<SchedClassifierLink>,
     /// What keeps the links instead.
@@ -37,42 +37,42 @@ pub struct Hung {
     owns_clsact: bool,
 }
 
-impl Hung {
+impl Attachment {
     /// Hangs both programs, which are loaded, on an interface.
     ///
     /// # Errors
-    /// The kernel's, when it does not take one of them; then neither hangs there.
-    pub fn hang(
+    /// The kernel's, when it does not take one of them; then neither is attached.
+    pub fn attach(
         object: &mut Ebpf,
         programs: Programs,
         place: Place,
         store: Option<&Arc<Store>>,
         (index, name): (u32, &str),
-    ) -> Result<Hung, ProgramError> {
+    ) -> Result<Attachment, ProgramError> {
         let store = store.filter(|_| place == Place::Tcx).cloned();
-        let mut hung = Hung { index, links: Vec::new(), store, owns_clsact: false };
+        let mut attached = Attachment { index, links: Vec::new(), store, owns_clsact: false };
         if place == Place::Clsact {
-            hung.owns_clsact = prepare_clsact(name, programs)?;
+            attached.owns_clsact = prepare_clsact(name, programs)?;
         }
         for (at, (program, direction)) in programs.into_iter().zip(DIRECTIONS).enumerate() {
             let program: &mut SchedClassifier = find(object, program)
                 .map_err(|error| ProgramError::IOError(io::Error::other(error)))?;
             let link = attach(program, name, direction, place)?;
             let link = program.take_link(link)?;
-            match &hung.store {
+            match &attached.store {
                 Some(store) => {
                     let link = FdLink::try_from(link)
                         .map_err(|error| ProgramError::IOError(io::Error::other(error)))?;
                     store.keep((index, at), link).map_err(ProgramError::IOError)?;
                 }
-                None => hung.links.push(link),
+                None => attached.links.push(link),
             }
         }
-        Ok(hung)
+        Ok(attached)
     }
 }
 
-impl Hung {
+impl Attachment {
     /// Leaves the links to end with what keeps them.
     pub fn leave_to_store(&mut self) {
         self.store = None;
@@ -124,7 +124,7 @@ fn is_there_already(error: &TcError) -> bool {
     }
 }
 
-impl Drop for Hung {
+impl Drop for Attachment {
     fn drop(&mut self) {
         self.links.clear();
         if let Some(store) = &self.store {

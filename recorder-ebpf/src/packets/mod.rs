@@ -1,6 +1,6 @@
 //! Programs that see the packets of every network interface, as interfaces come and go.
 //!
-//! They hang on interfaces of the network namespace of the thread that starts them. Where they are
+//! They are attached to interfaces of the network namespace of the thread that starts them. Where they are
 //! filters of a qdisc (before 6.6) they stay when the process is killed: the next one knows them by
 //! the names of their programs and replaces them, and so would a second one that runs beside the
 //! first.
@@ -17,7 +17,7 @@ use crate::object::find;
 use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use counters::Counters;
-use interface::{Hung, Place, Programs};
+use interface::{Attachment, Place, Programs};
 use netlink::News;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use store::Store;
 
 /// How often an interface that does not take the programs is tried.
 const TRIES: u32 = 3;
-/// So long programs are hung up, and then it is time for other things: with hundreds of interfaces
+/// So long programs are attached, and then it is time for other things: with hundreds of interfaces
 /// all of them take seconds.
 const AT_ONCE: Duration = Duration::from_millis(200);
 
-/// What hangs on interfaces. It is taken away when this is dropped; links that are kept in a
+/// What is attached to interfaces. It is taken away when this is dropped; links that are kept in a
 /// [`Store`] by the kernel, soon after.
 pub struct Packets {
     programs: Programs,
@@ -47,7 +47,7 @@ pub struct Packets {
     has_more: bool,
     /// Those that there were when they were listed last.
     there: Vec<(u32, String)>,
-    hung: BTreeMap<u32, Hung>,
+    attached: BTreeMap<u32, Attachment>,
     /// Interfaces that did not take them, and how often.
     refused: BTreeMap<u32, u32>,
     /// Whether the counts of interfaces that are gone may still be there: they are to be read once
@@ -61,21 +61,21 @@ impl Packets {
     ///
     /// # Errors
     /// When the kernel does not take the programs, or none of its interfaces does.
-    pub fn hang(
+    pub fn attach(
         object: &mut Ebpf,
         received: &'static str,
         sent: &'static str,
         only: u32,
     ) -> Result<Packets, FeatureError> {
         let programs = [received, sent];
-        let first = Packets::hang_in(object, programs, only, Place::Tcx);
+        let first = Packets::attach_in(object, programs, only, Place::Tcx);
         match first {
             Err(FeatureError::NotPermitted(_)) | Ok(_) => first,
-            Err(_) => Packets::hang_in(object, programs, only, Place::Clsact),
+            Err(_) => Packets::attach_in(object, programs, only, Place::Clsact),
         }
     }
 
-    fn hang_in(
+    fn attach_in(
         object: &mut Ebpf,
         programs: Programs,
         only: u32,
@@ -101,13 +101,13 @@ impl Packets {
             store: Store::new().ok().map(Arc::new),
             has_more: false,
             there: Vec::new(),
-            hung: BTreeMap::new(),
+            attached: BTreeMap::new(),
             refused: BTreeMap::new(),
             has_gone: false,
         };
         let why = packets.look(object).map_err(told)?;
         match why {
-            Some(why) if packets.hung.is_empty() => Err(FeatureError::of_program(received, why)),
+            Some(why) if packets.attached.is_empty() => Err(FeatureError::of_program(received, why)),
             _ => Ok(packets),
         }
     }
@@ -152,17 +152,17 @@ impl Packets {
             there.retain(|(index, _)| *index == self.only);
         }
         let is_there = |index: &u32| there.iter().any(|(other, _)| other == index);
-        // Also of one that was gone before anything was hung on it under its own number: programs are
-        // hung up by name, and that may have been another one's when they were listed.
+        // Also of one that was gone before anything was attached to it under its own number: programs are
+        // attached by name, and that may have been another one's when they were listed.
         self.has_gone = true;
-        self.hung.retain(|index, _| is_there(index));
+        self.attached.retain(|index, _| is_there(index));
         self.refused.retain(|index, _| is_there(index));
         let mut why = None;
         self.has_more = false;
         let begun = Instant::now();
         for (index, name) in &there {
             let tries = self.refused.get(index).copied().unwrap_or(0);
-            if tries >= TRIES || self.hung.contains_key(index) {
+            if tries >= TRIES || self.attached.contains_key(index) {
                 continue;
             }
             if begun.elapsed() >= AT_ONCE {
@@ -170,15 +170,15 @@ impl Packets {
                 break;
             }
             let interface = (*index, name.as_str());
-            let mut hung =
-                Hung::hang(object, self.programs, self.place, self.store.as_ref(), interface);
+            let mut attached =
+                Attachment::attach(object, self.programs, self.place, self.store.as_ref(), interface);
             // Where the first cannot be kept none can: links are closed in the end.
-            if hung.is_err() && self.hung.is_empty() && self.store.take().is_some() {
-                hung = Hung::hang(object, self.programs, self.place, None, interface);
+            if attached.is_err() && self.attached.is_empty() && self.store.take().is_some() {
+                attached = Attachment::attach(object, self.programs, self.place, None, interface);
             }
-            match hung {
-                Ok(hung) => {
-                    self.hung.insert(*index, hung);
+            match attached {
+                Ok(attached) => {
+                    self.attached.insert(*index, attached);
                     self.refused.remove(index);
                 }
                 Err(error) => {
@@ -195,7 +195,7 @@ impl Drop for Packets {
     fn drop(&mut self) {
         // All at once, with what they are in.
         if self.store.take().is_some() {
-            self.hung.values_mut().for_each(Hung::leave_to_store);
+            self.attached.values_mut().for_each(Attachment::leave_to_store);
         }
     }
 }

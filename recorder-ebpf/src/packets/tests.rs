@@ -42,20 +42,20 @@ fn has_clsact() -> bool {
     tc("qdisc show dev lo").contains("clsact")
 }
 
-fn hang() -> Result<(Packets, Ebpf), FeatureError> {
+fn attach() -> Result<(Packets, Ebpf), FeatureError> {
     let feature = FEATURES.iter().find(|feature| feature.name == "net_traffic").unwrap();
     let mut object = EbpfLoader::new().load(feature.object)?;
-    let packets = Packets::hang_in(&mut object, PROGRAMS, 0, Place::Clsact)?;
+    let packets = Packets::attach_in(&mut object, PROGRAMS, 0, Place::Clsact)?;
     Ok((packets, object))
 }
 
-fn hang_or_tell() -> Option<(Packets, Ebpf)> {
-    hang().inspect_err(|why| println!("skipped: {why}")).ok()
+fn attach_or_report() -> Option<(Packets, Ebpf)> {
+    attach().inspect_err(|why| println!("skipped: {why}")).ok()
 }
 
 /// As a recorder does that is killed: its filters stay.
 fn leave_filters_behind() -> bool {
-    let Some((packets, object)) = hang_or_tell() else { return false };
+    let Some((packets, object)) = attach_or_report() else { return false };
     std::mem::forget(packets);
     std::mem::forget(object);
     assert_eq!(filters(), 2);
@@ -65,9 +65,9 @@ fn leave_filters_behind() -> bool {
 #[test]
 fn the_qdisc_that_was_added_is_taken_away_in_the_end() {
     in_a_namespace(|| {
-        let Some(hung) = hang_or_tell() else { return };
+        let Some(attached) = attach_or_report() else { return };
         assert_eq!((has_clsact(), filters()), (true, 2));
-        drop(hung);
+        drop(attached);
         assert_eq!((has_clsact(), filters()), (false, 0));
     });
 }
@@ -78,9 +78,9 @@ fn filters_of_a_recorder_that_was_killed_are_replaced_and_its_qdisc_goes_too() {
         if !leave_filters_behind() {
             return;
         }
-        let Some(hung) = hang_or_tell() else { return };
+        let Some(attached) = attach_or_report() else { return };
         assert_eq!(filters(), 2);
-        drop(hung);
+        drop(attached);
         assert_eq!((has_clsact(), filters()), (false, 0));
     });
 }
@@ -89,9 +89,9 @@ fn filters_of_a_recorder_that_was_killed_are_replaced_and_its_qdisc_goes_too() {
 fn a_qdisc_of_others_stays() {
     in_a_namespace(|| {
         tc("qdisc add dev lo clsact");
-        let Some(hung) = hang_or_tell() else { return };
+        let Some(attached) = attach_or_report() else { return };
         assert_eq!(filters(), 2);
-        drop(hung);
+        drop(attached);
         assert_eq!((has_clsact(), filters()), (true, 0));
     });
 }
@@ -99,16 +99,16 @@ fn a_qdisc_of_others_stays() {
 #[test]
 fn a_qdisc_that_others_began_to_use_stays() {
     in_a_namespace(|| {
-        let Some(hung) = hang_or_tell() else { return };
+        let Some(attached) = attach_or_report() else { return };
         tc("filter add dev lo ingress matchall action ok");
         let more = filters();
-        drop(hung);
+        drop(attached);
         // A kernel without this filter has none to keep.
         assert_eq!((has_clsact(), filters()), (more > 2, more - 2));
     });
 }
 
-/// Whether no program hangs on an interface.
+/// Whether no program is attached to an interface.
 fn is_free(interface: &str) -> bool {
     [TcAttachType::Ingress, TcAttachType::Egress]
         .into_iter()
@@ -129,16 +129,16 @@ fn hundreds_of_interfaces_hold_nobody_up_at_start_or_in_the_end() {
         let feature = FEATURES.iter().find(|feature| feature.name == "net_traffic").unwrap();
         let mut object = EbpfLoader::new().load(feature.object).unwrap();
         let begun = Instant::now();
-        let hung = Packets::hang_in(&mut object, PROGRAMS, 0, Place::Tcx);
-        let Ok(mut packets) = hung.inspect_err(|why| println!("skipped: {why}")) else { return };
+        let attached = Packets::attach_in(&mut object, PROGRAMS, 0, Place::Tcx);
+        let Ok(mut packets) = attached.inspect_err(|why| println!("skipped: {why}")) else { return };
         let first = begun.elapsed();
-        assert!(!is_free("lo"), "none hangs after {first:?}");
+        assert!(!is_free("lo"), "none is attached after {first:?}");
         let mut longest = Duration::ZERO;
-        while packets.hung.len() < 2 * PAIRS + 1 {
+        while packets.attached.len() < 2 * PAIRS + 1 {
             let begun = Instant::now();
             packets.follow(&mut object);
             longest = longest.max(begun.elapsed());
-            assert!(begun.elapsed() < Duration::from_secs(60), "{} hang", packets.hung.len());
+            assert!(begun.elapsed() < Duration::from_secs(60), "{} are attached", packets.attached.len());
         }
         let all = begun.elapsed();
         let ended = Instant::now();

@@ -153,18 +153,18 @@ fn nothing_hangs_on_interfaces_any_more_when_it_has_ended() {
     let Some(namespace) = Namespace::new() else { return };
     namespace.run(|| {
         let Some(running) = start(TRAFFIC) else { return };
-        let hang = || {
+        let attach = || {
             let found = SchedClassifier::query_tcx("lo", TcAttachType::Ingress);
             let links = found.map_or(0, |(_, programs)| programs.len());
             let told = Command::new("tc").args(["qdisc", "show", "dev", "lo"]).output().unwrap();
             links + String::from_utf8_lossy(&told.stdout).matches("clsact").count()
         };
-        assert_eq!(hang(), 1);
+        assert_eq!(attach(), 1);
         drop(running);
         // A thread of the kernel takes them off, so that nobody waits for it.
         let since = Instant::now();
-        while hang() > 0 {
-            assert!(since.elapsed() < Duration::from_secs(20), "{} are left", hang());
+        while attach() > 0 {
+            assert!(since.elapsed() < Duration::from_secs(20), "{} are left", attach());
             std::thread::yield_now();
         }
     });

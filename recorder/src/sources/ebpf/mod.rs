@@ -57,8 +57,8 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
 }
 
 fn nature_of(feature: &Feature) -> Nature {
-    let mut ways = feature.hooks.iter().flat_map(|hook| hook.ways);
-    Nature::Ebpf { on_interfaces: ways.any(|way| matches!(way, Attach::Packets(..))) }
+    let mut attach_points = feature.hooks.iter().flat_map(|hook| hook.attach_points);
+    Nature::Ebpf { on_interfaces: attach_points.any(|way| matches!(way, Attach::Packets(..))) }
 }
 
 /// A feature that runs.
