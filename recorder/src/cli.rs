@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::config::{Catalogue, ConfigError, Settings, SourceSettings};
-use crate::source::Nature;
+use crate::source::SourceKind;
 use crate::units::{parse_duration, parse_interval, parse_size};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -228,15 +228,15 @@ impl How {
         for source in &self.sources {
             catalogue.check_source(&source.name).map_err(flag("--source"))?;
             let SourceSettings { feed, drain, scope, .. } = &source.settings;
-            let nature = catalogue.nature(&source.name);
-            if (feed.is_some() || drain.is_some()) && nature != Some(Nature::Fed) {
+            let kind = catalogue.kind(&source.name);
+            if (feed.is_some() || drain.is_some()) && kind != Some(SourceKind::KernelSampled) {
                 let what = format!(
                     "source `{}` is not sampled by the kernel: it has no feed and no drain",
                     source.name
                 );
                 return Err(flag("--source")(what));
             }
-            if !scope.is_empty() && !nature.is_some_and(Nature::is_ebpf) {
+            if !scope.is_empty() && !kind.is_some_and(SourceKind::is_ebpf) {
                 let what = format!("source `{}` does not support filters", source.name);
                 return Err(flag("--source")(what));
             }

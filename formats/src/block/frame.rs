@@ -1,7 +1,7 @@
 //! zstd frames with a content checksum, level 1.
 
 use super::BlockError;
-use crate::chunk::{Shelf, Slab};
+use crate::chunk::{BufferPool, Slab};
 use rkyv::util::AlignedVec;
 use zstd::zstd_safe::{
     self, CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective,
@@ -122,19 +122,19 @@ pub struct Decompressor {
     /// Where the frame at hand goes.
     raw: Vec<u8>,
     /// Where memory for words comes from.
-    shelf: Shelf,
+    pool: BufferPool,
 }
 
 impl Default for Decompressor {
     fn default() -> Decompressor {
-        Decompressor { context: DCtx::create(), raw: Vec::new(), shelf: Shelf::default() }
+        Decompressor { context: DCtx::create(), raw: Vec::new(), pool: BufferPool::default() }
     }
 }
 
 impl Decompressor {
-    /// One that takes memory for words from a shelf that others use too.
-    pub(crate) fn with(shelf: Shelf) -> Decompressor {
-        Decompressor { shelf, ..Decompressor::default() }
+    /// One that takes memory for words from a pool that others use too.
+    pub(crate) fn with(pool: BufferPool) -> Decompressor {
+        Decompressor { pool, ..Decompressor::default() }
     }
 
     /// Decompresses `frame` into memory that is kept.
@@ -150,7 +150,7 @@ impl Decompressor {
 
     /// Memory for `length` words.
     pub(super) fn slab(&self, length: usize) -> Slab {
-        self.shelf.take(length)
+        self.pool.take(length)
     }
 
     /// Decompresses `frame` into `out`, whose contents are replaced.

@@ -5,7 +5,7 @@ mod words;
 
 pub use rollup::ColumnRollup;
 pub use words::RowWords;
-pub(crate) use words::{Shelf, Slab};
+pub(crate) use words::{BufferPool, Slab};
 
 use crate::interner::slice_of;
 use crate::schema::{Column, ColumnType, Schema};

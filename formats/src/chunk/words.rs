@@ -17,24 +17,24 @@ const MOST_KEPT_WORDS: usize = 4 << 20;
 
 /// Where pieces of memory lie until they are used again.
 #[derive(Clone)]
-pub(crate) struct Shelf(Arc<Pieces>);
+pub(crate) struct BufferPool(Arc<Pieces>);
 
 struct Pieces {
     queue: ArrayQueue<Vec<u64>>,
     words: AtomicUsize,
 }
 
-impl Default for Shelf {
-    fn default() -> Shelf {
-        Shelf::new(KEPT)
+impl Default for BufferPool {
+    fn default() -> BufferPool {
+        BufferPool::new(KEPT)
     }
 }
 
-impl Shelf {
-    /// A shelf with room for so many pieces.
-    pub(crate) fn new(pieces: usize) -> Shelf {
+impl BufferPool {
+    /// A pool with room for so many pieces.
+    pub(crate) fn new(pieces: usize) -> BufferPool {
         let queue = ArrayQueue::new(pieces.max(1));
-        Shelf(Arc::new(Pieces { queue, words: AtomicUsize::new(0) }))
+        BufferPool(Arc::new(Pieces { queue, words: AtomicUsize::new(0) }))
     }
 
     /// Puts a piece where it lies until it is used again, or frees it where enough lie there.
@@ -56,14 +56,14 @@ impl Shelf {
             words.clear();
             words.resize(length, 0);
         }
-        Slab { words, shelf: Some(self.clone()) }
+        Slab { words, pool: Some(self.clone()) }
     }
 }
 
-/// A piece of memory, which returns to its shelf when nobody holds words in it any more.
+/// A piece of memory, which returns to its pool when nobody holds words in it any more.
 pub(crate) struct Slab {
     words: Vec<u64>,
-    shelf: Option<Shelf>,
+    pool: Option<BufferPool>,
 }
 
 impl Slab {
@@ -75,8 +75,8 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        if let Some(shelf) = &self.shelf {
-            shelf.put(std::mem::take(&mut self.words));
+        if let Some(pool) = &self.pool {
+            pool.put(std::mem::take(&mut self.words));
         }
     }
 }
@@ -106,7 +106,7 @@ impl RowWords {
 impl From<Vec<u64>> for RowWords {
     fn from(words: Vec<u64>) -> RowWords {
         let range = 0..words.len();
-        RowWords { slab: Arc::new(Slab { words, shelf: None }), range }
+        RowWords { slab: Arc::new(Slab { words, pool: None }), range }
     }
 }
 
@@ -133,28 +133,28 @@ impl std::fmt::Debug for RowWords {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, MOST_KEPT_WORDS, RowWords, Shelf};
+    use super::{BufferPool, KEPT, MOST_KEPT_WORDS, RowWords};
     use std::sync::Arc;
 
     #[test]
     fn memory_returns_to_its_shelf_with_the_last_of_its_columns_and_no_more_than_fits() {
-        let shelf = Shelf::default();
-        let mut slab = shelf.take(4);
+        let pool = BufferPool::default();
+        let mut slab = pool.take(4);
         slab.words_mut().copy_from_slice(&[1, 2, 3, 4]);
         let place = slab.words.as_ptr();
         let slab = Arc::new(slab);
         let (a, b) = (RowWords::new(&slab, 0..2), RowWords::new(&slab, 2..4));
         drop(slab);
         drop(a);
-        assert!(shelf.0.queue.is_empty(), "a column is still held");
+        assert!(pool.0.queue.is_empty(), "a column is still held");
         assert_eq!(*b, [3, 4]);
         drop(b);
-        assert_eq!(shelf.take(3).words.as_ptr(), place, "a smaller block takes the same memory");
-        let many: Vec<_> = (0..2 * KEPT).map(|_| shelf.take(1)).collect();
+        assert_eq!(pool.take(3).words.as_ptr(), place, "a smaller block takes the same memory");
+        let many: Vec<_> = (0..2 * KEPT).map(|_| pool.take(1)).collect();
         drop(many);
-        assert_eq!(shelf.0.queue.len(), KEPT);
-        drop(shelf.take(MOST_KEPT_WORDS + 1));
-        assert_eq!(shelf.0.queue.len(), KEPT - 1, "a piece that is too large was kept");
+        assert_eq!(pool.0.queue.len(), KEPT);
+        drop(pool.take(MOST_KEPT_WORDS + 1));
+        assert_eq!(pool.0.queue.len(), KEPT - 1, "a piece that is too large was kept");
     }
 
     #[test]

@@ -122,13 +122,13 @@ impl Recording {
 }
 
 /// What finer segments tell.
-struct Finer<'a>(HashMap<Sort<'a>, Told>);
+struct Finer<'a>(HashMap<Sort<'a>, Reported>);
 
 /// Table, cause and kind of gaps that tell of the same.
 type Sort<'a> = (&'a str, GapCause, &'a str);
 
 /// What is told of one sort.
-struct Told {
+struct Reported {
     /// When the first of its gaps begins.
     from: i64,
     /// When each of them ends, and what those up to it have lost, by time.
@@ -137,9 +137,9 @@ struct Told {
 
 impl<'a> Finer<'a> {
     fn of(gaps: &'a [WallGap]) -> Finer<'a> {
-        let mut finer: HashMap<Sort<'a>, Told> = HashMap::new();
+        let mut finer: HashMap<Sort<'a>, Reported> = HashMap::new();
         for WallGap { gap, from, to } in gaps {
-            let none = Told { from: *from, lost_until: Vec::new() };
+            let none = Reported { from: *from, lost_until: Vec::new() };
             let told = finer.entry(sort_of(gap)).or_insert(none);
             told.from = told.from.min(*from);
             told.lost_until.push((*to, gap.lost));

@@ -8,7 +8,7 @@ use super::open::OpenSegment;
 use super::plan::{SegmentPlan, Wanted, plan};
 use super::timeline::Timeline;
 use crate::block::{Block, Decompressor};
-use crate::chunk::Shelf;
+use crate::chunk::BufferPool;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -143,11 +143,11 @@ impl Pool {
     fn start(threads: usize, plan: &Arc<SegmentPlan>, work: &Arc<Work>) -> Option<Pool> {
         let (requests, queue) =
             crossbeam_channel::unbounded::<(usize, crossbeam_channel::Sender<Answer>)>();
-        let (ahead, shelf) = (Arc::new(Ahead::default()), Shelf::new(AHEAD * threads));
+        let (ahead, pool) = (Arc::new(Ahead::default()), BufferPool::new(AHEAD * threads));
         let mut started = 0;
         for _ in 0..threads {
             let (plan, work, queue) = (plan.clone(), work.clone(), queue.clone());
-            let (ahead, mut decompressor) = (ahead.clone(), Decompressor::with(shelf.clone()));
+            let (ahead, mut decompressor) = (ahead.clone(), Decompressor::with(pool.clone()));
             let thread = std::thread::Builder::new().spawn(move || {
                 for (at, answer) in queue {
                     let (decoded, size_bytes) = match decode::fetch(&plan, at) {

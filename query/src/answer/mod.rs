@@ -7,9 +7,9 @@
 mod emitter;
 mod growth;
 mod history;
+mod instance_column;
 mod instances;
 mod keys;
-mod lane;
 mod samples;
 mod sketch;
 mod spelling;

@@ -2,9 +2,9 @@
 
 use super::emitter::Emitter;
 use super::history::{Break, History, Standings};
+use super::instance_column::InstanceColumn;
 use super::instances::{Instances, Wanted};
 use super::keys::key_word;
-use super::lane::Lane;
 use super::spelling::spell;
 use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
@@ -148,10 +148,10 @@ impl<'a> Samples<'a> {
             }
             for (offset, wanted) in self.wanted.iter().enumerate() {
                 let cells = chunk.cells(s, wanted.index);
-                let mut lane = Lane { column, stride: instances, offset };
+                let mut column_of_instance = InstanceColumn { column, stride: instances, offset };
                 if slot.rate {
                     let previous = self.history.of(wanted.number, s);
-                    lane.rates(
+                    column_of_instance.rates(
                         slot.kind,
                         cells,
                         &chunk.boot_times,
@@ -161,7 +161,7 @@ impl<'a> Samples<'a> {
                         before_ns,
                     );
                 } else {
-                    lane.values(cells, range.clone());
+                    column_of_instance.values(cells, range.clone());
                 }
             }
             if slot.kind == ColumnType::Histogram {

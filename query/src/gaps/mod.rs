@@ -8,7 +8,7 @@ mod join;
 mod together;
 
 pub use join::{Interval, join};
-pub use together::{Told, together};
+pub use together::{ReportedGap, together};
 
 use crate::question::Plan;
 use crate::rows::Missing;
@@ -30,7 +30,7 @@ pub fn all(recording: &Recording) -> Result<Vec<WallGap>, ReadError> {
 }
 
 /// The same gaps, those of tables that miss the same as one.
-pub fn told(gaps: Vec<WallGap>) -> Vec<Told> {
+pub fn told(gaps: Vec<WallGap>) -> Vec<ReportedGap> {
     together(gaps.into_iter().map(|gap| (gap.gap.table.clone(), Missing::from(gap))))
 }
 

@@ -4,14 +4,14 @@ use crate::rows::Missing;
 
 /// A gap of one or more tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ReportedGap {
     /// The tables; none where it is every table.
     pub tables: Vec<String>,
     /// What is missing of each of them.
     pub missing: Missing,
 }
 
-impl Told {
+impl ReportedGap {
     /// The tables: `cpu, softirq`; `every` where it is every table.
     pub fn tables(&self) -> String {
         if self.tables.is_empty() { "every".to_owned() } else { self.tables.join(", ") }
@@ -25,8 +25,8 @@ impl Told {
 
 /// Puts gaps that are the same but for their table together. Each is that of the table before it,
 /// which is empty where it is every table; they ascend.
-pub fn together(gaps: impl IntoIterator<Item = (String, Missing)>) -> Vec<Told> {
-    let mut told: Vec<Told> = Vec::new();
+pub fn together(gaps: impl IntoIterator<Item = (String, Missing)>) -> Vec<ReportedGap> {
+    let mut told: Vec<ReportedGap> = Vec::new();
     for (table, missing) in gaps {
         let begun = told.iter_mut().rev().take_while(|known| known.missing.from == missing.from);
         let mut alike = begun.filter(|known| known.missing == missing && !known.tables.is_empty());
@@ -34,7 +34,7 @@ pub fn together(gaps: impl IntoIterator<Item = (String, Missing)>) -> Vec<Told> 
             Some(known) if !table.is_empty() => known.tables.push(table),
             _ => {
                 let tables = if table.is_empty() { Vec::new() } else { vec![table] };
-                told.push(Told { tables, missing });
+                told.push(ReportedGap { tables, missing });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Gaps, in a line and in full, and what was lost in them.
 
 use crate::context::Context;
-use crate::gaps::Told;
+use crate::gaps::ReportedGap;
 use crate::listing::{Listing, show_count, show_many};
 use crate::time::{Stamp, show_duration, show_precise};
 use nodemon_formats::reader::WallGap;
@@ -57,7 +57,7 @@ impl Lost {
 }
 
 /// All gaps in a line: how many, how long, by cause.
-pub fn in_short(gaps: &[Told]) -> String {
+pub fn in_short(gaps: &[ReportedGap]) -> String {
     if gaps.is_empty() {
         return "none".into();
     }
@@ -84,7 +84,7 @@ pub fn in_short(gaps: &[Told]) -> String {
 }
 
 /// Each gap.
-pub fn listing(context: &Context, gaps: &[Told]) -> String {
+pub fn listing(context: &Context, gaps: &[ReportedGap]) -> String {
     let zone = &context.anchors.zone;
     let mut listing = Listing::new(&["gap", ">length", "table", "why"]);
     for gap in gaps {

@@ -57,7 +57,9 @@ pub fn attach(
                 };
                 return Ok(Attached { attachment, programs });
             }
-            Err(why @ FeatureError::NotPermitted(_)) if hook.attach_points.len() == 1 => return Err(why),
+            Err(why @ FeatureError::NotPermitted(_)) if hook.attach_points.len() == 1 => {
+                return Err(why);
+            }
             Err(why) => whys.push(why),
         }
     }
@@ -129,9 +131,10 @@ fn attach_via(
         Attach::Iterator(_, what) => {
             Ok(Attachment::Iterator(program, link_iterator(object, point, what, None, kernel)?))
         }
-        Attach::Elements(_, what, map) => {
-            Ok(Attachment::Iterator(program, link_iterator(object, point, what, Some(map), kernel)?))
-        }
+        Attach::Elements(_, what, map) => Ok(Attachment::Iterator(
+            program,
+            link_iterator(object, point, what, Some(map), kernel)?,
+        )),
         Attach::Once(_, what) => {
             let link = link_iterator(object, point, what, None, kernel)?;
             let done = drain::Iterator::new(link, 1).each(|_| {});
@@ -195,7 +198,9 @@ fn of_place(point: &Attach, error: ProgramError) -> FeatureError {
 
 fn of_program(point: &Attach, error: ProgramError) -> FeatureError {
     match FeatureError::of_program(point.program(), error) {
-        FeatureError::NotPermitted(why) if matches!(point, Attach::Entry(..) | Attach::Exit(..)) => {
+        FeatureError::NotPermitted(why)
+            if matches!(point, Attach::Entry(..) | Attach::Exit(..)) =>
+        {
             FeatureError::Load(format!("{} is refused: {why}", point.place()))
         }
         FeatureError::Load(text) => FeatureError::Load(format!("{}: {text}", point.place())),

@@ -18,7 +18,7 @@ use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use counters::Counters;
 use interface::{Attachment, Place, Programs};
-use netlink::News;
+use netlink::LinkMonitor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,8 +37,8 @@ pub struct Packets {
     place: Place,
     /// The only interface that is looked at, or 0.
     only: u32,
-    news: News,
-    /// Whether the interfaces are to be listed again, whatever the news are.
+    monitor: LinkMonitor,
+    /// Whether the interfaces are to be listed again, whatever the monitor are.
     is_stale: bool,
     counters: Counters,
     /// What keeps links, where the kernel has it.
@@ -95,7 +95,7 @@ impl Packets {
             place,
             only,
             // Before they are listed, so that none comes in between.
-            news: News::new().map_err(told)?,
+            monitor: LinkMonitor::new().map_err(told)?,
             is_stale: false,
             counters: Counters::of(object)?,
             store: Store::new().ok().map(Arc::new),
@@ -107,7 +107,9 @@ impl Packets {
         };
         let why = packets.look(object).map_err(told)?;
         match why {
-            Some(why) if packets.attached.is_empty() => Err(FeatureError::of_program(received, why)),
+            Some(why) if packets.attached.is_empty() => {
+                Err(FeatureError::of_program(received, why))
+            }
             _ => Ok(packets),
         }
     }
@@ -133,9 +135,9 @@ impl Packets {
     }
 
     /// Looks for interfaces that have come or gone: one system call where none has. Says whether there
-    /// were any news.
+    /// were any monitor.
     pub fn follow(&mut self, object: &mut Ebpf) -> bool {
-        let is_new = self.news.is_new() || self.is_stale || self.has_more;
+        let is_new = self.monitor.is_new() || self.is_stale || self.has_more;
         if is_new {
             self.is_stale =
                 self.look(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
@@ -170,8 +172,13 @@ impl Packets {
                 break;
             }
             let interface = (*index, name.as_str());
-            let mut attached =
-                Attachment::attach(object, self.programs, self.place, self.store.as_ref(), interface);
+            let mut attached = Attachment::attach(
+                object,
+                self.programs,
+                self.place,
+                self.store.as_ref(),
+                interface,
+            );
             // Where the first cannot be kept none can: links are closed in the end.
             if attached.is_err() && self.attached.is_empty() && self.store.take().is_some() {
                 attached = Attachment::attach(object, self.programs, self.place, None, interface);

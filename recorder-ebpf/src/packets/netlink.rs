@@ -40,17 +40,17 @@ const BUFFER_BYTES: usize = 64 << 10;
 const LISTINGS: usize = 5;
 
 /// Tells whether interfaces have come, gone or changed.
-pub struct News(OwnedFd);
+pub struct LinkMonitor(OwnedFd);
 
-impl News {
+impl LinkMonitor {
     /// Listens from now on, in the network namespace of this thread.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn new() -> io::Result<News> {
+    pub fn new() -> io::Result<LinkMonitor> {
         let socket = open(SocketFlags::NONBLOCK)?;
         bind(&socket, &SocketAddrNetlink::new(0, RTMGRP_LINK))?;
-        Ok(News(socket))
+        Ok(LinkMonitor(socket))
     }
 
     /// Whether there is something new since this was asked before. One system call where there is

@@ -130,7 +130,9 @@ fn hundreds_of_interfaces_hold_nobody_up_at_start_or_in_the_end() {
         let mut object = EbpfLoader::new().load(feature.object).unwrap();
         let begun = Instant::now();
         let attached = Packets::attach_in(&mut object, PROGRAMS, 0, Place::Tcx);
-        let Ok(mut packets) = attached.inspect_err(|why| println!("skipped: {why}")) else { return };
+        let Ok(mut packets) = attached.inspect_err(|why| println!("skipped: {why}")) else {
+            return;
+        };
         let first = begun.elapsed();
         assert!(!is_free("lo"), "none is attached after {first:?}");
         let mut longest = Duration::ZERO;
@@ -138,7 +140,11 @@ fn hundreds_of_interfaces_hold_nobody_up_at_start_or_in_the_end() {
             let begun = Instant::now();
             packets.follow(&mut object);
             longest = longest.max(begun.elapsed());
-            assert!(begun.elapsed() < Duration::from_secs(60), "{} are attached", packets.attached.len());
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{} are attached",
+                packets.attached.len()
+            );
         }
         let all = begun.elapsed();
         let ended = Instant::now();

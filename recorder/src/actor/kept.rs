@@ -1,7 +1,7 @@
 //! A recording that is kept going: should writing it panic, what it held in memory becomes a gap
 //! and it is opened anew, so that a fault in one table's rows does not end the recorder.
 
-use super::message::{Contents, Feed, Sent};
+use super::message::{Contents, Feed, QueuedRecord};
 use super::supervisor::words;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{
@@ -59,7 +59,7 @@ impl Kept {
     ///
     /// # Errors
     /// As [`RecordingWriter::push`].
-    pub fn push(&mut self, sent: &Sent) -> Result<(), WriteError> {
+    pub fn push(&mut self, sent: &QueuedRecord) -> Result<(), WriteError> {
         let pushed = self.guarded(|writer| writer.push(&sent.buffer));
         if let Some(Err(error)) = pushed {
             return Err(error);
@@ -224,7 +224,7 @@ fn gap_of(feed: &Feed, contents: Contents) -> Gap {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::message::{Contents, Feed, Sent, Waiting};
+    use super::super::message::{Contents, Feed, QueuePermit, QueuedRecord};
     use super::Kept;
     use crate::overhead::Overhead;
     use nodemon_formats::clock::boottime_ns;
@@ -271,8 +271,10 @@ mod tests {
             let mut buffer = self.feed.pool.take().unwrap();
             self.record.finish(self.feed.number, &mut buffer).unwrap();
             let contents = Contents { samples, first_ns, last_ns: first_ns + samples - 1 };
-            let waiting = Waiting::within(&self.overhead, 1, u64::MAX).unwrap();
-            self.kept.push(&Sent { buffer, feed: self.feed.clone(), contents, waiting }).unwrap();
+            let waiting = QueuePermit::within(&self.overhead, 1, u64::MAX).unwrap();
+            self.kept
+                .push(&QueuedRecord { buffer, feed: self.feed.clone(), contents, waiting })
+                .unwrap();
         }
 
         fn panic(&mut self) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[rtype(result = "()")]
 pub struct Batch {
     /// The records.
-    pub records: Vec<Sent>,
+    pub records: Vec<QueuedRecord>,
     /// Gaps that came up since the last batch.
     pub gaps: Vec<Gap>,
     /// Who sends it.
@@ -24,7 +24,7 @@ pub struct Batch {
 }
 
 /// One record on its way to the writer.
-pub struct Sent {
+pub struct QueuedRecord {
     /// Its bytes.
     pub buffer: PooledBuffer,
     /// The table it belongs to.
@@ -32,7 +32,7 @@ pub struct Sent {
     /// What it holds.
     pub contents: Contents,
     /// Counted as waiting until this is dropped.
-    pub waiting: Waiting,
+    pub waiting: QueuePermit,
 }
 
 /// What a record holds, for the gap that it leaves when it is lost.
@@ -69,18 +69,22 @@ pub struct Feed {
 }
 
 /// Bytes that wait for the writer; they wait no longer when this is dropped.
-pub struct Waiting {
+pub struct QueuePermit {
     overhead: Arc<Overhead>,
     size_bytes: u64,
 }
 
-impl Waiting {
+impl QueuePermit {
     /// Counts `size_bytes` as waiting, unless more than `most_bytes` would wait then.
-    pub fn within(overhead: &Arc<Overhead>, size_bytes: u64, most_bytes: u64) -> Option<Waiting> {
+    pub fn within(
+        overhead: &Arc<Overhead>,
+        size_bytes: u64,
+        most_bytes: u64,
+    ) -> Option<QueuePermit> {
         let queue = &overhead.writer.queue_bytes;
         // Counted before it is looked at, so that two threads cannot both take the last room.
         queue.add(size_bytes);
-        let waiting = Waiting { overhead: overhead.clone(), size_bytes };
+        let waiting = QueuePermit { overhead: overhead.clone(), size_bytes };
         let now = queue.get();
         if now > most_bytes {
             return None;
@@ -90,7 +94,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for QueuePermit {
     fn drop(&mut self) {
         self.overhead.writer.queue_bytes.sub(self.size_bytes);
     }

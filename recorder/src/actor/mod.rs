@@ -1,10 +1,10 @@
-//! The actors: one for each source, a lane for each thread that samples, the writer.
+//! The actors: one for each source, a thread for each thread that samples, the writer.
 //!
 //! ```text
-//! control ── StartSource, Drain ──► Lane ── Open, Finish ──► SourceActor ── records ─┐
+//! control ── StartSource, Drain ──► SamplerThread ── Open, Finish ──► SourceActor ── records ─┐
 //!                                    └── Clock ── ticks ────────┘                     │
 //!                                                                                    ▼
-//!                       Writer ◄── Batch, one a round, bounded ── Outbox, one a lane ─┘
+//!                       Writer ◄── Batch, one a round, bounded ── Outbox, one a thread ─┘
 //! ```
 
 mod account;
@@ -17,10 +17,10 @@ mod clock;
 mod commit_times;
 mod gaps;
 mod kept;
-mod lane;
 mod message;
 mod outbox;
 mod pace;
+mod sampler_thread;
 mod schedule;
 mod source;
 mod supervisor;
@@ -35,9 +35,11 @@ mod writer;
 
 pub use alarm::Alarm;
 pub use alert::Alert;
-pub use lane::{Drain, DropPrivileges, EndSource, Lane, LaneOptions, RunSource};
 pub use message::{Close, Closed, SetSizes};
 pub use outbox::Outbox;
+pub use sampler_thread::{
+    Drain, DropPrivileges, EndSource, RunSource, SamplerThread, SamplerThreadOptions,
+};
 pub use source::{GATHER_UP_TO_NS, SourceState, Watch};
 pub use supervisor::{Failure, Opening, Ready, Supervisor};
 pub use watch::{Doing, InCall, culprit_of};

@@ -6,7 +6,7 @@
 
 use super::alert::Alert;
 use super::gaps::add_gap;
-use super::message::{Batch, Contents, Feed, Sent, Waiting};
+use super::message::{Batch, Contents, Feed, QueuePermit, QueuedRecord};
 use super::writer::Writer;
 use crate::overhead::Overhead;
 use actix::Addr;
@@ -66,9 +66,9 @@ impl Outbox {
             return self.gap(self.lost(feed, contents, &error.to_string()), 0);
         }
         let size_bytes = buffer.len() as u64;
-        match Waiting::within(&self.overhead, size_bytes, self.queue_size_bytes) {
+        match QueuePermit::within(&self.overhead, size_bytes, self.queue_size_bytes) {
             Some(waiting) => {
-                let sent = Sent { buffer, feed: feed.clone(), contents, waiting };
+                let sent = QueuedRecord { buffer, feed: feed.clone(), contents, waiting };
                 let mut state = self.state();
                 state.batch.records.push(sent);
                 state.freshen();

@@ -49,7 +49,7 @@ pub struct Failure {
     /// When to open it anew.
     pub retry_in: Duration,
     /// Whether it only waits for what is not there yet.
-    pub is_awaited: bool,
+    pub is_not_yet_present: bool,
 }
 
 impl Supervisor {
@@ -113,10 +113,10 @@ impl Supervisor {
 
     fn failed(&mut self, fault: &Fault) -> Failure {
         let worked_for = Duration::from_nanos(boottime_ns().saturating_sub(self.opened_ns));
-        let is_awaited = matches!(fault, Fault::Error(SourceError::Awaited { .. }));
+        let is_not_yet_present = matches!(fault, Fault::Error(SourceError::NotYetPresent { .. }));
         // To look costs next to nothing, and what comes is wanted from its beginning.
-        let retry_in = if is_awaited { AWAITED } else { self.backoff.failed(worked_for) };
-        Failure { error: fault.to_string(), retry_in, is_awaited }
+        let retry_in = if is_not_yet_present { AWAITED } else { self.backoff.failed(worked_for) };
+        Failure { error: fault.to_string(), retry_in, is_not_yet_present }
     }
 }
 

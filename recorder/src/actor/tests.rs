@@ -4,8 +4,8 @@
 
 use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use super::{
-    Alert, Close, Drain, EndSource, Lane, LaneOptions, Opening, RunSource, SourceState, Workers,
-    Writer,
+    Alert, Close, Drain, EndSource, Opening, RunSource, SamplerThread, SamplerThreadOptions,
+    SourceState, Workers, Writer,
 };
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
@@ -23,11 +23,11 @@ use tempfile::TempDir;
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A lane and a writer.
+/// A thread and a writer.
 struct Trial {
     dir: TempDir,
-    lane: Addr<Lane>,
-    options: LaneOptions,
+    thread: Addr<SamplerThread>,
+    options: SamplerThreadOptions,
     writer: Addr<Writer>,
     writer_thread: Arbiter,
     overhead: Arc<Overhead>,
@@ -36,7 +36,7 @@ struct Trial {
 }
 
 impl Trial {
-    /// Runs `test` on a lane whose queue holds `queue_size_bytes`.
+    /// Runs `test` on a thread whose queue holds `queue_size_bytes`.
     fn run<F: Future<Output = ()>>(queue_size_bytes: u64, test: impl FnOnce(Trial) -> F) {
         System::new().block_on(async move { test(Trial::start(queue_size_bytes)).await });
     }
@@ -53,7 +53,7 @@ impl Trial {
         let writer = Writer::start_in_arbiter(&writer_thread.handle(), move |_| {
             Writer::new(recording, counted)
         });
-        let options = LaneOptions {
+        let options = SamplerThreadOptions {
             writer: writer.clone(),
             alert: Alert::new().0,
             context,
@@ -61,10 +61,10 @@ impl Trial {
             offset_ns: ClockOffset::now().offset_ns,
             queue_size_bytes,
         };
-        let lane = Lane::start_thread(c"lane", options.clone(), options.outbox());
+        let thread = SamplerThread::start(c"thread", options.clone(), options.outbox());
         let began_wall_ns = wall_ns();
-        let lane = lane.unwrap();
-        Trial { dir, lane, options, writer, writer_thread, overhead, opened_ns, began_wall_ns }
+        let thread = thread.unwrap();
+        Trial { dir, thread, options, writer, writer_thread, overhead, opened_ns, began_wall_ns }
     }
 
     async fn start_source(&self, descriptor: &'static Descriptor, interval: Duration) -> Opening {
@@ -74,9 +74,9 @@ impl Trial {
         let asked = Asked::every(interval);
         let plan = PlannedSource { descriptor, asked, tables };
         let (answer, answered) = tokio::sync::oneshot::channel();
-        let LaneOptions { context, offset_ns, .. } = &self.options;
+        let SamplerThreadOptions { context, offset_ns, .. } = &self.options;
         let watch = SourceState::watched(plan, context, *offset_ns, self.opened_ns, answer);
-        self.lane.send(RunSource(watch)).await.unwrap();
+        self.thread.send(RunSource(watch)).await.unwrap();
         answered.await.unwrap()
     }
 
@@ -93,7 +93,7 @@ impl Trial {
 
     /// Ends everything and opens what was recorded.
     async fn end(self) -> Ended {
-        self.lane.send(Drain).await.unwrap();
+        self.thread.send(Drain).await.unwrap();
         let closed = self.writer.send(Close).await.unwrap();
         closed.last.unwrap();
         self.writer_thread.stop();
@@ -325,7 +325,7 @@ fn a_source_that_is_ended_sends_what_it_has_and_can_be_started_anew_at_another_c
     Trial::run(1 << 20, |trial| async move {
         trial.start_source(&STEADY, INTERVAL).await;
         trial.wait_for_samples(&STEADY, 12).await;
-        trial.lane.send(EndSource(STEADY.name)).await.unwrap();
+        trial.thread.send(EndSource(STEADY.name)).await.unwrap();
         let taken = trial.counts(&STEADY).samples.get();
         let slower = Duration::from_millis(50);
         trial.start_source(&STEADY, slower).await;
@@ -380,8 +380,8 @@ fn a_source_that_hangs_does_not_keep_the_recording_from_being_closed() {
         .await;
         let begun = Instant::now();
         let patience = Duration::from_millis(300);
-        let drained = tokio::time::timeout(patience, trial.lane.send(Drain)).await;
-        assert!(drained.is_err(), "the lane answered although its source hangs");
+        let drained = tokio::time::timeout(patience, trial.thread.send(Drain)).await;
+        assert!(drained.is_err(), "the thread answered although its source hangs");
         let closed = trial.writer.send(Close).await.unwrap();
         closed.last.unwrap();
         assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());

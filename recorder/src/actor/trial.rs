@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use crate::source::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{ColumnType, GapCause, Schema, schema::unit};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub static MOODY: Descriptor = Descriptor {
     reads: "mood",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &|| vec![schema("moody")],
     described: None,
     open: &open_moody,
@@ -28,7 +28,7 @@ pub static STEADY: Descriptor = Descriptor {
     reads: "nothing",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &|| vec![schema("steady")],
     described: None,
     open: &|_| Ok(Box::new(Steady { taken: 0 })),
@@ -41,7 +41,7 @@ pub static FED: Descriptor = Descriptor {
     reads: "nothing",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    nature: Nature::Fed,
+    kind: SourceKind::KernelSampled,
     tables: &|| vec![schema("fed")],
     described: None,
     open: &|context| {

@@ -26,7 +26,7 @@ impl Costs {
         let types = KernelTypes::get()?;
         let mut running = Vec::new();
         for plan in &config.sources {
-            if !plan.descriptor.nature.is_ebpf() {
+            if !plan.descriptor.kind.is_ebpf() {
                 continue;
             }
             let schemas: Vec<_> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();

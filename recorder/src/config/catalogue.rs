@@ -1,6 +1,6 @@
 //! What there is to record: every source with its tables.
 
-use crate::source::{Descriptor, Nature};
+use crate::source::{Descriptor, SourceKind};
 use crate::units::did_you_mean;
 use nodemon_formats::Schema;
 
@@ -35,9 +35,9 @@ impl Catalogue {
     }
 
     /// Who does the work of the source `name`.
-    pub fn nature(&self, name: &str) -> Option<Nature> {
+    pub fn kind(&self, name: &str) -> Option<SourceKind> {
         let mut entries = self.entries.iter();
-        entries.find(|entry| entry.descriptor.name == name).map(|entry| entry.descriptor.nature)
+        entries.find(|entry| entry.descriptor.name == name).map(|entry| entry.descriptor.kind)
     }
 
     /// Checks that there is a source `name`.
@@ -64,7 +64,7 @@ impl Catalogue {
     /// A sentence that names the nearest one.
     pub fn check_source_or_table(&self, name: &str) -> Result<(), String> {
         let names = self.entries.iter().flat_map(|entry| {
-            let own = [entry.descriptor.name, entry.descriptor.nature.group()];
+            let own = [entry.descriptor.name, entry.descriptor.kind.group()];
             own.into_iter().chain(entry.table_names()).filter(|name| !name.is_empty())
         });
         if names.clone().any(|known| known == name) {

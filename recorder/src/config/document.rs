@@ -1,7 +1,7 @@
 //! The documented default configuration, as `nodemon-recorder config` prints it.
 
 use super::catalogue::Catalogue;
-use crate::source::Nature;
+use crate::source::SourceKind;
 use crate::units::exact_duration;
 use std::fmt::Write;
 
@@ -46,7 +46,7 @@ pub fn document(catalogue: &Catalogue) -> String {
     for entry in &catalogue.entries {
         let descriptor = entry.descriptor;
         let tables = entry.table_names().join(", ");
-        if descriptor.nature.is_ebpf() && !std::mem::replace(&mut has_ebpf, true) {
+        if descriptor.kind.is_ebpf() && !std::mem::replace(&mut has_ebpf, true) {
             text.push_str(EBPF);
         }
         // Writing into a string cannot fail.
@@ -58,10 +58,10 @@ pub fn document(catalogue: &Catalogue) -> String {
             exact_duration(descriptor.default_interval),
             descriptor.default_on,
         );
-        text.push_str(match descriptor.nature {
-            Nature::Fed if descriptor.name == "process" => ITERATED,
-            Nature::Fed => FED,
-            Nature::Read | Nature::Ebpf { .. } => "",
+        text.push_str(match descriptor.kind {
+            SourceKind::KernelSampled if descriptor.name == "process" => ITERATED,
+            SourceKind::KernelSampled => FED,
+            SourceKind::Polled | SourceKind::Ebpf { .. } => "",
         });
     }
     text

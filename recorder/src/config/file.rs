@@ -4,7 +4,7 @@ use super::ConfigError;
 use super::catalogue::Catalogue;
 use super::section::{Document, Name, Section};
 use super::settings::{Settings, SourceSettings};
-use crate::source::{Nature, SCOPE_KEYS, Scope};
+use crate::source::{SCOPE_KEYS, Scope, SourceKind};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,12 +105,12 @@ fn sources(
             enabled: source.flag("enabled")?,
             ..SourceSettings::default()
         };
-        match catalogue.nature(name.get_ref()) {
-            Some(Nature::Fed) => {
+        match catalogue.kind(name.get_ref()) {
+            Some(SourceKind::KernelSampled) => {
                 settings.drain = source.interval("drain")?;
                 settings.feed = source.parsed("feed")?;
             }
-            Some(nature) if nature.is_ebpf() => settings.scope = scope(document, &mut source)?,
+            Some(kind) if kind.is_ebpf() => settings.scope = scope(document, &mut source)?,
             _ => {}
         }
         source.finish()?;
@@ -138,7 +138,7 @@ mod tests {
     use super::{Document, TierOptions, parse};
     use crate::config::{Catalogue, Config, Places, Settings, document};
     use crate::redact::{Arguments, Shown};
-    use crate::source::{Feed, Nature};
+    use crate::source::{Feed, SourceKind};
     use crate::sources::SOURCES;
     use proptest::prelude::*;
     use std::path::Path;
@@ -308,10 +308,10 @@ mod tests {
 
     #[test]
     fn every_source_of_programs_in_the_kernel_has_filters_those_on_interfaces_too() {
-        let of_programs = SOURCES.iter().filter(|source| !source.nature.group().is_empty());
+        let of_programs = SOURCES.iter().filter(|source| !source.kind.group().is_empty());
         let mut on_interfaces = 0;
         for source in of_programs {
-            on_interfaces += usize::from(source.nature == Nature::Ebpf { on_interfaces: true });
+            on_interfaces += usize::from(source.kind == SourceKind::Ebpf { on_interfaces: true });
             let document = format!("[source.{}]\ninterface = \"lo\"\n", source.name);
             let settings = read(&document);
             let settings = settings.unwrap_or_else(|error| panic!("{}: {error}", source.name));

@@ -117,8 +117,7 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
     let Entry { descriptor, tables } = entry;
     let source = descriptor.name;
     let names = entry.table_names();
-    let runs =
-        layers.iter().find_map(|layer| layer.runs(source, descriptor.nature.group(), &names));
+    let runs = layers.iter().find_map(|layer| layer.runs(source, descriptor.kind.group(), &names));
     let kept = |table: &str| {
         layers.iter().find_map(|layer| layer.keeps(source, table, &names)) != Some(false)
     };

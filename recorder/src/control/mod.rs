@@ -1,27 +1,29 @@
 //! Runs the recorder: starts the threads, listens to signals, and ends in order.
 
-mod lanes;
 mod reload;
+mod sampler_threads;
 mod signals;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
-use crate::actor::{Alert, Close, Closed, LaneOptions, Opening, Outbox, Ready, Workers, Writer};
+use crate::actor::{
+    Alert, Close, Closed, Opening, Outbox, Ready, SamplerThreadOptions, Workers, Writer,
+};
 use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource};
 use crate::limits;
 use crate::retention::{Node, writer_options};
-use crate::source::{Context, Nature};
+use crate::source::{Context, SourceKind};
 use crate::trust::{self, Distrust};
 use crate::units::{exact_duration, rough_size};
 use actix::{Actor, Addr, Arbiter, System};
-use lanes::Lanes;
 use nodemon_formats::clock::ClockOffset;
 use nodemon_formats::writer::{RecordingWriter, WriteError};
 use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
-use signals::{Signals, Told};
+use sampler_threads::SamplerThreads;
+use signals::{SignalAction, Signals};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -99,8 +101,8 @@ pub fn run(config: Config, origin: Origin, duration: Option<Duration>) -> Result
 /// A recorder that runs.
 struct Recorder {
     config: Config,
-    lanes: Lanes,
-    options: LaneOptions,
+    threads: SamplerThreads,
+    options: SamplerThreadOptions,
     outbox: Arc<Outbox>,
     writer: Addr<Writer>,
     began: Instant,
@@ -146,7 +148,7 @@ async fn record(
         let _ = crate::privilege::drop_what_opening_took(&directory);
         Writer::new(recording, counted)
     });
-    let options = LaneOptions {
+    let options = SamplerThreadOptions {
         writer: writer.clone(),
         alert,
         context,
@@ -154,11 +156,11 @@ async fn record(
         offset_ns: ClockOffset::now().offset_ns,
         queue_size_bytes: config.queue_size_bytes,
     };
-    let lanes = Lanes::new(options.clone());
-    actix::spawn(Watchdog::new(lanes.clone(), options.clone()).run());
+    let threads = SamplerThreads::new(options.clone());
+    actix::spawn(Watchdog::new(threads.clone(), options.clone()).run());
     let outbox = options.outbox();
     let off = Vec::new();
-    let mut recorder = Recorder { config, lanes, options, outbox, writer, began, off };
+    let mut recorder = Recorder { config, threads, options, outbox, writer, began, off };
     // Opening may take a while; whoever wants it to end does not wait for it.
     let mut is_ended = tokio::select! {
         started = recorder.start(opened_ns) => started.map(|()| false)?,
@@ -176,13 +178,13 @@ async fn record(
         }
         let told = tokio::select! {
             told = signals.next() => told,
-            () = sleep_until(deadline) => Told::End,
+            () = sleep_until(deadline) => SignalAction::End,
             broken = alerts.recv() => break broken,
         };
         match told {
-            Told::End => is_ended = true,
+            SignalAction::End => is_ended = true,
             // What is opened for it may take a while, too.
-            Told::Reload => {
+            SignalAction::Reload => {
                 is_ended = tokio::select! {
                     () = recorder.reload(&origin) => false,
                     () = signals.end() => true,
@@ -213,7 +215,7 @@ impl Recorder {
     /// Starts every source, into a recording that was opened at `opened_ns`.
     async fn start(&mut self, opened_ns: u64) -> Result<(), RunError> {
         // The features of eBPF need what the kernel says of its types: read once for all of them.
-        let is_ebpf = |plan: &PlannedSource| plan.descriptor.nature.is_ebpf();
+        let is_ebpf = |plan: &PlannedSource| plan.descriptor.kind.is_ebpf();
         let types = self.config.sources.iter().any(is_ebpf).then(KernelTypes::get);
         let mut failed = 0;
         let plans = self.config.sources.clone();
@@ -226,7 +228,7 @@ impl Recorder {
             failed += usize::from(!matches!(started, Started::Runs | Started::Off(_)));
         }
         drop(types);
-        self.lanes.privileges_end(&self.config.directory).await;
+        self.threads.privileges_end(&self.config.directory).await;
         if let Err(error) = crate::privilege::drop_what_opening_took(&self.config.directory) {
             tracing::warn!("cannot drop the capabilities that are not needed any more: {error}");
         }
@@ -252,7 +254,7 @@ impl Recorder {
     ) -> Result<oneshot::Receiver<Opening>, RunError> {
         self.off.retain(|off| *off != plan.descriptor.name);
         let (watch, answer) = new_watch(&self.options, plan, since_ns);
-        self.lanes.run(plan, watch)?;
+        self.threads.run(plan, watch)?;
         Ok(answer)
     }
 
@@ -277,7 +279,7 @@ impl Recorder {
         };
         let every = exact_duration(plan.asked.interval);
         match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
-            Some(table) if plan.descriptor.nature == Nature::Fed => {
+            Some(table) if plan.descriptor.kind == SourceKind::KernelSampled => {
                 let every = Duration::from_nanos(table.interval_ns);
                 let (from, every) = (&table.source, exact_duration(every));
                 tracing::info!("source {name} samples every {every}, from {from}");
@@ -298,7 +300,7 @@ impl Recorder {
     /// Ends in order: sources first, then the writer, so that nothing that was sampled is lost.
     async fn end(&mut self) -> Result<(), RunError> {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
-        let (left, busy) = self.lanes.drain(deadline).await;
+        let (left, busy) = self.threads.drain(deadline).await;
         give_up(&left, &self.outbox);
         if timeout(CLOSE_TIMEOUT, self.outbox.finish()).await.is_err() {
             return Err(RunError::NoAnswer);

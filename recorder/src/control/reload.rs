@@ -62,7 +62,7 @@ impl Recorder {
         let begun: Vec<_> = new.sources.iter().filter(|plan| !goes_on(plan)).cloned().collect();
         for old in &ended {
             let name = old.descriptor.name;
-            if !self.lanes.end(name, Instant::now() + DRAIN_TIMEOUT).await {
+            if !self.threads.end(name, Instant::now() + DRAIN_TIMEOUT).await {
                 tracing::warn!("timed out waiting for source {name} to end; left to itself");
             }
         }

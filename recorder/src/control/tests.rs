@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::lanes::Lanes;
+use super::sampler_threads::SamplerThreads;
 use super::watchdog::{Watchdog, give_up, new_watch};
 use crate::actor::trial::{HANGS_FOR, MOODY, STEADY, context, set_mood};
-use crate::actor::{Alert, Close, LaneOptions, Opening, Watch, Workers, Writer};
+use crate::actor::{Alert, Close, Opening, SamplerThreadOptions, Watch, Workers, Writer};
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::{Asked, Descriptor};
@@ -25,8 +25,8 @@ const SECOND_NS: i64 = 1_000_000_000;
 
 struct Rig {
     dir: TempDir,
-    lanes: Lanes,
-    options: LaneOptions,
+    threads: SamplerThreads,
+    options: SamplerThreadOptions,
     writer: Addr<Writer>,
     writer_thread: Arbiter,
     overhead: Arc<Overhead>,
@@ -49,7 +49,7 @@ impl Rig {
         let writer = Writer::start_in_arbiter(&writer_thread.handle(), move |_| {
             Writer::new(recording, counted)
         });
-        let options = LaneOptions {
+        let options = SamplerThreadOptions {
             writer: writer.clone(),
             alert: Alert::new().0,
             context,
@@ -57,9 +57,9 @@ impl Rig {
             offset_ns: ClockOffset::now().offset_ns,
             queue_size_bytes: 1 << 20,
         };
-        let lanes = Lanes::new(options.clone());
-        actix::spawn(Watchdog::new(lanes.clone(), options.clone()).run());
-        Rig { dir, lanes, options, writer, writer_thread, overhead, opened_ns }
+        let threads = SamplerThreads::new(options.clone());
+        actix::spawn(Watchdog::new(threads.clone(), options.clone()).run());
+        Rig { dir, threads, options, writer, writer_thread, overhead, opened_ns }
     }
 
     fn ask(&self, descriptor: &'static Descriptor) -> (Arc<Watch>, Receiver<Opening>) {
@@ -68,7 +68,7 @@ impl Rig {
         let tables = (descriptor.tables)().into_iter().map(table).collect();
         let plan = PlannedSource { descriptor, asked: Asked::every(INTERVAL), tables };
         let (watch, answer) = new_watch(&self.options, &plan, self.opened_ns);
-        self.lanes.run(&plan, watch.clone()).unwrap();
+        self.threads.run(&plan, watch.clone()).unwrap();
         (watch, answer)
     }
 
@@ -103,7 +103,7 @@ impl Rig {
 
     async fn end(&self) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        let (left, busy) = self.lanes.drain(deadline).await;
+        let (left, busy) = self.threads.drain(deadline).await;
         assert!(left.is_empty() && busy == 0, "{} sources and {busy} closings left", left.len());
         self.close().await;
     }
@@ -202,7 +202,7 @@ fn what_still_hangs_at_the_end_is_left_and_told_within_a_second() {
         wait_until("it hangs", || counts.stuck_ns.get() > 0).await;
         let began = Instant::now();
         let deadline = tokio::time::Instant::now() + Duration::from_millis(300);
-        let (left, _) = rig.lanes.drain(deadline).await;
+        let (left, _) = rig.threads.drain(deadline).await;
         assert_eq!(left.len(), 1, "it came back too early for this test");
         let outbox = rig.options.outbox();
         give_up(&left, &outbox);

@@ -5,8 +5,10 @@
 //! before that where there is something to wait for: what held up one of them is found, and the
 //! others have their sample, before their next deadline.
 
-use super::lanes::{Lanes, Running};
-use crate::actor::{Alarm, Doing, LaneOptions, Opening, Outbox, SourceState, Watch, culprit_of};
+use super::sampler_threads::{Running, SamplerThreads};
+use crate::actor::{
+    Alarm, Doing, Opening, Outbox, SamplerThreadOptions, SourceState, Watch, culprit_of,
+};
 use crate::config::PlannedSource;
 use crate::units::exact_duration;
 use nodemon_formats::clock::{ClockOffset, boottime_ns};
@@ -31,8 +33,8 @@ const OPENING_NS: u64 = 1_000_000_000;
 
 /// What looks after the sources.
 pub struct Watchdog {
-    lanes: Lanes,
-    options: LaneOptions,
+    threads: SamplerThreads,
+    options: SamplerThreadOptions,
     outbox: Arc<Outbox>,
     hung: Vec<Hung>,
     /// When it means to look next.
@@ -49,10 +51,10 @@ struct Hung {
 }
 
 impl Watchdog {
-    /// A watchdog for the sources of `lanes`.
-    pub fn new(lanes: Lanes, options: LaneOptions) -> Watchdog {
+    /// A watchdog for the sources of `threads`.
+    pub fn new(threads: SamplerThreads, options: SamplerThreadOptions) -> Watchdog {
         let outbox = options.outbox();
-        Watchdog { lanes, options, outbox, hung: Vec::new(), due_ns: boottime_ns() }
+        Watchdog { threads, options, outbox, hung: Vec::new(), due_ns: boottime_ns() }
     }
 
     /// Looks, for ever. tokio's timers wake twice for a wait as long as this.
@@ -77,7 +79,8 @@ impl Watchdog {
             watch.call.under_way().is_some()
                 || !watch.drains() && (1..BETWEEN_QUIET_LOOKS_NS).contains(&watch.interval_ns)
         };
-        let is_quiet = self.hung.is_empty() && !self.lanes.running().into_iter().any(is_waited_for);
+        let is_quiet =
+            self.hung.is_empty() && !self.threads.running().into_iter().any(is_waited_for);
         if is_quiet { BETWEEN_QUIET_LOOKS_NS } else { BETWEEN_LOOKS_NS }
     }
 
@@ -85,7 +88,7 @@ impl Watchdog {
         // Whoever stopped this process or the machine stopped this thread as well, and the sources
         // have had no time to come back.
         let was_stopped = now_ns.saturating_sub(self.due_ns) > BETWEEN_LOOKS_NS;
-        for running in self.lanes.running() {
+        for running in self.threads.running() {
             if running.watch.has_died() {
                 self.begin_anew(&running.watch);
             } else {
@@ -152,7 +155,7 @@ impl Watchdog {
                     self.options.workers.left_behind(&place);
                 }
             }
-            Doing::Sampling if running.shares => match self.lanes.leave_to(watch) {
+            Doing::Sampling if running.shares => match self.threads.leave_to(watch) {
                 Ok(moved) => tracing::debug!(
                     "{moved} sources that shared a thread with {} go on on another",
                     watch.name
@@ -175,7 +178,7 @@ impl Watchdog {
         dead.overhead.late_ticks.add(lost);
         gaps.into_iter().for_each(|gap| self.outbox.gap(gap, 0));
         let (watch, _) = self.new_watch(&plan, now_ns);
-        if let Err(error) = self.lanes.replace(dead, &plan, watch) {
+        if let Err(error) = self.threads.replace(dead, &plan, watch) {
             tracing::error!("source {name} cannot be restarted: {error}");
         }
     }
@@ -193,12 +196,12 @@ impl Watchdog {
 /// A source that is not open yet and is to be there from `since_ns` on, and where it is told how
 /// opening it went.
 pub fn new_watch(
-    options: &LaneOptions,
+    options: &SamplerThreadOptions,
     plan: &PlannedSource,
     since_ns: u64,
 ) -> (Arc<Watch>, oneshot::Receiver<Opening>) {
     let (answer, answered) = oneshot::channel();
-    let LaneOptions { context, offset_ns, .. } = options;
+    let SamplerThreadOptions { context, offset_ns, .. } = options;
     (SourceState::watched(plan.clone(), context, *offset_ns, since_ns, answer), answered)
 }
 

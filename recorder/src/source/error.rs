@@ -19,7 +19,7 @@ pub enum SourceError {
         "{what} does not exist yet; its key `{key}` names it, so nothing is recorded until it does \
          ({known})"
     )]
-    Awaited {
+    NotYetPresent {
         /// What is missing, with its name.
         what: String,
         /// The key of the configuration.
@@ -29,7 +29,7 @@ pub enum SourceError {
     },
     /// What the configuration asks for is another one than it was, under the same name.
     #[error("{what} was recreated; the eBPF programs still filter by the old one")]
-    MadeAnew {
+    Recreated {
         /// What, with its name.
         what: String,
     },

@@ -34,7 +34,7 @@ pub struct Descriptor {
     /// Whether it runs unless the configuration says otherwise.
     pub default_on: bool,
     /// Who does the work: which thread it runs on, and what the configuration may ask of it.
-    pub nature: Nature,
+    pub kind: SourceKind,
     /// The tables it yields. Their order is the order of [`Sink::table`].
     pub tables: &'static (dyn Fn() -> Vec<Schema> + Sync),
     /// What they are on any kernel, where they are not the same on every one: those columns that are
@@ -49,12 +49,12 @@ pub type Opened = Result<Box<dyn Source>, SourceError>;
 
 /// Who does the work of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
+pub enum SourceKind {
     /// The recorder, which reads files.
-    Read,
+    Polled,
     /// Something in the kernel that samples, or the recorder where there is no such thing. It has
     /// the keys `feed` and `drain`.
-    Fed,
+    KernelSampled,
     /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
     /// [`Scope`].
     Ebpf {
@@ -64,17 +64,17 @@ pub enum Nature {
     },
 }
 
-impl Nature {
+impl SourceKind {
     /// Whether programs in the kernel do the work.
     pub fn is_ebpf(self) -> bool {
-        matches!(self, Nature::Ebpf { .. })
+        matches!(self, SourceKind::Ebpf { .. })
     }
 
-    /// The name that stands for all sources of this nature in lists; empty where there is none.
+    /// The name that stands for all sources of this kind in lists; empty where there is none.
     pub fn group(self) -> &'static str {
         match self {
-            Nature::Ebpf { .. } => "ebpf",
-            Nature::Read | Nature::Fed => "",
+            SourceKind::Ebpf { .. } => "ebpf",
+            SourceKind::Polled | SourceKind::KernelSampled => "",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::hybrid;
 use super::order::Bounds;
-use super::page::{Pages, Workbench};
+use super::page::{Pages, ThreadScratch};
 use super::values::Values;
 use crate::rows::{Batch, BatchColumn, Bitmap};
 use bytes::Bytes;
@@ -61,7 +61,7 @@ impl ColumnEncoder {
         &mut self,
         batch: &Batch,
         column: &BatchColumn,
-        bench: &mut Workbench,
+        scratch: &mut ThreadScratch,
     ) -> Result<()> {
         let rows = batch.len();
         match (&mut self.present, &column.present) {
@@ -76,26 +76,26 @@ impl ColumnEncoder {
             (Values::Texts(encoder), _) => encoder.push(batch, column),
             (_, None) => self.push_words(&column.words),
             (_, Some(present)) => {
-                let mut words = std::mem::take(&mut bench.words);
+                let mut words = std::mem::take(&mut scratch.words);
                 gather(&column.words, present, &mut words);
                 self.push_words(&words);
-                bench.words = words;
+                scratch.words = words;
             }
         }
-        self.end_rows(rows, bench)
+        self.end_rows(rows, scratch)
     }
 
     /// Takes the times of rows, which are never absent.
     ///
     /// # Errors
     /// What the `parquet` crate objects to.
-    pub fn push_times(&mut self, times: &[i64], bench: &mut Workbench) -> Result<()> {
-        let mut words = std::mem::take(&mut bench.words);
+    pub fn push_times(&mut self, times: &[i64], scratch: &mut ThreadScratch) -> Result<()> {
+        let mut words = std::mem::take(&mut scratch.words);
         words.clear();
         words.extend(times.iter().map(|time| time.cast_unsigned()));
         self.push_words(&words);
-        bench.words = words;
-        self.end_rows(times.len(), bench)
+        scratch.words = words;
+        self.end_rows(times.len(), scratch)
     }
 
     fn push_words(&mut self, words: &[u64]) {
@@ -103,9 +103,9 @@ impl ColumnEncoder {
         self.values.push(words);
     }
 
-    fn end_rows(&mut self, rows: usize, bench: &mut Workbench) -> Result<()> {
+    fn end_rows(&mut self, rows: usize, scratch: &mut ThreadScratch) -> Result<()> {
         self.rows += rows;
-        if self.rows >= PAGE_ROWS { self.end_page(bench) } else { Ok(()) }
+        if self.rows >= PAGE_ROWS { self.end_page(scratch) } else { Ok(()) }
     }
 
     /// Bytes that it holds.
@@ -121,20 +121,20 @@ impl ColumnEncoder {
         self.descriptor.max_def_level() == 0
     }
 
-    fn end_page(&mut self, bench: &mut Workbench) -> Result<()> {
-        bench.body.clear();
+    fn end_page(&mut self, scratch: &mut ThreadScratch) -> Result<()> {
+        scratch.body.clear();
         if !self.is_required() {
             // Version 1 of the page has the length of the levels in front of them.
-            bench.body.extend_from_slice(&[0; 4]);
-            hybrid::encode_presence(self.present.as_ref(), self.rows, &mut bench.body);
-            let length = bench.body.len() as u32 - 4;
-            bench.body[..4].copy_from_slice(&length.to_le_bytes());
+            scratch.body.extend_from_slice(&[0; 4]);
+            hybrid::encode_presence(self.present.as_ref(), self.rows, &mut scratch.body);
+            let length = scratch.body.len() as u32 - 4;
+            scratch.body[..4].copy_from_slice(&length.to_le_bytes());
         }
-        let encoding = self.values.flush(&mut bench.body);
+        let encoding = self.values.flush(&mut scratch.body);
         if !self.encodings.contains(&encoding) {
             self.encodings.push(encoding);
         }
-        self.pages.add(self.rows, encoding, bench)?;
+        self.pages.add(self.rows, encoding, scratch)?;
         let is_empty = self.page.nulls == self.rows as u64;
         let page = std::mem::replace(&mut self.page, Bounds::new(self.kind));
         index_page(&mut self.index, &page, is_empty);
@@ -148,21 +148,21 @@ impl ColumnEncoder {
     ///
     /// # Errors
     /// What the `parquet` crate objects to.
-    pub fn finish(&mut self, bench: &mut Workbench) -> Result<(Bytes, ColumnCloseResult)> {
+    pub fn finish(&mut self, scratch: &mut ThreadScratch) -> Result<(Bytes, ColumnCloseResult)> {
         if self.rows > 0 {
-            self.end_page(bench)?;
+            self.end_page(scratch)?;
         }
-        bench.body.clear();
+        scratch.body.clear();
         let (statistics, dictionary) = match &mut self.values {
             Values::Texts(encoder) => {
                 let statistics = encoder.statistics(self.chunk.nulls);
-                let entries = encoder.dictionary(&mut bench.body);
+                let entries = encoder.dictionary(&mut scratch.body);
                 encoder.clear();
                 (statistics, Some(entries))
             }
             _ => (self.chunk.statistics(), None),
         };
-        let chunk = self.pages.finish(dictionary, bench)?;
+        let chunk = self.pages.finish(dictionary, scratch)?;
         self.encodings.push(Encoding::RLE);
         if dictionary.is_some() {
             self.encodings.push(Encoding::PLAIN);

@@ -10,7 +10,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use zstd::bulk::Compressor;
 
 /// What encoders share that are used one after the other.
-pub struct Workbench {
+pub struct ThreadScratch {
     compressor: Compressor<'static>,
     /// The body of the page at hand.
     pub body: Vec<u8>,
@@ -18,14 +18,14 @@ pub struct Workbench {
     pub words: Vec<u64>,
 }
 
-impl Workbench {
+impl ThreadScratch {
     /// A workbench with its compressor.
     ///
     /// # Errors
     /// When zstd cannot be set up.
-    pub fn new() -> std::io::Result<Workbench> {
+    pub fn new() -> std::io::Result<ThreadScratch> {
         let compressor = Compressor::new(super::ZSTD_LEVEL)?;
-        Ok(Workbench { compressor, body: Vec::new(), words: Vec::new() })
+        Ok(ThreadScratch { compressor, body: Vec::new(), words: Vec::new() })
     }
 
     fn compress(&mut self) -> Result<Bytes> {
@@ -76,16 +76,21 @@ impl Pages {
     ///
     /// # Errors
     /// What the `parquet` crate objects to.
-    pub fn add(&mut self, rows: usize, encoding: Encoding, bench: &mut Workbench) -> Result<()> {
+    pub fn add(
+        &mut self,
+        rows: usize,
+        encoding: Encoding,
+        scratch: &mut ThreadScratch,
+    ) -> Result<()> {
         let page = Page::DataPage {
-            buf: bench.compress()?,
+            buf: scratch.compress()?,
             num_values: rows as u32,
             encoding,
             def_level_encoding: Encoding::RLE,
             rep_level_encoding: Encoding::RLE,
             statistics: None,
         };
-        let spec = put(page, bench.body.len(), &mut self.chunk)?;
+        let spec = put(page, scratch.body.len(), &mut self.chunk)?;
         self.uncompressed_bytes += spec.uncompressed_size;
         self.places.push(Place { rows, offset: spec.offset, size_bytes: spec.compressed_size });
         Ok(())
@@ -96,16 +101,20 @@ impl Pages {
     ///
     /// # Errors
     /// What the `parquet` crate objects to.
-    pub fn finish(&mut self, dictionary: Option<usize>, bench: &mut Workbench) -> Result<Chunk> {
+    pub fn finish(
+        &mut self,
+        dictionary: Option<usize>,
+        scratch: &mut ThreadScratch,
+    ) -> Result<Chunk> {
         let mut bytes = TrackedWrite::new(Vec::new());
         if let Some(entries) = dictionary {
             let page = Page::DictionaryPage {
-                buf: bench.compress()?,
+                buf: scratch.compress()?,
                 num_values: entries as u32,
                 encoding: Encoding::PLAIN,
                 is_sorted: false,
             };
-            let spec = put(page, bench.body.len(), &mut bytes)?;
+            let spec = put(page, scratch.body.len(), &mut bytes)?;
             self.uncompressed_bytes += spec.uncompressed_size;
         }
         let mut bytes = bytes.into_inner()?;

@@ -1,7 +1,7 @@
 //! Row groups, one after the other, and the footer.
 
 use super::column::ColumnEncoder;
-use super::page::Workbench;
+use super::page::ThreadScratch;
 use super::schema;
 use crate::columnar::metadata;
 use crate::rows::{Batch, BatchColumn, Header, Missing};
@@ -29,7 +29,7 @@ pub struct ParquetWriter<W: Write + Send> {
     /// Rows of the row group at hand.
     rows: usize,
     /// One a thread.
-    benches: Vec<Workbench>,
+    scratches: Vec<ThreadScratch>,
     gaps: Vec<Value>,
 }
 
@@ -47,9 +47,9 @@ impl<W: Write + Send> ParquetWriter<W> {
         let time = ColumnEncoder::new(first, ColumnType::I64);
         let encoder = |(descriptor, kind)| ColumnEncoder::new(descriptor, kind);
         let columns = columns.zip(kinds).map(encoder).collect();
-        let benches = (0..threads.max(1)).map(|_| Workbench::new());
-        let benches = benches.collect::<std::io::Result<_>>()?;
-        Ok(ParquetWriter { file, time, columns, rows: 0, benches, gaps: Vec::new() })
+        let scratches = (0..threads.max(1)).map(|_| ThreadScratch::new());
+        let scratches = scratches.collect::<std::io::Result<_>>()?;
+        Ok(ParquetWriter { file, time, columns, rows: 0, scratches, gaps: Vec::new() })
     }
 
     /// Takes the next rows, which must not be earlier than those before.
@@ -60,8 +60,8 @@ impl<W: Write + Send> ParquetWriter<W> {
         if batch.is_empty() {
             return Ok(());
         }
-        if let Some(bench) = self.benches.first_mut() {
-            self.time.push_times(&batch.times, bench)?;
+        if let Some(scratch) = self.scratches.first_mut() {
+            self.time.push_times(&batch.times, scratch)?;
         }
         self.push(batch)?;
         self.rows += batch.len();
@@ -72,22 +72,22 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// Encodes the columns of a batch; of a large one on several threads, each some of the columns.
     fn push(&mut self, batch: &Batch) -> Result<()> {
         let threads = batch.len() * self.columns.len() / VALUES_A_THREAD + 1;
-        let benches = self.benches.len().min(threads).max(1);
-        let part = self.columns.len().div_ceil(benches).max(1);
+        let scratches = self.scratches.len().min(threads).max(1);
+        let part = self.columns.len().div_ceil(scratches).max(1);
         let work = self.columns.chunks_mut(part).zip(batch.columns.chunks(part));
-        let work = Mutex::new(work.zip(&mut self.benches).collect::<Vec<_>>());
+        let work = Mutex::new(work.zip(&mut self.scratches).collect::<Vec<_>>());
         let take = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let push_parts = || {
             let mut result = Ok(());
-            while let Some(((columns, from), bench)) = take() {
-                result = result.and(push_part(batch, columns, from, bench));
+            while let Some(((columns, from), scratch)) = take() {
+                result = result.and(push_part(batch, columns, from, scratch));
             }
             result
         };
         std::thread::scope(|scope| {
             // Where a thread cannot be had, the others do its part.
             let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, push_parts).ok();
-            let others: Vec<_> = (1..benches).filter_map(spawn).collect();
+            let others: Vec<_> = (1..scratches).filter_map(spawn).collect();
             let mut result = push_parts();
             for other in others {
                 let other = other.join();
@@ -125,10 +125,12 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     fn write_group(&mut self) -> Result<()> {
-        let Some(bench) = self.benches.first_mut().filter(|_| self.rows > 0) else { return Ok(()) };
+        let Some(scratch) = self.scratches.first_mut().filter(|_| self.rows > 0) else {
+            return Ok(());
+        };
         let mut group = self.file.next_row_group()?;
         for column in std::iter::once(&mut self.time).chain(&mut self.columns) {
-            let (bytes, close) = column.finish(bench)?;
+            let (bytes, close) = column.finish(scratch)?;
             group.append_column(&bytes, close)?;
         }
         group.close()?;
@@ -141,9 +143,9 @@ fn push_part(
     batch: &Batch,
     columns: &mut [ColumnEncoder],
     from: &[BatchColumn],
-    bench: &mut Workbench,
+    scratch: &mut ThreadScratch,
 ) -> Result<()> {
-    columns.iter_mut().zip(from).try_for_each(|(column, from)| column.push(batch, from, bench))
+    columns.iter_mut().zip(from).try_for_each(|(column, from)| column.push(batch, from, scratch))
 }
 
 fn no_time() -> parquet::errors::ParquetError {

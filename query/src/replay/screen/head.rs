@@ -1,7 +1,7 @@
 //! When and where, what is missing, and what happened.
 
 use super::{BAD, FAINT, NAME, PLAIN, View, WARN, cut};
-use crate::gaps::{Told, together};
+use crate::gaps::{ReportedGap, together};
 use crate::replay::frame::Frame;
 use crate::time::{Stamp, show_duration};
 use ratatui::text::{Line, Span};
@@ -41,7 +41,7 @@ fn digits(step: i64) -> usize {
     }
 }
 
-fn of_gap(gap: &Told, view: &View) -> Line<'static> {
+fn of_gap(gap: &ReportedGap, view: &View) -> Line<'static> {
     let whose = if gap.tables.is_empty() { "everything".to_owned() } else { gap.tables() };
     let missing = &gap.missing;
     let until = Stamp::of(missing.to, &view.zone);

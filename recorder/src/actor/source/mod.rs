@@ -10,7 +10,7 @@ pub use state::{GATHER_UP_TO_NS, SourceState, Watch};
 use super::clock::Tick;
 use super::message::AddTables;
 use super::surroundings::Surroundings;
-use super::watch::Told;
+use super::watch::Notice;
 use super::workers::Place;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
@@ -115,14 +115,14 @@ impl StreamHandler<Tick> for SourceActor {
     fn finished(&mut self, _: &mut Context<SourceActor>) {}
 }
 
-impl Handler<Told> for SourceActor {
+impl Handler<Notice> for SourceActor {
     type Result = ();
 
-    fn handle(&mut self, told: Told, ctx: &mut Context<SourceActor>) {
+    fn handle(&mut self, told: Notice, ctx: &mut Context<SourceActor>) {
         match told {
-            Told::Opened => self.with_state(ctx, SourceState::opened),
+            Notice::Opened => self.with_state(ctx, SourceState::opened),
             #[cfg(test)]
-            Told::Panic => panic!("the actor itself"),
+            Notice::Panic => panic!("the actor itself"),
         }
     }
 }

@@ -402,7 +402,7 @@ impl SourceState {
             failure.error,
             failure.retry_in.as_secs()
         );
-        if is_known && failure.is_awaited {
+        if is_known && failure.is_not_yet_present {
             tracing::debug!("{report}");
         } else {
             tracing::warn!("{report}");

@@ -43,7 +43,7 @@ pub struct Watch<S> {
 /// What the actor of a source is told.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub enum Told {
+pub enum Notice {
     /// The attempt to open the source is over; what it came to is in its [`Watch`].
     Opened,
     /// To panic, outside of its source.
@@ -54,7 +54,7 @@ pub enum Told {
 /// What comes from other threads for a source.
 #[derive(Default)]
 struct Arrival {
-    actor: Option<Recipient<Told>>,
+    actor: Option<Recipient<Notice>>,
     /// What the attempt to open it came to.
     opened: Option<(Attempted, Sink)>,
     /// Where the attempt is made.
@@ -102,7 +102,7 @@ impl<S> Watch<S> {
 
     /// An actor takes the source over. Returns its number; the ones before are not listened to any
     /// more.
-    pub fn taken_over_by(&self, actor: Recipient<Told>) -> u64 {
+    pub fn taken_over_by(&self, actor: Recipient<Notice>) -> u64 {
         self.arrival().actor = Some(actor);
         self.actors.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -149,7 +149,7 @@ impl<S> Watch<S> {
         let mut arrival = self.arrival();
         arrival.opened = Some((attempted, sink));
         if let Some(actor) = &arrival.actor {
-            actor.do_send(Told::Opened);
+            actor.do_send(Notice::Opened);
         }
     }
 
@@ -157,7 +157,7 @@ impl<S> Watch<S> {
     #[cfg(test)]
     pub fn break_actor(&self) {
         if let Some(actor) = &self.arrival().actor {
-            actor.do_send(Told::Panic);
+            actor.do_send(Notice::Panic);
         }
     }
 

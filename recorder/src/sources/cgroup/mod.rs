@@ -23,7 +23,7 @@ mod values;
 mod version1;
 mod version2;
 
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use group::Group;
 use hierarchy::Hierarchy;
 use reader::Reader;
@@ -36,7 +36,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/fs/cgroup",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &|| vec![table::schema()],
     described: None,
     open: &open,

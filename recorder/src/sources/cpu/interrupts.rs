@@ -2,7 +2,7 @@
 
 use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::text::{Fields, leading_u64, lines, split_once, trim};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/interrupts",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

@@ -2,7 +2,7 @@
 
 use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::text::{Fields, lines, parse_f64, parse_u64, split_once};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
@@ -16,7 +16,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/pressure/*",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

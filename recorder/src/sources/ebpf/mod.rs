@@ -4,9 +4,9 @@
 //! the cadence of the source, rings as events four times a second. What did not fit into a map or a
 //! ring, or was beyond the budget of events, is a gap with its count.
 
-mod aim;
 mod histograms;
 mod pace;
+mod resolved_filter;
 mod rows;
 mod schema;
 mod settings;
@@ -15,7 +15,7 @@ mod tests;
 
 use crate::programs::Registered;
 use crate::redact::Redactor;
-use crate::source::{Context, Descriptor, Feeding, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError, SourceKind};
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::{GapCause, Schema};
@@ -45,7 +45,7 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
             reads: feature.reads,
             default_interval: Duration::from_millis(feature.default_interval_ms),
             default_on: feature.default_on,
-            nature: nature_of(feature),
+            kind: kind_of(feature),
             tables: Box::leak(Box::new(move || schema::tables(feature, 0))),
             described: None,
             open: Box::leak(Box::new(move |context: &Context| {
@@ -53,12 +53,12 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
             })),
         }))
     });
-    of_features.map(aim::watched)
+    of_features.map(resolved_filter::watched)
 }
 
-fn nature_of(feature: &Feature) -> Nature {
+fn kind_of(feature: &Feature) -> SourceKind {
     let mut attach_points = feature.hooks.iter().flat_map(|hook| hook.attach_points);
-    Nature::Ebpf { on_interfaces: attach_points.any(|way| matches!(way, Attach::Packets(..))) }
+    SourceKind::Ebpf { on_interfaces: attach_points.any(|way| matches!(way, Attach::Packets(..))) }
 }
 
 /// A feature that runs.
@@ -163,7 +163,7 @@ impl Source for Ebpf {
                 }
             }
             let clock = sink.clock();
-            let mut put = rows::Put {
+            let mut encoder = rows::RowEncoder {
                 table,
                 layout: reader.layout.clone(),
                 names: &mut self.names,
@@ -175,29 +175,29 @@ impl Source for Ebpf {
             };
             // A read that fails half way is no sample: what it had of histograms is in the next one.
             let read = if table.is_of_histograms() {
-                let key_bytes = put.layout.key_bytes;
+                let key_bytes = encoder.layout.key_bytes;
                 let read = reader.buckets(|keys, bucket, count| {
                     histograms.take(&keys[..key_bytes.min(keys.len())], bucket, count);
                 });
                 if read.is_ok() {
-                    put.begin_sample(clock.time_ns());
-                    histograms.each(|keys, histogram| put.histogram(keys, histogram));
-                    put.end_sample();
+                    encoder.begin_sample(clock.time_ns());
+                    histograms.each(|keys, histogram| encoder.histogram(keys, histogram));
+                    encoder.end_sample();
                     if reader.is_crowded() {
                         histograms.forget_idle(|keys, bucket| reader.take_bucket(keys, bucket));
                     }
                 }
                 read
             } else if table.is_of_events() {
-                let read = reader.rows(|row| put.event(&row));
+                let read = reader.rows(|row| encoder.event(&row));
                 has_more |= reader.has_more();
                 read
             } else {
-                put.begin_sample(clock.time_ns());
-                let read = reader.rows(|row| put.row(&row));
+                encoder.begin_sample(clock.time_ns());
+                let read = reader.rows(|row| encoder.row(&row));
                 match &read {
-                    Ok(()) => put.end_sample(),
-                    Err(_) => put.builder.abandon_sample(),
+                    Ok(()) => encoder.end_sample(),
+                    Err(_) => encoder.builder.abandon_sample(),
                 }
                 read
             };

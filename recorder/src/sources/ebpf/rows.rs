@@ -15,7 +15,7 @@ use std::sync::Arc;
 const ARGUMENTS: &str = "arguments";
 
 /// Puts rows of one table into its record.
-pub struct Put<'a> {
+pub struct RowEncoder<'a> {
     /// The table.
     pub table: &'static Table,
     /// Where its columns are.
@@ -34,7 +34,7 @@ pub struct Put<'a> {
     pub seen: &'a mut HashSet<u64>,
 }
 
-impl Put<'_> {
+impl RowEncoder<'_> {
     /// Begins a sample of all rows.
     pub fn begin_sample(&mut self, time_ns: u64) {
         self.seen.clear();
@@ -89,7 +89,7 @@ impl Put<'_> {
             return;
         }
         let is_another = !self.is_first_of_its_names(bytes);
-        let Put { table, layout, names, text, builder, .. } = self;
+        let RowEncoder { table, layout, names, text, builder, .. } = self;
         builder.instance(|key| {
             for (column, place) in table.keys.iter().zip(&layout.keys) {
                 let bytes = place.of(bytes);

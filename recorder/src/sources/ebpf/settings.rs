@@ -1,6 +1,6 @@
 //! What the configuration says, as the programs take it.
 
-use super::aim::Aim;
+use super::resolved_filter::ResolvedFilter;
 use crate::source::{Asked, Scope, SourceError};
 use nodemon_recorder_ebpf::feature::{Feature, Filters};
 use nodemon_recorder_ebpf::load::{Filter, Settings};
@@ -22,7 +22,7 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
     }
     let told = |why: String| SourceError::Unavailable { what: "what was asked for".into(), why };
     let mut settings = Settings::here().map_err(|error| told(error.to_string()))?;
-    let aim = Aim::at(&asked.scope)?;
+    let resolved = ResolvedFilter::at(&asked.scope)?;
     // Control group and interface are what it is aimed at.
     let Scope { events_per_s, entries, min_latency, pid, command, cgroup: _, interface: _ } =
         &asked.scope;
@@ -37,9 +37,9 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
         let kept = command.len().min(filter.command.len() - 1);
         filter.command[..kept].copy_from_slice(&command.as_bytes()[..kept]);
     }
-    filter.cgroup = aim.cgroup;
-    filter.cgroup_level = aim.cgroup_level;
-    filter.interface = aim.interface;
+    filter.cgroup = resolved.cgroup;
+    filter.cgroup_level = resolved.cgroup_level;
+    filter.interface = resolved.interface;
     Ok(settings)
 }
 

@@ -15,7 +15,7 @@ fn every_feature_is_a_source_whose_tables_are_described() {
     let mut count = 0;
     for descriptor in descriptors() {
         count += 1;
-        assert!(descriptor.nature.is_ebpf(), "{}", descriptor.name);
+        assert!(descriptor.kind.is_ebpf(), "{}", descriptor.name);
         assert!(SOURCES.iter().any(|source| source.name == descriptor.name));
         for table in (descriptor.tables)() {
             assert!(!table.doc.is_empty() && !table.values.is_empty(), "{}", table.name);

@@ -3,7 +3,7 @@
 
 use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::text::{Fields, lines};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/net/sockstat, /proc/net/sockstat6",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

@@ -1,7 +1,7 @@
 //! What programs in the kernel cost, as the kernel measures it.
 
 use crate::programs::Programs;
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::{ColumnType, Schema, schema::unit};
 use nodemon_recorder_ebpf::load::Statistics;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "statistics of the kernel",
     default_interval: Duration::from_secs(10),
     default_on: false,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &|| vec![schema()],
     described: None,
     open: &|context| Ok(Box::new(Cost::open(context)?)),

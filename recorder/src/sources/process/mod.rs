@@ -40,7 +40,7 @@ mod title;
 mod tracked;
 
 use crate::kernel_files::text::{Fields, lines};
-use crate::source::{Context, Descriptor, Feed, Nature, Opened, SourceError};
+use crate::source::{Context, Descriptor, Feed, Opened, SourceError, SourceKind};
 use iterated::Iterated;
 use polled::Polled;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "an eBPF iterator, or /proc/PID",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Fed,
+    kind: SourceKind::KernelSampled,
     tables: &table::described,
     described: None,
     open: &open,

@@ -4,7 +4,7 @@
 
 use crate::kernel_files::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names, text};
 use crate::kernel_files::text::parse_u64;
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/powercap",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

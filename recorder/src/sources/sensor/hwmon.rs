@@ -4,7 +4,7 @@
 use super::kinds::{KINDS, Kind, tables};
 use crate::kernel_files::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names, text};
 use crate::kernel_files::text::parse_i64;
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/hwmon, /sys/class/thermal",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

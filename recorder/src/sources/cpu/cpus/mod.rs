@@ -14,7 +14,7 @@ mod tables;
 mod tests;
 
 use crate::actor::GATHER_UP_TO_NS;
-use crate::source::{Context, Descriptor, Feed, Nature, Source, SourceError};
+use crate::source::{Context, Descriptor, Feed, Source, SourceError, SourceKind};
 use nodemon_formats::Schema;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/dev/nodemon, an eBPF timer, or /proc/stat and /proc/softirqs",
     default_interval: Duration::from_millis(1),
     default_on: true,
-    nature: Nature::Fed,
+    kind: SourceKind::KernelSampled,
     tables: &tables,
     described: None,
     open: &open,

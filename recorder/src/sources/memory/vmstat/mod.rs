@@ -5,7 +5,7 @@ mod fields;
 use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::keyed::{Field, Row, lost_fields, with_fields};
 use crate::kernel_files::text::lines;
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::Schema;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/vmstat",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: Some(&described),
     open: &open,

@@ -5,7 +5,7 @@ mod table;
 
 use crate::kernel_files::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names};
 use crate::kernel_files::text::{Fields, parse_f64, parse_u64, split_once};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::schema::unit::BYTES;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/sys/class/infiniband",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &table::tables,
     described: None,
     open: &open,

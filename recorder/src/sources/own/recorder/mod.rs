@@ -5,7 +5,7 @@ mod rusage;
 use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::text::Fields;
 use crate::overhead::{Overhead, WriterOverhead};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
@@ -19,7 +19,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "getrusage, /proc/self/stat",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &|| vec![whole(), sources()],
     described: None,
     open: &open,

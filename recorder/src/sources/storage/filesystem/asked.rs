@@ -34,7 +34,7 @@ pub struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// It said this, or that it cannot be asked.
-    Told(Option<Figures>),
+    Given(Option<Figures>),
     /// Nothing yet.
     Hangs,
     /// It was not asked, because so many others hang.
@@ -50,7 +50,7 @@ impl Asked {
     /// What it said at this sample.
     pub fn figures(&self) -> Option<Figures> {
         match self.answer {
-            Answer::Told(figures) => figures,
+            Answer::Given(figures) => figures,
             Answer::Hangs | Answer::NotAsked => None,
         }
     }
@@ -65,7 +65,7 @@ impl Asked {
     /// Takes the answer, and the question back.
     fn take(&mut self, mut question: Statfs, patience: Duration) {
         self.answer = match std::mem::take(&mut question.is_made) {
-            true => Answer::Told(question.figures),
+            true => Answer::Given(question.figures),
             false => Answer::NotAsked,
         };
         self.is_slow = question.took >= patience;

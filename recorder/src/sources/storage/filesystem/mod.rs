@@ -13,7 +13,7 @@ mod tests;
 use self::asked::{Asked, AskedMounts};
 use self::mounts::Mounts;
 use crate::kernel_files::file::{ProcFile, Rendering};
-use crate::source::{Context, Descriptor, Nature, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
@@ -28,7 +28,7 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/proc/self/mountinfo, statvfs",
     default_interval: Duration::from_secs(10),
     default_on: true,
-    nature: Nature::Read,
+    kind: SourceKind::Polled,
     tables: &tables,
     described: None,
     open: &open,

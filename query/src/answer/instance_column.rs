@@ -8,7 +8,7 @@ use nodemon_formats::reader::{Cells, Presence, Words};
 use std::ops::Range;
 
 /// Every `stride`-th row of a column, from `offset` on: the rows of one instance.
-pub struct Lane<'a> {
+pub struct InstanceColumn<'a> {
     /// The column.
     pub column: &'a mut BatchColumn,
     /// Instances in a sample.
@@ -17,7 +17,7 @@ pub struct Lane<'a> {
     pub offset: usize,
 }
 
-impl Lane<'_> {
+impl InstanceColumn<'_> {
     /// Puts the values of rows of a chunk there.
     pub fn values(&mut self, cells: &Cells, range: Range<usize>) {
         let rows = self.column.words.chunks_exact_mut(self.stride);

@@ -3,20 +3,20 @@
 //! Sources of 100 ms and more share one thread and wake together. Faster ones have another, so
 //! that a slow source which takes some milliseconds does not make them late. Those that drain what
 //! the kernel samples have a third: what they take out at once takes long enough to make others
-//! late, and they are late for nothing. Programs take a while to be loaded, too. Those that are hung
-//! on network interfaces have a fourth: that waits for whoever makes interfaces, for seconds where
-//! many come at once.
+//! late, and they are late for nothing. Programs take a while to be loaded, too. Those that are
+//! attached to network interfaces have a fourth: that waits for whoever makes interfaces, for seconds
+//! where many come at once.
 //!
 //! A thread that does not come back from a source is left to that source. The others on it go on
-//! elsewhere, with all that they have: see [`Lanes::leave_to`].
+//! elsewhere, with all that they have: see [`SamplerThreads::leave_to`].
 
 use super::RunError;
 use crate::actor::{
-    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Lane, LaneOptions, Outbox, Place, RunSource,
-    Watch,
+    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Outbox, Place, RunSource, SamplerThread,
+    SamplerThreadOptions, Watch,
 };
 use crate::config::PlannedSource;
-use crate::source::Nature;
+use crate::source::SourceKind;
 use actix::Addr;
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -32,17 +32,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The threads that sample, and the sources on them; clones are the same.
 #[derive(Clone)]
-pub struct Lanes(Rc<RefCell<Threads>>);
+pub struct SamplerThreads(Rc<RefCell<Threads>>);
 
 struct Threads {
-    options: LaneOptions,
+    options: SamplerThreadOptions,
     threads: Vec<Thread>,
 }
 
 /// A thread that samples.
 struct Thread {
     kind: Kind,
-    lane: Addr<Lane>,
+    actor: Addr<SamplerThread>,
     outbox: Arc<Outbox>,
     sources: Vec<Arc<Watch>>,
     /// Whether it was left to a source that did not come back.
@@ -55,7 +55,7 @@ enum Kind {
     Slow,
     Fast,
     Drains,
-    Waits,
+    Interfaces,
 }
 
 /// A source, and where it is.
@@ -66,10 +66,10 @@ pub struct Running {
     pub shares: bool,
 }
 
-impl Lanes {
+impl SamplerThreads {
     /// No thread yet; each is started for its first source.
-    pub fn new(options: LaneOptions) -> Lanes {
-        Lanes(Rc::new(RefCell::new(Threads { options, threads: Vec::new() })))
+    pub fn new(options: SamplerThreadOptions) -> SamplerThreads {
+        SamplerThreads(Rc::new(RefCell::new(Threads { options, threads: Vec::new() })))
     }
 
     /// Runs a source on the thread that it belongs to.
@@ -132,13 +132,13 @@ impl Lanes {
 
     /// Sources are open: what only opening them took is dropped.
     pub async fn privileges_end(&self, directory: &Path) {
-        let lanes: Vec<Addr<Lane>> = {
+        let threads: Vec<Addr<SamplerThread>> = {
             let threads = self.0.borrow();
-            threads.threads.iter().map(|thread| thread.lane.clone()).collect()
+            threads.threads.iter().map(|thread| thread.actor.clone()).collect()
         };
-        for lane in lanes {
-            // A lane that hangs hears it when it comes back.
-            lane.do_send(DropPrivileges(directory.to_owned()));
+        for thread in threads {
+            // A thread that hangs hears it when it comes back.
+            thread.do_send(DropPrivileges(directory.to_owned()));
         }
     }
 
@@ -148,11 +148,11 @@ impl Lanes {
             let mut threads = self.0.borrow_mut();
             threads.threads.iter_mut().find_map(|thread| {
                 let at = thread.sources.iter().position(|watch| watch.name == name)?;
-                Some((thread.lane.clone(), thread.sources.remove(at)))
+                Some((thread.actor.clone(), thread.sources.remove(at)))
             })
         };
-        let Some((lane, watch)) = found else { return true };
-        match timeout_at(deadline, lane.send(EndSource(watch.name))).await {
+        let Some((thread, watch)) = found else { return true };
+        match timeout_at(deadline, thread.send(EndSource(watch.name))).await {
             Ok(place) => are_gone(place.ok().flatten().as_slice(), deadline).await,
             Err(_) => false,
         }
@@ -168,7 +168,7 @@ impl Lanes {
         };
         // All at the same time: one that hangs takes nothing away from the others.
         let asked: Vec<_> =
-            threads.into_iter().map(|thread| (thread.lane.send(Drain), thread)).collect();
+            threads.into_iter().map(|thread| (thread.actor.send(Drain), thread)).collect();
         let (mut left, mut places) = (Vec::new(), Vec::new());
         for (answer, thread) in asked {
             match timeout_at(deadline, answer).await {
@@ -202,7 +202,7 @@ async fn are_gone(places: &[Place], deadline: Instant) -> bool {
 impl Threads {
     fn run(&mut self, kind: Kind, watch: Arc<Watch>) -> Result<(), RunError> {
         let fits =
-            |thread: &Thread| thread.kind == kind && !thread.is_left && thread.lane.connected();
+            |thread: &Thread| thread.kind == kind && !thread.is_left && thread.actor.connected();
         let at = match self.threads.iter().position(fits) {
             Some(at) => at,
             None => {
@@ -210,19 +210,19 @@ impl Threads {
                     Kind::Slow => c"nodemon-slow",
                     Kind::Fast => c"nodemon-fast",
                     Kind::Drains => c"nodemon-drain",
-                    Kind::Waits => c"nodemon-wait",
+                    Kind::Interfaces => c"nodemon-wait",
                 };
                 let doing = "start a thread that samples";
                 let outbox = self.options.outbox();
-                let lane = Lane::start_thread(name, self.options.clone(), outbox.clone());
-                let lane = lane.map_err(|source| RunError::System { doing, source })?;
+                let actor = SamplerThread::start(name, self.options.clone(), outbox.clone());
+                let actor = actor.map_err(|source| RunError::System { doing, source })?;
                 let sources = Vec::new();
-                self.threads.push(Thread { kind, lane, outbox, sources, is_left: false });
+                self.threads.push(Thread { kind, actor, outbox, sources, is_left: false });
                 self.threads.len() - 1
             }
         };
         if let Some(thread) = self.threads.get_mut(at) {
-            thread.lane.do_send(RunSource(watch.clone()));
+            thread.actor.do_send(RunSource(watch.clone()));
             thread.sources.push(watch);
         }
         Ok(())
@@ -230,11 +230,11 @@ impl Threads {
 }
 
 fn kind_of(plan: &PlannedSource) -> Kind {
-    match plan.descriptor.nature {
-        Nature::Ebpf { on_interfaces: true } => Kind::Waits,
-        Nature::Ebpf { .. } => Kind::Drains,
+    match plan.descriptor.kind {
+        SourceKind::Ebpf { on_interfaces: true } => Kind::Interfaces,
+        SourceKind::Ebpf { .. } => Kind::Drains,
         _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Kind::Slow,
-        Nature::Fed => Kind::Drains,
-        Nature::Read => Kind::Fast,
+        SourceKind::KernelSampled => Kind::Drains,
+        SourceKind::Polled => Kind::Fast,
     }
 }

@@ -16,12 +16,12 @@ use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What a lane needs to begin.
+/// What a sampling thread needs to begin.
 #[derive(Clone)]
-pub struct LaneOptions {
+pub struct SamplerThreadOptions {
     /// Takes records.
     pub writer: Addr<Writer>,
-    /// Hears when the lane cannot go on.
+    /// Hears when the thread cannot go on.
     pub alert: Alert,
     /// What sources may know.
     pub context: SourceContext,
@@ -33,7 +33,7 @@ pub struct LaneOptions {
     pub queue_size_bytes: u64,
 }
 
-impl LaneOptions {
+impl SamplerThreadOptions {
     /// An outbox for a thread.
     pub fn outbox(&self) -> Arc<Outbox> {
         Outbox::new(
@@ -46,25 +46,25 @@ impl LaneOptions {
 }
 
 /// The actor that starts and ends the sources of one thread.
-pub struct Lane {
+pub struct SamplerThread {
     around: Surroundings,
     alert: Alert,
     sources: BTreeMap<&'static str, Addr<SourceActor>>,
 }
 
-impl Lane {
-    /// Starts a thread of its own for a lane, whose sources send through `outbox`. `name` is what
+impl SamplerThread {
+    /// Starts one, whose sources send through `outbox`. `name` is what
     /// `top -H` shows, at most 15 bytes.
     ///
     /// # Errors
     /// When the kernel gives no thread.
-    pub fn start_thread(
+    pub fn start(
         name: &'static CStr,
-        options: LaneOptions,
+        options: SamplerThreadOptions,
         outbox: Arc<Outbox>,
-    ) -> std::io::Result<Addr<Lane>> {
+    ) -> std::io::Result<Addr<SamplerThread>> {
         let arbiter = Arbiter::try_new()?;
-        Ok(Lane::start_in_arbiter(&arbiter.handle(), move |_| {
+        Ok(Actor::start_in_arbiter(&arbiter.handle(), move |_| {
             // Only the display suffers without it.
             let _ = rustix::thread::set_name(name);
             let around = Surroundings {
@@ -74,15 +74,15 @@ impl Lane {
                 workers: options.workers,
                 thread: rustix::thread::gettid().as_raw_nonzero().get(),
             };
-            Lane { around, alert: options.alert, sources: BTreeMap::new() }
+            SamplerThread { around, alert: options.alert, sources: BTreeMap::new() }
         }))
     }
 }
 
-impl Actor for Lane {
-    type Context = Context<Lane>;
+impl Actor for SamplerThread {
+    type Context = Context<SamplerThread>;
 
-    fn started(&mut self, _: &mut Context<Lane>) {
+    fn started(&mut self, _: &mut Context<SamplerThread>) {
         let (clock, alert) = (self.around.clock.clone(), self.alert.clone());
         actix::spawn(async move {
             let error = clock.run().await;
@@ -92,15 +92,15 @@ impl Actor for Lane {
     }
 }
 
-/// Tells a lane to run a source: a new one, or one that goes on where another thread has left off.
+/// Tells a thread to run a source: a new one, or one that goes on where another thread has left off.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RunSource(pub Arc<Watch>);
 
-impl Handler<RunSource> for Lane {
+impl Handler<RunSource> for SamplerThread {
     type Result = ();
 
-    fn handle(&mut self, message: RunSource, _: &mut Context<Lane>) {
+    fn handle(&mut self, message: RunSource, _: &mut Context<SamplerThread>) {
         let RunSource(watch) = message;
         let name = watch.name;
         let source = SourceActor::new(watch, self.around.clone()).start();
@@ -108,15 +108,15 @@ impl Handler<RunSource> for Lane {
     }
 }
 
-/// Tells a lane that its sources are open, so that its thread needs less.
+/// Tells a thread that its sources are open, so that its thread needs less.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct DropPrivileges(pub PathBuf);
 
-impl Handler<DropPrivileges> for Lane {
+impl Handler<DropPrivileges> for SamplerThread {
     type Result = ();
 
-    fn handle(&mut self, message: DropPrivileges, _: &mut Context<Lane>) {
+    fn handle(&mut self, message: DropPrivileges, _: &mut Context<SamplerThread>) {
         if let Err(error) = crate::privilege::drop_what_opening_took(&message.0) {
             tracing::warn!(
                 "a thread that samples keeps capabilities that it does not need: {error}"
@@ -125,15 +125,15 @@ impl Handler<DropPrivileges> for Lane {
     }
 }
 
-/// Tells a lane to end a source. The answer is where it is let go of.
+/// Tells a thread to end a source. The answer is where it is let go of.
 #[derive(Message)]
 #[rtype(result = "Option<Place>")]
 pub struct EndSource(pub &'static str);
 
-impl Handler<EndSource> for Lane {
+impl Handler<EndSource> for SamplerThread {
     type Result = ResponseFuture<Option<Place>>;
 
-    fn handle(&mut self, message: EndSource, _: &mut Context<Lane>) -> Self::Result {
+    fn handle(&mut self, message: EndSource, _: &mut Context<SamplerThread>) -> Self::Result {
         let source = self.sources.remove(message.0);
         Box::pin(async move {
             // One that does not answer any more has ended already.
@@ -142,16 +142,16 @@ impl Handler<EndSource> for Lane {
     }
 }
 
-/// Tells a lane to end all its sources and to send what they had. The answer is where those are let
+/// Tells a thread to end all its sources and to send what they had. The answer is where those are let
 /// go of.
 #[derive(Message)]
 #[rtype(result = "Vec<Place>")]
 pub struct Drain;
 
-impl Handler<Drain> for Lane {
-    type Result = ResponseActFuture<Lane, Vec<Place>>;
+impl Handler<Drain> for SamplerThread {
+    type Result = ResponseActFuture<SamplerThread, Vec<Place>>;
 
-    fn handle(&mut self, _: Drain, _: &mut Context<Lane>) -> Self::Result {
+    fn handle(&mut self, _: Drain, _: &mut Context<SamplerThread>) -> Self::Result {
         let sources = std::mem::take(&mut self.sources);
         let outbox = self.around.outbox.clone();
         Box::pin(

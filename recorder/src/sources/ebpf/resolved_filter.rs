@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The numbers of what a source looks at; 0 where it looks at everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Aim {
+pub struct ResolvedFilter {
     /// The network interface.
     pub interface: u32,
     /// The control group.
@@ -25,29 +25,30 @@ pub struct Aim {
     pub cgroup_level: u32,
 }
 
-impl Aim {
+impl ResolvedFilter {
     /// What the names of a scope stand for now.
     ///
     /// # Errors
-    /// [`SourceError::Awaited`] when there is no such interface or control group.
-    pub fn at(scope: &Scope) -> Result<Aim, SourceError> {
-        let mut aim = Aim::default();
+    /// [`SourceError::NotYetPresent`] when there is no such interface or control group.
+    pub fn at(scope: &Scope) -> Result<ResolvedFilter, SourceError> {
+        let mut resolved = ResolvedFilter::default();
         if let Some(name) = &scope.interface {
-            aim.interface = number_of_interface(name).ok_or_else(|| SourceError::Awaited {
-                what: format!("network interface `{name}`"),
-                key: "interface",
-                known: "ip link lists them",
-            })?;
+            resolved.interface =
+                number_of_interface(name).ok_or_else(|| SourceError::NotYetPresent {
+                    what: format!("network interface `{name}`"),
+                    key: "interface",
+                    known: "ip link lists them",
+                })?;
         }
         if let Some(path) = &scope.cgroup {
-            let found = cgroup(path).ok_or_else(|| SourceError::Awaited {
+            let found = cgroup(path).ok_or_else(|| SourceError::NotYetPresent {
                 what: format!("control group {} of version 2 below {}", path.display(), UNIFIED[0]),
                 key: "cgroup",
                 known: "systemd-cgls lists them",
             })?;
-            (aim.cgroup, aim.cgroup_level) = found;
+            (resolved.cgroup, resolved.cgroup_level) = found;
         }
-        Ok(aim)
+        Ok(resolved)
     }
 }
 
@@ -83,42 +84,42 @@ fn number_of_interface(name: &str) -> Option<u32> {
 pub fn watched(descriptor: &'static Descriptor) -> &'static Descriptor {
     let open = move |context: &Context| -> Opened {
         let scope = context.asked.scope.clone();
-        let aim = Aim::at(&scope)?;
+        let resolved = ResolvedFilter::at(&scope)?;
         let source = (descriptor.open)(context)?;
-        if aim == Aim::default() {
+        if resolved == ResolvedFilter::default() {
             return Ok(source);
         }
-        Ok(Box::new(Watched { source, scope, aim, looked: Instant::now(), lost: None }))
+        Ok(Box::new(FilterWatch { source, scope, resolved, looked: Instant::now(), lost: None }))
     };
     Box::leak(Box::new(Descriptor { open: Box::leak(Box::new(open)), ..*descriptor }))
 }
 
-struct Watched {
+struct FilterWatch {
     source: Box<dyn Source>,
     scope: Scope,
-    aim: Aim,
+    resolved: ResolvedFilter,
     looked: Instant,
     /// Why there is nothing to expect any more.
     lost: Option<SourceError>,
 }
 
-impl Watched {
+impl FilterWatch {
     fn look(&self) -> Result<(), SourceError> {
-        let now = Aim::at(&self.scope)?;
+        let now = ResolvedFilter::at(&self.scope)?;
         let what = match &self.scope {
-            Scope { interface: Some(name), .. } if now.interface != self.aim.interface => {
+            Scope { interface: Some(name), .. } if now.interface != self.resolved.interface => {
                 format!("network interface `{name}`")
             }
-            Scope { cgroup: Some(path), .. } if now.cgroup != self.aim.cgroup => {
+            Scope { cgroup: Some(path), .. } if now.cgroup != self.resolved.cgroup => {
                 format!("control group {}", path.display())
             }
             _ => return Ok(()),
         };
-        Err(SourceError::MadeAnew { what })
+        Err(SourceError::Recreated { what })
     }
 }
 
-impl Source for Watched {
+impl Source for FilterWatch {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
         if let Some(lost) = self.lost.take() {
             return Err(lost);
@@ -144,7 +145,7 @@ impl Source for Watched {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Aim, UNIFIED, watched};
+    use super::{ResolvedFilter, UNIFIED, watched};
     use crate::actor::{Opening, Supervisor};
     use crate::source::{Asked, Context, Descriptor, Scope, Sink};
     use crate::sources::SOURCES;
@@ -178,15 +179,19 @@ mod tests {
             (interface, ["network interface `nodemon-no`", "`interface`", "ip link"]),
             (of_group("nodemon-no"), ["group /nodemon-no of version 2", "`cgroup`", "cgls"]),
         ] {
-            let error = Aim::at(&scope).map_err(|error| error.to_string()).unwrap_err();
+            let error = ResolvedFilter::at(&scope).map_err(|error| error.to_string()).unwrap_err();
             assert!(told.iter().all(|part| error.contains(part)), "{error}");
         }
-        assert_eq!(Aim::at(&Scope::default()).unwrap(), Aim::default(), "everything");
+        assert_eq!(
+            ResolvedFilter::at(&Scope::default()).unwrap(),
+            ResolvedFilter::default(),
+            "everything"
+        );
     }
 
     #[test]
     fn a_source_waits_for_its_control_group_and_is_opened_anew_when_it_is_made_anew() {
-        let name = format!("nodemon-aim-{}", std::process::id());
+        let name = format!("nodemon-resolved-{}", std::process::id());
         let Some(first) = group(&name) else { return println!("skipped: no control groups") };
         drop(first);
         let load = SOURCES.iter().find(|source| source.name == "loadavg").unwrap();
