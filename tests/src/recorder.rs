@@ -154,9 +154,10 @@ impl Recorder {
     }
 
     /// Kills it as the OOM killer would, and reaps it.
-    pub fn kill(mut self) {
+    pub fn kill(mut self) -> String {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
+        self.log()
     }
 
     /// Asks it to end, and returns how and how fast it did, and its log.
