@@ -11,6 +11,9 @@ use super::{BlockError, GROUP_COLUMNS};
 use crate::memory::Lately;
 use crate::schema::{Column, Schema};
 
+/// What a column of an instance takes in the directory, about.
+const COLUMN_BYTES: usize = 9;
+
 /// Makes blocks, one after the other, in memory that it keeps while they are about as large.
 #[derive(Default)]
 pub struct Encoder {
@@ -53,7 +56,9 @@ impl Encoder {
         table: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
-        if self.lately.is_too_large_for(Columns::size_bytes_of(rows)) {
+        let columns_bytes = Columns::size_bytes_of(rows).max(rows.size_bytes());
+        let directory_bytes = COLUMN_BYTES * rows.instances() * rows.width;
+        if self.lately.is_too_large_for(columns_bytes + directory_bytes) {
             let (compressor, lately) = (std::mem::take(&mut self.compressor), self.lately);
             *self = Encoder { compressor, lately, ..Encoder::default() };
         }

@@ -38,6 +38,8 @@ impl PackedCells {
             reserve_closely(&mut self.last, more);
             self.last.resize(from + self.words, 0);
         }
+        // Mostly it is far less; doubled, it would be half empty for as long as it waits.
+        reserve_closely(&mut self.bytes, 2 * self.words);
         let absent = (0..cells.len()).step_by(64).map(|first| {
             let bit = |at: usize| u64::from(is_absent(at)) << (at - first);
             (first..cells.len().min(first + 64)).fold(0, |bits, at| bits | bit(at))
@@ -67,7 +69,7 @@ impl PackedCells {
 
     /// Gives the rows back one after the other; `words` is memory for it.
     pub fn unpack<'a>(&'a self, words: &'a mut Vec<u64>) -> UnpackedRows<'a> {
-        words.clear();
+        clear_and_shrink(words);
         words.resize(self.last.len(), 0);
         UnpackedRows { bytes: self.bytes.iter(), words: self.words, last: words }
     }

@@ -31,7 +31,7 @@ const PITCH: usize = TILE_COLUMNS + 8;
 /// Words for which there may be room, however few there are.
 const KEPT_WORDS: usize = 1 << 15;
 
-/// Words of packed rows that are there at a time, or one column: each time all of them are unpacked.
+/// Words of packed rows that are there at a time at least.
 const PACKED_WORDS: usize = 1 << 16;
 
 impl Columns {
@@ -39,7 +39,7 @@ impl Columns {
     pub fn size_bytes_of(rows: &Rows) -> usize {
         let words = match rows.packed_cells() {
             None => rows.cells.len(),
-            Some(_) => (rows.rows.len() * rows.width).min(PACKED_WORDS),
+            Some(_) => (rows.rows.len() * rows.width).min(words_at_a_time(rows)),
         };
         words * size_of::<u64>()
     }
@@ -78,7 +78,7 @@ impl Columns {
             self.order(rows);
         }
         let (total, instances, width) = (rows.rows.len(), rows.instances(), rows.width);
-        let count = (PACKED_WORDS / total.max(1)).clamp(1, width - from);
+        let count = (words_at_a_time(rows) / total.max(1)).clamp(1, width - from);
         self.first = from;
         self.make_room(count * total);
         self.absent.clear();
@@ -192,6 +192,12 @@ impl Columns {
             }
         }
     }
+}
+
+/// Words of packed rows that are there at a time, or one column. Each time all rows are unpacked, so it
+/// is not less than they take: what a row takes is read a few times then, whatever they are.
+fn words_at_a_time(rows: &Rows) -> usize {
+    PACKED_WORDS.max(rows.size_bytes() / size_of::<u64>())
 }
 
 #[cfg(test)]

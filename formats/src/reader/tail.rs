@@ -5,12 +5,21 @@ use crate::record::RecordView;
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentView};
 
-/// Rows of a table that are in no block take 1 MiB and what came within a second. More than this is
-/// damage, or made to fill the memory of its reader.
+/// Rows of a table that are in no block are a block's at most, and what came within a second. More
+/// cells than this are damage, or made to fill the memory of their reader.
+const MOST_TAIL_CELLS: usize = 1 << 23;
+
+/// The same in bytes: strings may be long, and cells of which hardly any changes are few.
 const MOST_TAIL_BYTES: usize = 64 << 20;
 
 /// The same in samples or events: so many take no second to come.
 const MOST_TAIL_SAMPLES: usize = 1 << 20;
+
+/// Columns of all instances that a record may have: a block that has more is not read.
+const MOST_COLUMNS: usize = 1 << 21;
+
+/// The most of instances times samples, a bit each, as in a block.
+const MOST_PRESENCES: usize = 1 << 29;
 
 /// The block of the rows of `table` that the journal has and no block; `None` when there are none.
 /// Damaged entries are told in `problems`.
@@ -70,7 +79,7 @@ fn rows(
             problems.push(SegmentError::MissingRecords { table, missing });
         }
         before = number;
-        if rows.size_bytes() > MOST_TAIL_BYTES || rows.samples() > MOST_TAIL_SAMPLES {
+        if !fits(&rows, &record) {
             if !std::mem::replace(&mut is_full, true) {
                 problems.push(SegmentError::Tail(BlockError::Layout("length of the journal")));
             }
@@ -83,4 +92,15 @@ fn rows(
         }
     })?;
     Ok(rows)
+}
+
+/// Whether a record may be added to these rows.
+fn fits(rows: &Rows, record: &RecordView<'_>) -> bool {
+    let cells = |rows: usize, width: usize| rows.saturating_mul(width.max(1));
+    let instances = rows.instances().max(record.instances());
+    rows.size_bytes() <= MOST_TAIL_BYTES
+        && rows.samples() <= MOST_TAIL_SAMPLES
+        && cells(rows.rows.len().saturating_add(record.rows()), rows.width) <= MOST_TAIL_CELLS
+        && cells(instances, rows.width) <= MOST_COLUMNS
+        && instances.saturating_mul(rows.samples() + record.times().len()) <= MOST_PRESENCES
 }

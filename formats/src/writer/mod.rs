@@ -202,8 +202,13 @@ impl RecordingWriter {
             let _ = self.commit_and(true);
         }
         self.schemas.push(schema.clone());
-        self.tiers.iter_mut().for_each(|tier| tier.add_table(&schema));
-        self.raw.add_table(schema)
+        let is_kept =
+            self.tiers.iter_mut().fold(false, |kept, tier| tier.add_table(&schema) | kept);
+        let number = self.raw.add_table(schema);
+        if is_kept {
+            self.raw.show_sealed(number);
+        }
+        number
     }
 
     /// Takes a record in. Touches memory only.

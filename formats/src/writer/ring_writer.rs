@@ -126,6 +126,13 @@ impl RingWriter {
         self.tables.len() as u32 - 1
     }
 
+    /// Has the rows of a table's blocks shown when they are durable.
+    pub fn show_sealed(&mut self, number: u32) {
+        if let Some(table) = self.tables.get_mut(number as usize) {
+            table.is_shown = true;
+        }
+    }
+
     /// Takes a record in. Touches memory only.
     ///
     /// # Errors
@@ -143,7 +150,7 @@ impl RingWriter {
     }
 
     /// Seals the blocks that are due, or all, and makes everything durable. `sealed` is shown the
-    /// rows of each block once they are durable, and how many samples of them are: where the commit
+    /// rows of each block of [`RingWriter::show_sealed`] once they are durable, and how many samples of them are: where the commit
     /// fails, those that the journal had before.
     ///
     /// # Errors
@@ -330,7 +337,7 @@ impl RingWriter {
         sealed: &mut dyn FnMut(u32, &Rows, usize),
     ) {
         for (number, table) in self.tables.iter_mut().enumerate() {
-            if table.is_sealed() && self.tier_ns == 0 {
+            if table.is_sealed() && table.is_shown {
                 let show = &mut |rows: &Rows| sealed(number as u32, rows, rows.samples());
                 table.all_rows().for_each(|rows| window.pieces(rows, show));
             }
@@ -383,6 +390,7 @@ impl RingWriter {
     pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
         for (number, table) in self.tables.iter_mut().enumerate() {
             let mut durable = table.samples().saturating_sub(table.undurable);
+            let is_shown = table.is_shown && durable > 0;
             let show = &mut |rows: &Rows| {
                 let of_these = durable.min(rows.samples() as u64);
                 if of_these > 0 {
@@ -390,7 +398,9 @@ impl RingWriter {
                 }
                 durable -= of_these;
             };
-            table.all_rows().for_each(|rows| Window::default().pieces(rows, show));
+            if is_shown {
+                table.all_rows().for_each(|rows| Window::default().pieces(rows, show));
+            }
             self.stats.samples_lost += table.failed();
         }
         self.disk_error.get_or_insert(error);

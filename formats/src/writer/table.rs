@@ -16,8 +16,8 @@ const BLOCK_ROWS: usize = 60;
 const FAST_NS: u64 = 1_000_000_000;
 
 /// A block is sealed before its rows take more memory than this, however few they are, if a record
-/// more would be as large as the last.
-const BLOCK_BYTES: usize = 1 << 20;
+/// more would be as large as the last. The first record brings its instances, which come once.
+const BLOCK_BYTES: usize = 2 << 20;
 
 /// Cells of a block at most, a quarter of what a reader decodes of any: 1 kHz on 512 CPUs is twice
 /// that in a quarter of a second, and idle they take so few bytes that it would be refused.
@@ -56,6 +56,8 @@ pub struct Table {
     in_segment: Option<Stored>,
     /// Whether its rows are in a block of the commit that is being made.
     is_sealed: bool,
+    /// Whether anybody wants to see the rows of its blocks.
+    pub is_shown: bool,
 }
 
 /// Samples that are stored together.
@@ -88,6 +90,7 @@ impl Table {
             last_lost_ns: 0,
             in_segment: None,
             is_sealed: false,
+            is_shown: false,
         }
     }
 
@@ -108,7 +111,8 @@ impl Table {
         }
         let before_bytes = self.rows.size_bytes();
         self.rows.append(&view)?;
-        self.added_bytes = self.rows.size_bytes() - before_bytes;
+        let is_first = before_bytes == 0;
+        self.added_bytes = if is_first { 0 } else { self.rows.size_bytes() - before_bytes };
         if self.undurable == 0 {
             self.undurable_since_ns = first.to_native();
         }

@@ -121,8 +121,8 @@ impl Tier {
         })
     }
 
-    /// Makes a table known; tables must come in the order of their numbers.
-    pub fn add_table(&mut self, schema: &Arc<Schema>) {
+    /// Makes a table known; tables must come in the order of their numbers. Returns whether it keeps it.
+    pub fn add_table(&mut self, schema: &Arc<Schema>) -> bool {
         let kept = schema.kind == TableKind::Sample && schema.interval_ns < self.step_ns;
         let table = kept.then(|| {
             let rolled = Arc::new(rolled_up(schema, self.step_ns));
@@ -150,6 +150,7 @@ impl Tier {
             })
         });
         self.tables.push(table);
+        kept
     }
 
     /// Adds the first `samples` of the rows of a block. `clocks` are the offsets from boot time to

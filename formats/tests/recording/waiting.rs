@@ -85,3 +85,44 @@ fn where_many_tables_wait_the_largest_become_blocks_and_every_row_is_there_once(
         }
     }
 }
+
+#[test]
+fn a_minute_of_many_instances_that_hardly_change_is_one_block() {
+    const INSTANCES: u64 = 1100;
+    const WIDTH: u64 = 60;
+    let mut schema = Schema::sample("many", "a test", "").key("k", ColumnType::U64, "");
+    for column in 0..WIDTH {
+        schema = schema.counter(&format!("c{column}"), unit::COUNT, "");
+    }
+    let schema = Schema { interval_ns: 1_000_000_000, ..schema };
+    let dir = tempfile::tempdir().unwrap();
+    let options = WriterOptions::new(64 * LEAST_RING_BYTES);
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let number = writer.add_table(schema.clone());
+    let mut record = RecordBuilder::new(&schema);
+    let cell = |second: u64, instance: u64, column: u64| {
+        let counted = if instance % 50 == column { second } else { 0 };
+        1000 * instance + column + counted
+    };
+    for second in 0..60 {
+        record.begin_sample((1 + second) * 1_000_000_000);
+        for instance in 0..INSTANCES {
+            record.instance(|key| key.u64(instance));
+            (0..WIDTH).for_each(|column| record.u64(cell(second, instance, column)));
+        }
+        record.end_sample();
+        push(&mut writer, &mut record, number);
+        writer.commit().unwrap();
+        assert_eq!(writer.stats().blocks, u64::from(second == 59), "after {} s", second + 1);
+    }
+    writer.close().unwrap();
+    let (rows, problems) = rows_of(dir.path(), "many", 1);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(rows.len() as u64, 60 * INSTANCES);
+    for (at, (_, _, values)) in (0..).zip(&rows) {
+        let (second, instance) = (at / INSTANCES, at % INSTANCES);
+        let expected = |column| Value::U64(cell(second, instance, column));
+        let expected: Vec<Value> = (0..WIDTH).map(expected).collect();
+        assert_eq!(*values, expected, "instance {instance} at {second} s");
+    }
+}
