@@ -7,6 +7,8 @@
 mod cgroup;
 mod cpu;
 mod ebpf;
+mod keyed_file;
+mod line_file;
 mod memory;
 mod network;
 mod own;

@@ -45,7 +45,8 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
                 // Of what it samples a second may be gone once it has begun, which takes a while on a
                 // machine that is busy with other tests, and longer for what samples in the kernel.
                 None if name == "cpu"
-                    || began_ns(&log).is_none_or(|began| killed - began < SECOND_MS * 1_000_000) =>
+                    || began_ns(&log)
+                        .is_none_or(|began| killed - began < SECOND_MS * 1_000_000) =>
                 {
                     println!("round {round}: killed before {name} was durable");
                 }

@@ -1,9 +1,10 @@
 //! `/proc/net/dev`: what went through each network interface, in the network namespace of the
 //! recorder.
 
-use crate::kernel_files::file::{ProcFile, Rendering};
-use crate::kernel_files::text::{Fields, lines, rsplit_once, trim};
-use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use crate::kernel_files::text::{Fields, rsplit_once, trim};
+use crate::source::{Context, Descriptor, Source, SourceError, SourceKind};
+use crate::sources::line_file::LineFile;
+use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::time::Duration;
@@ -53,38 +54,19 @@ fn tables() -> Vec<Schema> {
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
-    let file = ProcFile::open(context.proc.join("net/dev"), Rendering::Lines)?;
-    Ok(Box::new(Netdev { file }))
+    let path = context.proc.join("net/dev");
+    Ok(Box::new(LineFile::open(path, split, put)?))
 }
 
-struct Netdev {
-    file: ProcFile,
+/// The last colon ends the name, because an alias has one in it. The header has none.
+fn split(line: &[u8]) -> Option<(&[u8], Fields<'_>)> {
+    let (name, counts) = rsplit_once(line, b':')?;
+    Some((trim(name), Fields::new(counts)))
 }
 
-impl Source for Netdev {
-    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        let text = self.file.read()?;
-        let time_ns = sink.time_ns();
-        let table = sink.table(0);
-        table.begin_sample(time_ns);
-        let mut last: &[u8] = b"";
-        // The last colon, because an alias has one in its name. The header has none.
-        for (name, counts) in lines(text).filter_map(|line| rsplit_once(line, b':')) {
-            let name = trim(name);
-            // An interface that was added between two pieces of the file can shift the one before
-            // into the second piece again.
-            if name == last {
-                continue;
-            }
-            last = name;
-            let mut fields = Fields::new(counts);
-            table.instance(|key| key.bytes(name));
-            for _ in COUNTERS {
-                table.opt_u64(fields.u64());
-            }
-        }
-        table.end_sample();
-        Ok(())
+fn put(fields: &mut Fields<'_>, table: &mut RecordBuilder) {
+    for _ in COUNTERS {
+        table.opt_u64(fields.u64());
     }
 }
 

@@ -1,8 +1,9 @@
 //! `/proc/diskstats`: what each block device and each partition was asked to do.
 
-use crate::kernel_files::file::{ProcFile, Rendering};
-use crate::kernel_files::text::{Fields, lines};
-use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use crate::kernel_files::text::Fields;
+use crate::source::{Context, Descriptor, Source, SourceError, SourceKind};
+use crate::sources::line_file::LineFile;
+use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use std::time::Duration;
@@ -78,39 +79,22 @@ fn tables() -> Vec<Schema> {
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
-    let file = ProcFile::open(context.proc.join("diskstats"), Rendering::Lines)?;
-    Ok(Box::new(Diskstats { file }))
+    let path = context.proc.join("diskstats");
+    Ok(Box::new(LineFile::open(path, split, put)?))
 }
 
-struct Diskstats {
-    file: ProcFile,
+/// A line begins with the numbers of the device; spare devices without I/O have no row.
+fn split(line: &[u8]) -> Option<(&[u8], Fields<'_>)> {
+    let mut fields = Fields::new(line);
+    fields.skip(2);
+    let name = fields.word()?;
+    (!is_unused(name, fields.rest())).then_some((name, fields))
 }
 
-impl Source for Diskstats {
-    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        let text = self.file.read()?;
-        let time_ns = sink.time_ns();
-        let table = sink.table(0);
-        table.begin_sample(time_ns);
-        let mut last: &[u8] = b"";
-        for line in lines(text) {
-            let mut fields = Fields::new(line);
-            fields.skip(2);
-            let Some(name) = fields.word() else { continue };
-            // A disk that was added between two pieces of the file can shift the one before into
-            // the second piece again.
-            if name == last || is_unused(name, fields.rest()) {
-                continue;
-            }
-            last = name;
-            table.instance(|key| key.bytes(name));
-            for (_, kind, _) in &FIELDS {
-                let count = fields.u64().filter(|count| kind.is_possible(*count));
-                table.opt_u64(count.map(|count| count.wrapping_mul(kind.scale())));
-            }
-        }
-        table.end_sample();
-        Ok(())
+fn put(fields: &mut Fields<'_>, table: &mut RecordBuilder) {
+    for (_, kind, _) in &FIELDS {
+        let count = fields.u64().filter(|count| kind.is_possible(*count));
+        table.opt_u64(count.map(|count| count.wrapping_mul(kind.scale())));
     }
 }
 

@@ -2,10 +2,10 @@
 
 mod fields;
 
-use crate::kernel_files::file::{ProcFile, Rendering};
-use crate::kernel_files::keyed::{Field, Row, lost_fields, with_fields};
-use crate::kernel_files::text::lines;
-use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use crate::kernel_files::file::Rendering;
+use crate::kernel_files::keyed::{Field, with_fields};
+use crate::source::{Context, Descriptor, Source, SourceError, SourceKind};
+use crate::sources::keyed_file::KeyedFile;
 use nodemon_formats::Schema;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -42,33 +42,8 @@ fn schema(fields: &[Field]) -> Schema {
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
-    let file = ProcFile::open(context.proc.join("meminfo"), Rendering::Whole)?;
-    Ok(Box::new(Meminfo { file, row: Row::new(&FIELDS) }))
-}
-
-struct Meminfo {
-    file: ProcFile,
-    row: Row,
-}
-
-impl Source for Meminfo {
-    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        let text = self.file.read()?;
-        let time_ns = sink.time_ns();
-        self.row.clear();
-        for line in lines(text) {
-            self.row.take(line);
-        }
-        let table = sink.table(0);
-        table.begin_sample(time_ns);
-        self.row.push(table);
-        table.end_sample();
-        Ok(())
-    }
-
-    fn limits(&self) -> Vec<String> {
-        lost_fields(self.file.path(), self.row.without_column()).into_iter().collect()
-    }
+    let path = context.proc.join("meminfo");
+    Ok(Box::new(KeyedFile::open(path, Rendering::Whole, &FIELDS)?))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 mod fields;
 
-use crate::kernel_files::file::{ProcFile, Rendering};
-use crate::kernel_files::keyed::{Field, Row, lost_fields, with_fields};
-use crate::kernel_files::text::lines;
-use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use crate::kernel_files::file::Rendering;
+use crate::kernel_files::keyed::{Field, with_fields};
+use crate::source::{Context, Descriptor, Source, SourceError, SourceKind};
+use crate::sources::keyed_file::KeyedFile;
 use nodemon_formats::Schema;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -42,46 +42,18 @@ fn schema(fields: &[Field]) -> Schema {
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(Vmstat::open(context, &FIELDS)?))
+    Ok(Box::new(open_with(context, &FIELDS)?))
 }
 
-struct Vmstat {
-    file: ProcFile,
-    row: Row,
-}
-
-impl Vmstat {
-    fn open(context: &Context, fields: &[Field]) -> Result<Vmstat, SourceError> {
-        let file = ProcFile::open(context.proc.join("vmstat"), Rendering::Lines)?;
-        Ok(Vmstat { file, row: Row::new(fields) })
-    }
-}
-
-impl Source for Vmstat {
-    fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
-        let text = self.file.read()?;
-        let time_ns = sink.time_ns();
-        self.row.clear();
-        for line in lines(text) {
-            self.row.take(line);
-        }
-        let table = sink.table(0);
-        table.begin_sample(time_ns);
-        self.row.push(table);
-        table.end_sample();
-        Ok(())
-    }
-
-    fn limits(&self) -> Vec<String> {
-        lost_fields(self.file.path(), self.row.without_column()).into_iter().collect()
-    }
+fn open_with(context: &Context, fields: &[Field]) -> Result<KeyedFile, SourceError> {
+    KeyedFile::open(context.proc.join("vmstat"), Rendering::Lines, fields)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::{SOURCE, Vmstat, fields, schema};
+    use super::{SOURCE, fields, open_with, schema};
     use crate::source::Context;
     use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample, sample_of};
     use nodemon_formats::{Semantics, Value};
@@ -108,7 +80,7 @@ mod tests {
         let text = "nr_free_pages 12\nworkingset_refault 3\npgfault 99\nnr_dirtied x\n";
         let (dir, context) = context(&[("vmstat", text)]);
         let fields = fields::fields(text.as_bytes());
-        let mut source = Vmstat::open(&context, &fields).unwrap();
+        let mut source = open_with(&context, &fields).unwrap();
         let schemas = [schema(&fields)];
         let table = sample(&mut source, &schemas).unwrap().remove(0);
         assert_eq!(table.u64(&[], "nr_free_pages"), 12);

@@ -10,6 +10,7 @@ use crate::kernel_files::file::{ProcFile, Rendering};
 use crate::kernel_files::keyed::{Field, Row, lost_fields, with_fields};
 use crate::kernel_files::text::lines;
 use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use crate::sources::keyed_file::put_row;
 use nodemon_formats::Schema;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -86,11 +87,7 @@ impl Source for Netstat {
                 self.row.take(line);
             }
         }
-        let time_ns = sink.time_ns();
-        let table = sink.table(0);
-        table.begin_sample(time_ns);
-        self.row.push(table);
-        table.end_sample();
+        put_row(sink, &self.row);
         Ok(())
     }
 
