@@ -16,6 +16,7 @@ mod frame;
 mod header;
 mod packed;
 mod planes;
+mod predecessors;
 mod presence;
 mod rows;
 mod times;

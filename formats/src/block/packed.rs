@@ -3,6 +3,7 @@
 //! Of a minute of processes hardly any cell changes from one second to the next: kept as words they
 //! are some MiB, packed a hundredth of that.
 
+use super::predecessors::Predecessors;
 use super::wire::{unzigzag, zigzag};
 use crate::memory::{clear_and_shrink, reserve_closely};
 use crate::varint::put_varint;
@@ -11,43 +12,36 @@ use crate::varint::put_varint;
 /// change of the one after those, and so on, until the row ends; both as varints.
 #[derive(Clone, Default)]
 pub struct PackedCells {
-    /// Words a row: its cells, then a bit for each of them that is set where it is absent.
-    words: usize,
     bytes: Vec<u8>,
-    /// The words of the last row of each instance; zeros before it has one.
-    last: Vec<u64>,
+    before: Predecessors,
 }
 
 impl PackedCells {
     /// No rows of so many cells.
     pub fn new(width: usize) -> PackedCells {
-        PackedCells { words: width + width.div_ceil(64), ..PackedCells::default() }
+        // A row's words: its cells, then a bit for each of them that is set where it is absent.
+        let words = width + width.div_ceil(64);
+        PackedCells { bytes: Vec::new(), before: Predecessors::new(words) }
     }
 
     /// Bytes that it takes.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.last.len() * size_of::<u64>()
+        self.bytes.len() + self.before.size_bytes()
     }
 
     /// Appends a row of `instance`: as many cells as a row has, of which `is_absent` says whether the
     /// one at an index is absent.
     pub fn push(&mut self, instance: u32, cells: &[u64], is_absent: impl Fn(usize) -> bool) {
-        let from = instance as usize * self.words;
-        if self.last.len() < from + self.words {
-            let more = from + self.words - self.last.len();
-            reserve_closely(&mut self.last, more);
-            self.last.resize(from + self.words, 0);
-        }
         // Mostly it is far less; doubled, it would be half empty for as long as it waits.
-        reserve_closely(&mut self.bytes, 2 * self.words);
+        reserve_closely(&mut self.bytes, 2 * self.before.width());
         let absent = (0..cells.len()).step_by(64).map(|first| {
             let bit = |at: usize| u64::from(is_absent(at)) << (at - first);
             (first..cells.len().min(first + 64)).fold(0, |bits, at| bits | bit(at))
         });
         let words = cells.iter().copied().chain(absent);
         let mut same = 0;
-        for (last, word) in self.last[from..].iter_mut().zip(words) {
-            let change = word.wrapping_sub(std::mem::replace(last, word));
+        for (before, word) in self.before.of(instance).iter_mut().zip(words) {
+            let change = word.wrapping_sub(std::mem::replace(before, word));
             if change == 0 {
                 same += 1;
             } else {
@@ -61,33 +55,35 @@ impl PackedCells {
         }
     }
 
+    /// Ends a sample, whose rows were pushed.
+    pub fn end_sample(&mut self) {
+        self.before.end_sample();
+    }
+
     /// Forgets the rows, keeps the memory that as many will need.
     pub fn clear(&mut self) {
         clear_and_shrink(&mut self.bytes);
-        clear_and_shrink(&mut self.last);
+        self.before.clear();
     }
 
-    /// Gives the rows back one after the other; `words` is memory for it.
-    pub fn unpack<'a>(&'a self, words: &'a mut Vec<u64>) -> UnpackedRows<'a> {
-        clear_and_shrink(words);
-        words.resize(self.last.len(), 0);
-        UnpackedRows { bytes: self.bytes.iter(), words: self.words, last: words }
+    /// Gives the rows back one after the other; `memory` is kept for it.
+    pub fn unpack<'a>(&'a self, memory: &'a mut Predecessors) -> UnpackedRows<'a> {
+        memory.begin(self.before.width());
+        UnpackedRows { bytes: self.bytes.iter(), before: memory }
     }
 }
 
 /// The rows of [`PackedCells`], one after the other.
 pub struct UnpackedRows<'a> {
     bytes: std::slice::Iter<'a, u8>,
-    words: usize,
-    last: &'a mut [u64],
+    before: &'a mut Predecessors,
 }
 
 impl UnpackedRows<'_> {
     /// The words of the next row, which is one of `instance`: its cells, then the bits of those that
     /// are absent.
     pub fn next(&mut self, instance: u32) -> &[u64] {
-        let from = instance as usize * self.words;
-        let Some(row) = self.last.get_mut(from..from + self.words) else { return &[] };
+        let row = self.before.of(instance);
         let mut at = 0;
         loop {
             // It was packed here: what it says fits, and it does not end within a row.
@@ -100,6 +96,11 @@ impl UnpackedRows<'_> {
             }
         }
         row
+    }
+
+    /// Ends a sample, whose rows were taken.
+    pub fn end_sample(&mut self) {
+        self.before.end_sample();
     }
 }
 
@@ -118,12 +119,12 @@ fn varint(bytes: &mut std::slice::Iter<'_, u8>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::PackedCells;
+    use super::{PackedCells, Predecessors};
     use proptest::prelude::*;
 
-    type Row = (u32, Vec<Option<u64>>);
+    type Row = (u32, Vec<Option<u64>>, u32);
 
-    /// Rows of so many cells, each of one of five instances; absent are those that say so.
+    /// Rows of so many cells, each of one of five instances, and how many samples end behind each.
     fn rows() -> impl Strategy<Value = (usize, Vec<Row>)> {
         (1..200usize).prop_flat_map(|width| {
             let word = prop_oneof![
@@ -132,7 +133,7 @@ mod tests {
                 2 => (0..1000u64).prop_map(Some),
                 1 => any::<u64>().prop_map(Some),
             ];
-            let row = (0..5u32, prop::collection::vec(word, width));
+            let row = (0..5u32, prop::collection::vec(word, width), 0..3u32);
             (Just(width), prop::collection::vec(row, 0..40))
         })
     }
@@ -143,15 +144,20 @@ mod tests {
             let mut packed = PackedCells::new(width);
             // Memory that was used before.
             packed.push(3, &vec![7; width], |at| at % 2 == 0);
+            packed.end_sample();
             packed.clear();
-            for (instance, row) in &rows {
+            // Each row ends a sample or goes on in it.
+            for (instance, row, ends) in &rows {
                 let cells: Vec<u64> = row.iter().map(|cell| cell.unwrap_or(0)).collect();
                 packed.push(*instance, &cells, |at| row[at].is_none());
+                (0..*ends).for_each(|_| packed.end_sample());
             }
-            let mut memory = vec![9; 3];
+            let mut memory = Predecessors::new(3);
+            memory.of(2).fill(9);
             let mut unpacked = packed.unpack(&mut memory);
-            for (number, (instance, row)) in rows.iter().enumerate() {
-                let words = unpacked.next(*instance);
+            for (number, (instance, row, ends)) in rows.iter().enumerate() {
+                let words = unpacked.next(*instance).to_vec();
+                (0..*ends).for_each(|_| unpacked.end_sample());
                 for (at, cell) in row.iter().enumerate() {
                     let is_absent = words[width + at / 64] >> (at % 64) & 1 == 1;
                     prop_assert_eq!((words[at], is_absent), (cell.unwrap_or(0), cell.is_none()),

@@ -115,7 +115,7 @@ impl Rows {
         if !self.comes_after(record) {
             return Err(RecordError::Shape("samples are not in order of time"));
         }
-        let first_row = self.rows.len();
+        let (first_row, first_sample) = (self.rows.len(), self.row_ends.len());
         self.map_strings(record);
         self.map_instances(record)?;
         let times = record.times();
@@ -141,7 +141,7 @@ impl Rows {
         match self.packed.take() {
             None => self.append_cells(record, first_row),
             Some(mut packed) => {
-                self.pack_cells(record, first_row, &mut packed);
+                self.pack_cells(record, (first_row, first_sample), &mut packed);
                 self.packed = Some(packed);
             }
         }
@@ -249,17 +249,29 @@ impl Rows {
         }
     }
 
-    fn pack_cells(&mut self, record: &RecordView<'_>, first_row: usize, packed: &mut PackedCells) {
+    fn pack_cells(
+        &mut self,
+        record: &RecordView<'_>,
+        (first_row, first_sample): (usize, usize),
+        packed: &mut PackedCells,
+    ) {
         let has_absent = record.has_absent();
-        for (row, cells) in record.cells().chunks_exact(self.width.max(1)).enumerate() {
-            self.cells.extend(cells.iter().map(|cell| cell.to_native()));
-            for at in 0..self.string_columns.len() {
-                let cell = self.string_columns[at];
-                self.cells[cell] = self.string_number(self.cells[cell]);
+        let mut rows = (0..record.rows()).zip(record.cells().chunks_exact(self.width.max(1)));
+        let mut start = first_row;
+        for sample in first_sample..self.row_ends.len() {
+            let end = self.row_ends[sample] as usize;
+            for (row, cells) in rows.by_ref().take(end - start) {
+                self.cells.extend(cells.iter().map(|cell| cell.to_native()));
+                for at in 0..self.string_columns.len() {
+                    let cell = self.string_columns[at];
+                    self.cells[cell] = self.string_number(self.cells[cell]);
+                }
+                let is_absent = |at| has_absent && record.is_absent(row, at);
+                packed.push(self.rows[first_row + row], &self.cells, is_absent);
+                self.cells.clear();
             }
-            let is_absent = |at| has_absent && record.is_absent(row, at);
-            packed.push(self.rows[first_row + row], &self.cells, is_absent);
-            self.cells.clear();
+            packed.end_sample();
+            start = end;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rows into columns.
 
 use super::packed::PackedCells;
+use super::predecessors::Predecessors;
 use super::rows::Rows;
 
 /// The cells of some rows by column: for each value column, instance by instance, the words of the
@@ -13,7 +14,7 @@ pub struct Columns {
     /// Of packed rows a bit for each word that is set where it is absent; empty where none is.
     absent: Vec<u64>,
     /// Memory for unpacking.
-    unpacked: Vec<u64>,
+    before: Predecessors,
     /// Where each instance's words start within a value column; one more entry for the end.
     starts: Vec<usize>,
     /// For each row, where its words go within a value column. Unused when rows are uniform.
@@ -83,28 +84,32 @@ impl Columns {
         self.make_room(count * total);
         self.absent.clear();
         let (uniform, samples) = (rows.is_uniform(), rows.samples());
-        let mut rows_of_packed = packed.unpack(&mut self.unpacked);
-        for (row, &instance) in rows.rows.iter().enumerate() {
-            let words = rows_of_packed.next(instance);
-            let target = match uniform {
-                true => instance as usize * samples + row / instances,
-                false => self.targets[row] as usize,
-            };
-            for (value, word) in words[from..from + count].iter().enumerate() {
-                self.values[value * total + target] = *word;
-            }
-            let (_, absent) = words.split_at(width);
-            if absent.iter().all(|bits| *bits == 0) {
-                continue;
-            }
-            for value in 0..count {
-                let at = from + value;
-                if absent[at / 64] >> (at % 64) & 1 == 1 {
-                    self.absent.resize((count * total).div_ceil(64), 0);
-                    let bit = value * total + target;
-                    self.absent[bit / 64] |= 1 << (bit % 64);
+        let mut unpacked = packed.unpack(&mut self.before);
+        let mut row = 0;
+        for &end in &rows.row_ends {
+            for &instance in &rows.rows[row..end as usize] {
+                let target = match uniform {
+                    true => instance as usize * samples + row / instances,
+                    false => self.targets[row] as usize,
+                };
+                row += 1;
+                let (cells, absent) = unpacked.next(instance).split_at(width);
+                for (value, word) in cells[from..from + count].iter().enumerate() {
+                    self.values[value * total + target] = *word;
+                }
+                if absent.iter().all(|bits| *bits == 0) {
+                    continue;
+                }
+                for value in 0..count {
+                    let at = from + value;
+                    if absent[at / 64] >> (at % 64) & 1 == 1 {
+                        self.absent.resize((count * total).div_ceil(64), 0);
+                        let bit = value * total + target;
+                        self.absent[bit / 64] |= 1 << (bit % 64);
+                    }
                 }
             }
+            unpacked.end_sample();
         }
         from + count
     }

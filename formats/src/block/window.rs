@@ -1,5 +1,6 @@
 //! Rows that are packed, a piece at a time with their cells in words.
 
+use super::predecessors::Predecessors;
 use super::rows::Rows;
 
 /// Cells of a piece, if a sample has no more.
@@ -9,7 +10,7 @@ const CELLS: usize = 1 << 15;
 #[derive(Default)]
 pub struct Window {
     piece: Rows,
-    words: Vec<u64>,
+    before: Predecessors,
 }
 
 impl Window {
@@ -26,7 +27,7 @@ impl Window {
         std::mem::swap(&mut piece.strings, &mut rows.strings);
         std::mem::swap(&mut piece.instances, &mut rows.instances);
         if let Some(packed) = rows.packed_cells() {
-            let mut unpacked = packed.unpack(&mut self.words);
+            let mut unpacked = packed.unpack(&mut self.before);
             let mut start = 0;
             for sample in 0..samples {
                 let end = rows.row_ends[sample] as usize;
@@ -38,6 +39,7 @@ impl Window {
                         put_absent(piece, first + at * 64, bits);
                     }
                 }
+                unpacked.end_sample();
                 piece.rows.extend_from_slice(&rows.rows[start..end]);
                 piece.row_ends.push(piece.rows.len() as u32);
                 piece.times.push(rows.times[sample]);

@@ -24,16 +24,20 @@ fn schema(table: u64) -> Schema {
     Schema { interval_ns: 1_000_000_000, ..schema }
 }
 
-/// A word whose change from second to second takes ten bytes, however it is packed.
+/// A word that takes ten bytes as a change of nothing, and of the word of the second before.
 fn word(second: u64, column: u64) -> u64 {
-    (second + 1) % 2 * (3 << 61) + second * column
+    let far = 5 << 60;
+    let from = if second.is_multiple_of(2) { far } else { 0u64.wrapping_sub(far) };
+    from.wrapping_add(second * column)
 }
 
-/// What such a row takes while it waits: of each column its place and its change, where the row ends,
-/// its instance; and the first of them as words too, with a bit for each that may be absent.
-fn row_bytes(columns: u64, is_first: bool) -> u64 {
+/// What such rows take while they wait: of each column of each row its place and its change, where the
+/// row ends, its instance; where the row before is; and from the second on that as words, with a bit
+/// for each that may be absent.
+fn waiting_bytes(columns: u64, rows: u64) -> u64 {
     let words_bytes = 8 * (columns + columns.div_ceil(64));
-    11 * columns + 1 + 4 + if is_first { words_bytes } else { 0 }
+    let before_bytes = [0, 8, 8 + 8 + words_bytes][rows.min(2) as usize];
+    rows * (11 * columns + 1 + 4) + before_bytes
 }
 
 #[test]
@@ -47,7 +51,7 @@ fn where_many_tables_wait_the_largest_become_blocks_and_every_row_is_there_once(
             (writer.add_table(schema.clone()), RecordBuilder::new(&schema))
         })
         .collect();
-    // What waits of each table, bytes: beyond 2 MiB the largest are blocks with the next commit,
+    // The rows that wait of each table: beyond 2 MiB the largest are blocks with the next commit,
     // until half of that is free.
     let (mut waiting, mut blocks) = (vec![0; TABLES as usize], [0, 0]);
     for second in 0..SECONDS {
@@ -56,12 +60,14 @@ fn where_many_tables_wait_the_largest_become_blocks_and_every_row_is_there_once(
             (0..columns_of(table)).for_each(|column| record.u64(word(second, column)));
             record.end_sample();
             push(&mut writer, record, *number);
-            waiting[table as usize] += row_bytes(columns_of(table), waiting[table as usize] == 0);
+            waiting[table as usize] += 1;
         }
         writer.commit().unwrap();
-        if waiting.iter().sum::<u64>() > 2 << 20 {
-            while waiting.iter().sum::<u64>() > 1 << 20 {
-                let largest = (0..waiting.len()).max_by_key(|table| waiting[*table]).unwrap();
+        let bytes = |waiting: &[u64], at: usize| waiting_bytes(columns_of(at as u64), waiting[at]);
+        let sum = |waiting: &[u64]| (0..waiting.len()).map(|at| bytes(waiting, at)).sum::<u64>();
+        if sum(&waiting) > 2 << 20 {
+            while sum(&waiting) > 1 << 20 {
+                let largest = (0..waiting.len()).max_by_key(|at| bytes(&waiting, *at)).unwrap();
                 waiting[largest] = 0;
                 blocks[usize::from(largest > 0)] += 1;
             }

@@ -33,7 +33,7 @@ pub const COUNTERS: [(&str, &str, &str, &str); 21] = [
     ),
     ("port_rcv_constraint_errors", "rx_constraint_errors", COUNT, "packets filtered inbound"),
     ("port_xmit_constraint_errors", "tx_constraint_errors", COUNT, "packets filtered outbound"),
-    ("symbol_error", "symbol_errors", COUNT, "minor errors on a thread"),
+    ("symbol_error", "symbol_errors", COUNT, "minor errors on a lane"),
     ("link_error_recovery", "link_error_recoveries", COUNT, "times the link recovered by itself"),
     ("link_downed", "link_downed", COUNT, "times the link failed to recover and went down"),
     (
