@@ -31,7 +31,7 @@ pub(crate) use frame::Unpacker;
 pub use frame::{Compressor, Decompressor};
 pub use header::{BLOCK_VERSION, BlockHeader};
 pub use rows::Rows;
-pub use window::Window;
+pub use window::{Piece, Window};
 
 /// Why the bytes of a block cannot be decoded.
 #[derive(Debug, thiserror::Error)]

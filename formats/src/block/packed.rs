@@ -7,11 +7,14 @@ use super::predecessors::Predecessors;
 use super::wire::{unzigzag, zigzag};
 use crate::memory::{clear_and_shrink, reserve_closely};
 use crate::varint::put_varint;
+use std::ops::Range;
 
 /// Cells of rows, packed in the order in which they came. Of each row: words that did not change, the
 /// change of the one after those, and so on, until the row ends; both as varints.
 #[derive(Clone, Default)]
 pub struct PackedCells {
+    /// Cells of a row.
+    width: usize,
     bytes: Vec<u8>,
     before: Predecessors,
 }
@@ -21,7 +24,7 @@ impl PackedCells {
     pub fn new(width: usize) -> PackedCells {
         // A row's words: its cells, then a bit for each of them that is set where it is absent.
         let words = width + width.div_ceil(64);
-        PackedCells { bytes: Vec::new(), before: Predecessors::new(words) }
+        PackedCells { width, bytes: Vec::new(), before: Predecessors::new(words) }
     }
 
     /// Bytes that it takes.
@@ -66,32 +69,59 @@ impl PackedCells {
         self.before.clear();
     }
 
-    /// Gives the rows back one after the other; `memory` is kept for it.
-    pub fn unpack<'a>(&'a self, memory: &'a mut Predecessors) -> UnpackedRows<'a> {
-        memory.begin(self.before.width());
-        UnpackedRows { bytes: self.bytes.iter(), before: memory }
+    /// Gives `cells` of the rows back, one row after the other; `memory` is kept for it.
+    pub fn unpack<'a>(
+        &'a self,
+        cells: Range<usize>,
+        memory: &'a mut Predecessors,
+    ) -> UnpackedRows<'a> {
+        let first_bits = cells.start / 64;
+        let bits = cells.end.div_ceil(64).saturating_sub(first_bits);
+        memory.begin(cells.len() + bits);
+        UnpackedRows {
+            bytes: self.bytes.iter(),
+            words: self.before.width(),
+            from: cells.start,
+            count: cells.len(),
+            bits_from: self.width + first_bits,
+            before: memory,
+        }
     }
 }
 
 /// The rows of [`PackedCells`], one after the other.
 pub struct UnpackedRows<'a> {
     bytes: std::slice::Iter<'a, u8>,
+    /// Words of a packed row.
+    words: usize,
+    /// Of these, the first cell that is wanted, how many are, and the first word of bits.
+    from: usize,
+    count: usize,
+    bits_from: usize,
     before: &'a mut Predecessors,
 }
 
 impl UnpackedRows<'_> {
-    /// The words of the next row, which is one of `instance`: its cells, then the bits of those that
-    /// are absent.
+    /// The words of the next row, which is one of `instance`: those of its cells that are wanted, then
+    /// the words of bits that say which are absent, from the one that has the first.
     pub fn next(&mut self, instance: u32) -> &[u64] {
         let row = self.before.of(instance);
         let mut at = 0;
         loop {
             // It was packed here: what it says fits, and it does not end within a row.
             at += varint(&mut self.bytes) as usize;
-            let Some(word) = row.get_mut(at) else { break };
-            *word = word.wrapping_add(unzigzag(varint(&mut self.bytes)).cast_unsigned());
+            if at >= self.words {
+                break;
+            }
+            let change = unzigzag(varint(&mut self.bytes)).cast_unsigned();
+            let cell = at.wrapping_sub(self.from);
+            let bits = at.wrapping_sub(self.bits_from);
+            let place = if cell < self.count { cell } else { bits.saturating_add(self.count) };
+            if let Some(word) = row.get_mut(place) {
+                *word = word.wrapping_add(change);
+            }
             at += 1;
-            if at == row.len() {
+            if at == self.words {
                 break;
             }
         }
@@ -140,7 +170,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_comes_back_word_by_word((width, rows) in rows()) {
+        fn what_was_packed_comes_back_word_by_word(
+            (width, rows) in rows(),
+            cells in (0..200usize, 0..200usize).prop_map(|(a, b)| a.min(b)..a.max(b)),
+        ) {
             let mut packed = PackedCells::new(width);
             // Memory that was used before.
             packed.push(3, &vec![7; width], |at| at % 2 == 0);
@@ -154,14 +187,17 @@ mod tests {
             }
             let mut memory = Predecessors::new(3);
             memory.of(2).fill(9);
-            let mut unpacked = packed.unpack(&mut memory);
+            let cells = cells.start.min(width)..cells.end.min(width);
+            let mut unpacked = packed.unpack(cells.clone(), &mut memory);
             for (number, (instance, row, ends)) in rows.iter().enumerate() {
                 let words = unpacked.next(*instance).to_vec();
                 (0..*ends).for_each(|_| unpacked.end_sample());
-                for (at, cell) in row.iter().enumerate() {
-                    let is_absent = words[width + at / 64] >> (at % 64) & 1 == 1;
-                    prop_assert_eq!((words[at], is_absent), (cell.unwrap_or(0), cell.is_none()),
-                        "cell {} of row {}", at, number);
+                prop_assert!(words.len() >= cells.len());
+                for (at, cell) in row.iter().enumerate().take(cells.end).skip(cells.start) {
+                    let word = words[at - cells.start];
+                    let bits = words[cells.len() + at / 64 - cells.start / 64];
+                    prop_assert_eq!((word, bits >> (at % 64) & 1 == 1),
+                        (cell.unwrap_or(0), cell.is_none()), "cell {} of row {}", at, number);
                 }
             }
         }

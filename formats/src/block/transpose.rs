@@ -84,7 +84,7 @@ impl Columns {
         self.make_room(count * total);
         self.absent.clear();
         let (uniform, samples) = (rows.is_uniform(), rows.samples());
-        let mut unpacked = packed.unpack(&mut self.before);
+        let mut unpacked = packed.unpack(from..from + count, &mut self.before);
         let mut row = 0;
         for &end in &rows.row_ends {
             for &instance in &rows.rows[row..end as usize] {
@@ -93,8 +93,8 @@ impl Columns {
                     false => self.targets[row] as usize,
                 };
                 row += 1;
-                let (cells, absent) = unpacked.next(instance).split_at(width);
-                for (value, word) in cells[from..from + count].iter().enumerate() {
+                let (cells, absent) = unpacked.next(instance).split_at(count);
+                for (value, word) in cells.iter().enumerate() {
                     self.values[value * total + target] = *word;
                 }
                 if absent.iter().all(|bits| *bits == 0) {
@@ -102,7 +102,7 @@ impl Columns {
                 }
                 for value in 0..count {
                     let at = from + value;
-                    if absent[at / 64] >> (at % 64) & 1 == 1 {
+                    if absent[at / 64 - from / 64] >> (at % 64) & 1 == 1 {
                         self.absent.resize((count * total).div_ceil(64), 0);
                         let bit = value * total + target;
                         self.absent[bit / 64] |= 1 << (bit % 64);

@@ -4,7 +4,7 @@ use super::predecessors::Predecessors;
 use super::rows::Rows;
 
 /// Cells of a piece, if a sample has no more.
-const CELLS: usize = 1 << 15;
+const CELLS: usize = 1 << 16;
 
 /// Memory for pieces of rows, which is kept.
 #[derive(Default)]
@@ -13,12 +13,24 @@ pub struct Window {
     before: Predecessors,
 }
 
+/// Some of the rows of a block, with the instances and strings of all.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// The rows.
+    pub rows: &'a Rows,
+    /// Whether there are none of the block before them.
+    pub is_first: bool,
+    /// Whether there are none behind them.
+    pub is_last: bool,
+}
+
 impl Window {
     /// Shows `rows` piece by piece, with their cells in words: those that are not packed at once.
-    pub fn pieces(&mut self, rows: &mut Rows, show: &mut dyn FnMut(&Rows)) {
+    pub fn pieces(&mut self, rows: &mut Rows, show: &mut dyn FnMut(Piece<'_>)) {
         if rows.packed_cells().is_none() {
-            return show(rows);
+            return show(Piece { rows, is_first: true, is_last: true });
         }
+        let mut is_first = true;
         let (width, samples) = (rows.width, rows.samples());
         let piece = &mut self.piece;
         (piece.width, piece.key_width) = (width, rows.key_width);
@@ -27,7 +39,7 @@ impl Window {
         std::mem::swap(&mut piece.strings, &mut rows.strings);
         std::mem::swap(&mut piece.instances, &mut rows.instances);
         if let Some(packed) = rows.packed_cells() {
-            let mut unpacked = packed.unpack(&mut self.before);
+            let mut unpacked = packed.unpack(0..width, &mut self.before);
             let mut start = 0;
             for sample in 0..samples {
                 let end = rows.row_ends[sample] as usize;
@@ -45,8 +57,9 @@ impl Window {
                 piece.times.push(rows.times[sample]);
                 let next_cells =
                     rows.row_ends.get(sample + 1).map_or(0, |next| *next as usize - end) * width;
-                if sample + 1 == samples || piece.cells.len() + next_cells > CELLS {
-                    show(piece);
+                let is_last = sample + 1 == samples;
+                if is_last || piece.cells.len() + next_cells > CELLS {
+                    show(Piece { rows: piece, is_first: std::mem::take(&mut is_first), is_last });
                     piece.forget_rows();
                 }
                 start = end;
@@ -156,13 +169,18 @@ mod tests {
             let mut largest = 0;
             for (rows, all_of) in [&mut plain, &mut packed].into_iter().zip(&mut both) {
                 let (keys, strings) = (rows.keys.clone(), rows.strings.bytes().to_vec());
+                let (mut first, mut last) = (0, 0);
                 window.pieces(rows, &mut |piece| {
+                    assert!(last == 0 && piece.is_first == all_of.is_empty());
+                    (first, last) = (first + u32::from(piece.is_first), u32::from(piece.is_last));
+                    let piece = piece.rows;
                     assert_eq!(piece.keys, keys);
                     assert_eq!(piece.strings.bytes(), strings);
                     assert_eq!(piece.instances() * piece.key_width, keys.len());
                     largest = piece.cells.len();
                     all(piece, all_of);
                 });
+                assert_eq!((first, last), (1, 1));
                 assert_eq!((&rows.keys, rows.strings.bytes()), (&keys, &strings[..]));
             }
             let [plain, packed] = both;

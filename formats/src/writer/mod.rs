@@ -25,7 +25,7 @@ pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
 pub use resumption::Resumption;
 pub use totals::{Commit, WriterStats};
 
-use crate::block::Rows;
+use crate::block::Piece;
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
 use crate::record::RecordView;
@@ -288,8 +288,8 @@ impl RecordingWriter {
             self.clocks.push(clock);
         }
         let clocks = &self.clocks;
-        let mut sealed = |number: u32, rows: &Rows, samples: usize| {
-            tiers.iter_mut().for_each(|tier| tier.add(number, rows, samples, clocks));
+        let mut sealed = |number: u32, piece: Piece<'_>, samples: usize| {
+            tiers.iter_mut().for_each(|tier| tier.add(number, piece, samples, clocks));
         };
         if let Err(error) = held {
             self.raw.fail(error.to_string(), &mut sealed);

@@ -5,7 +5,7 @@ use super::options::segment_size_bytes;
 use super::table::Table;
 use super::tools::Tools;
 use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
-use crate::block::{Rows, Window};
+use crate::block::{Piece, Window};
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::memory::clear_and_shrink;
@@ -160,7 +160,7 @@ impl RingWriter {
         close: bool,
         clock: ClockOffset,
         tools: &mut Tools,
-        sealed: &mut dyn FnMut(u32, &Rows, usize),
+        sealed: &mut dyn FnMut(u32, Piece<'_>, usize),
     ) -> Result<Commit, WriteError> {
         let result = self.try_commit(close, clock, tools, sealed);
         if let Err(error) = &result {
@@ -179,7 +179,7 @@ impl RingWriter {
         close: bool,
         clock: ClockOffset,
         tools: &mut Tools,
-        sealed: &mut dyn FnMut(u32, &Rows, usize),
+        sealed: &mut dyn FnMut(u32, Piece<'_>, usize),
     ) -> Result<Commit, WriteError> {
         let mut commit = Commit::default();
         let deleted = self.ring.deleted();
@@ -334,11 +334,12 @@ impl RingWriter {
         &mut self,
         commit: &mut Commit,
         window: &mut Window,
-        sealed: &mut dyn FnMut(u32, &Rows, usize),
+        sealed: &mut dyn FnMut(u32, Piece<'_>, usize),
     ) {
         for (number, table) in self.tables.iter_mut().enumerate() {
             if table.is_sealed() && table.is_shown {
-                let show = &mut |rows: &Rows| sealed(number as u32, rows, rows.samples());
+                let show =
+                    &mut |piece: Piece<'_>| sealed(number as u32, piece, piece.rows.samples());
                 table.all_rows().for_each(|rows| window.pieces(rows, show));
             }
             commit.rows += table.committed();
@@ -387,14 +388,14 @@ impl RingWriter {
     }
 
     /// What was pushed since the last commit is lost to this error.
-    pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, &Rows, usize)) {
+    pub fn fail(&mut self, error: String, sealed: &mut dyn FnMut(u32, Piece<'_>, usize)) {
         for (number, table) in self.tables.iter_mut().enumerate() {
             let mut durable = table.samples().saturating_sub(table.undurable);
             let is_shown = table.is_shown && durable > 0;
-            let show = &mut |rows: &Rows| {
-                let of_these = durable.min(rows.samples() as u64);
+            let show = &mut |piece: Piece<'_>| {
+                let of_these = durable.min(piece.rows.samples() as u64);
                 if of_these > 0 {
-                    sealed(number as u32, rows, of_these as usize);
+                    sealed(number as u32, piece, of_these as usize);
                 }
                 durable -= of_these;
             };

@@ -13,7 +13,7 @@ use super::tier_last::LastValues;
 use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
 use super::tools::Tools;
 use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
-use crate::block::Rows;
+use crate::block::{Piece, Rows};
 use crate::clock::{ClockOffset, boottime_ns};
 use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
@@ -153,14 +153,18 @@ impl Tier {
         kept
     }
 
-    /// Adds the first `samples` of the rows of a block. `clocks` are the offsets from boot time to
+    /// Adds the first `samples` of some rows of a block. `clocks` are the offsets from boot time to
     /// wall time, oldest first.
-    pub fn add(&mut self, number: u32, rows: &Rows, samples: usize, clocks: &[ClockOffset]) {
+    pub fn add(&mut self, number: u32, piece: Piece<'_>, samples: usize, clocks: &[ClockOffset]) {
+        let rows = piece.rows;
         let Some(Some(table)) = self.tables.get_mut(number as usize) else { return };
         let step_ns = self.step_ns.cast_signed();
         let mut start = 0;
-        table.places.clear();
-        table.places.resize(rows.instances(), NOWHERE);
+        // The numbers of instances are the same in the whole block.
+        if piece.is_first {
+            table.places.clear();
+            table.places.resize(rows.instances(), NOWHERE);
+        }
         for (sample, &end) in rows.row_ends.iter().enumerate().take(samples) {
             let time = rows.times[sample];
             let offset_ns = offset_at(clocks, time);
@@ -178,7 +182,9 @@ impl Tier {
             start = end as usize;
         }
         table.take_last_values(rows);
-        table.growths.forget(rows.instances());
+        if piece.is_last {
+            table.growths.forget(rows.instances());
+        }
         if table.record.samples() > 0
             && table.record.finish(table.number, &mut self.archive).is_ok()
         {
