@@ -229,7 +229,9 @@ impl How {
             catalogue.check_source(&source.name).map_err(flag("--source"))?;
             let SourceSettings { feed, drain, scope, .. } = &source.settings;
             let kind = catalogue.kind(&source.name);
-            if (feed.is_some() || drain.is_some()) && kind != Some(SourceKind::KernelSampled) {
+            if (feed.is_some() || drain.is_some())
+                && !kind.is_some_and(SourceKind::is_kernel_sampled)
+            {
                 let what = format!(
                     "source `{}` is not sampled by the kernel: it has no feed and no drain",
                     source.name

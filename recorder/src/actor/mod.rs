@@ -40,7 +40,7 @@ pub use outbox::Outbox;
 pub use sampler_thread::{
     Drain, DropPrivileges, EndSource, RunSource, SamplerThread, SamplerThreadOptions,
 };
-pub use source::{GATHER_UP_TO_NS, SourceState, Watch};
+pub use source::{SourceState, Watch};
 pub use supervisor::{Failure, Opening, Ready, Supervisor};
 pub use watch::{Doing, InCall, culprit_of};
 pub use workers::{Place, Workers};

@@ -41,7 +41,7 @@ pub static FED: Descriptor = Descriptor {
     reads: "nothing",
     default_interval: Duration::from_millis(10),
     default_on: true,
-    kind: SourceKind::KernelSampled,
+    kind: SourceKind::KernelSampled { keys: "" },
     tables: &|| vec![schema("fed")],
     described: None,
     open: &|context| {

@@ -3,7 +3,7 @@
 use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry};
-use crate::source::{Asked, Context, Sink, SourceKind};
+use crate::source::{Asked, Context, Sink};
 use crate::units::exact_duration;
 use nodemon_formats::TableKind;
 use nodemon_recorder_ebpf::load::KernelTypes;
@@ -27,7 +27,7 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     let mut from = descriptor.reads.to_owned();
     let (verdict, mut notes) = match opening {
         Opening::Ready(Ready { limits, feeding }) => {
-            if descriptor.kind == SourceKind::KernelSampled
+            if descriptor.kind.is_kernel_sampled()
                 && let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first())
             {
                 // Why it is no better follows, as it does among the limits.

@@ -8,21 +8,6 @@ use std::fmt::Write;
 /// What is the same everywhere.
 const GENERAL: &str = include_str!("default.toml");
 
-/// The keys of a source that the kernel may feed.
-const FED: &str = "\
-# What samples: \"module\" (nodemon.ko), \"ebpf\" (a timer in the kernel) or \"proc\". Without this
-# key the best that there is, in this order; from 100ms on /proc.
-# For example: feed = \"ebpf\"
-# How often to take over what the kernel has sampled: without this key every 250ms, or more often
-# where its ring is small. For example: drain = \"100ms\"
-";
-
-/// The key of the source that an iterator in the kernel may feed.
-const ITERATED: &str = "\
-# What reads the processes: \"ebpf\" (an iterator in the kernel) or \"proc\". Without this key the
-# first of them that there is. For example: feed = \"proc\"
-";
-
 /// The keys that every source of eBPF programs has.
 const EBPF: &str = "
 # What follows are eBPF programs. Each of these sources has these keys, too:
@@ -59,8 +44,7 @@ pub fn document(catalogue: &Catalogue) -> String {
             descriptor.default_on,
         );
         text.push_str(match descriptor.kind {
-            SourceKind::KernelSampled if descriptor.name == "process" => ITERATED,
-            SourceKind::KernelSampled => FED,
+            SourceKind::KernelSampled { keys } => keys,
             SourceKind::Polled | SourceKind::Ebpf { .. } => "",
         });
     }

@@ -4,7 +4,7 @@ use super::ConfigError;
 use super::catalogue::Catalogue;
 use super::section::{Document, Name, Section};
 use super::settings::{Settings, SourceSettings};
-use crate::source::{SCOPE_KEYS, Scope, SourceKind};
+use crate::source::{SCOPE_KEYS, Scope};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,7 +106,7 @@ fn sources(
             ..SourceSettings::default()
         };
         match catalogue.kind(name.get_ref()) {
-            Some(SourceKind::KernelSampled) => {
+            Some(kind) if kind.is_kernel_sampled() => {
                 settings.drain = source.interval("drain")?;
                 settings.feed = source.parsed("feed")?;
             }

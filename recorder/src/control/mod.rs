@@ -14,7 +14,7 @@ use crate::check::lack_of_room;
 use crate::config::{Config, PlannedSource};
 use crate::limits;
 use crate::retention::{Node, writer_options};
-use crate::source::{Context, SourceKind};
+use crate::source::Context;
 use crate::trust::{self, Distrust};
 use crate::units::{exact_duration, rough_size};
 use actix::{Actor, Addr, Arbiter, System};
@@ -279,7 +279,7 @@ impl Recorder {
         };
         let every = exact_duration(plan.asked.interval);
         match feeding.as_ref().and_then(|feeding| feeding.tables.first()) {
-            Some(table) if plan.descriptor.kind == SourceKind::KernelSampled => {
+            Some(table) if plan.descriptor.kind.is_kernel_sampled() => {
                 let every = Duration::from_nanos(table.interval_ns);
                 let (from, every) = (&table.source, exact_duration(every));
                 tracing::info!("source {name} samples every {every}, from {from}");

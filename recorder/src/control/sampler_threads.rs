@@ -12,11 +12,11 @@
 
 use super::RunError;
 use crate::actor::{
-    Drain, DropPrivileges, EndSource, GATHER_UP_TO_NS, Outbox, Place, RunSource, SamplerThread,
+    Drain, DropPrivileges, EndSource, Outbox, Place, RunSource, SamplerThread,
     SamplerThreadOptions, Watch,
 };
 use crate::config::PlannedSource;
-use crate::source::SourceKind;
+use crate::source::{SLOW_FROM_NS, SourceKind};
 use actix::Addr;
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -233,8 +233,8 @@ fn kind_of(plan: &PlannedSource) -> Kind {
     match plan.descriptor.kind {
         SourceKind::Ebpf { on_interfaces: true } => Kind::Interfaces,
         SourceKind::Ebpf { .. } => Kind::Drains,
-        _ if plan.asked.interval_ns() >= GATHER_UP_TO_NS => Kind::Slow,
-        SourceKind::KernelSampled => Kind::Drains,
+        _ if plan.asked.interval_ns() >= SLOW_FROM_NS => Kind::Slow,
+        SourceKind::KernelSampled { .. } => Kind::Drains,
         SourceKind::Polled => Kind::Fast,
     }
 }

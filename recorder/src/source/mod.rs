@@ -44,6 +44,10 @@ pub struct Descriptor {
     pub open: &'static (dyn Fn(&Context) -> Opened + Sync),
 }
 
+/// Sources with this interval and more are slow: they share a thread, wake together and send each
+/// sample at once. Faster ones gather several samples in a record, 100 ms itself among them.
+pub const SLOW_FROM_NS: u64 = 100_000_000;
+
 /// A source that is open, or why it is not.
 pub type Opened = Result<Box<dyn Source>, SourceError>;
 
@@ -54,7 +58,10 @@ pub enum SourceKind {
     Polled,
     /// Something in the kernel that samples, or the recorder where there is no such thing. It has
     /// the keys `feed` and `drain`.
-    KernelSampled,
+    KernelSampled {
+        /// What these may say, as comments of the documented configuration.
+        keys: &'static str,
+    },
     /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
     /// [`Scope`].
     Ebpf {
@@ -70,11 +77,16 @@ impl SourceKind {
         matches!(self, SourceKind::Ebpf { .. })
     }
 
+    /// Whether something in the kernel samples, where there is such a thing.
+    pub fn is_kernel_sampled(self) -> bool {
+        matches!(self, SourceKind::KernelSampled { .. })
+    }
+
     /// The name that stands for all sources of this kind in lists; empty where there is none.
     pub fn group(self) -> &'static str {
         match self {
             SourceKind::Ebpf { .. } => "ebpf",
-            SourceKind::Polled | SourceKind::KernelSampled => "",
+            SourceKind::Polled | SourceKind::KernelSampled { .. } => "",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod state;
 
-pub use state::{GATHER_UP_TO_NS, SourceState, Watch};
+pub use state::{SourceState, Watch};
 
 use super::clock::Tick;
 use super::message::AddTables;

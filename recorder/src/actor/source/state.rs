@@ -21,9 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// A source with an interval up to this gathers several samples in a record; a slower one sends
-/// each at once.
-pub const GATHER_UP_TO_NS: u64 = 100_000_000;
 /// Records of one table that may be under way. What waits is bounded in bytes by the queue; this
 /// bounds how many.
 const POOL_BUFFERS: usize = 64;

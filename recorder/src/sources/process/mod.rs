@@ -52,11 +52,17 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "an eBPF iterator, or /proc/PID",
     default_interval: Duration::from_secs(1),
     default_on: true,
-    kind: SourceKind::KernelSampled,
+    kind: SourceKind::KernelSampled { keys: KEYS },
     tables: &table::described,
     described: None,
     open: &open,
 };
+
+/// Its own key, as the documented configuration has it.
+const KEYS: &str = "\
+# What reads the processes: \"ebpf\" (an iterator in the kernel) or \"proc\". Without this key the
+# first of them that there is. For example: feed = \"proc\"
+";
 
 /// So many processes are recorded, those with the lowest pids; memory must stay bounded.
 const MAX_PROCESSES: usize = 16_384;

@@ -1,7 +1,8 @@
 //! When a source sends what it has sampled, and when it will again.
 
 use super::super::super::surroundings::Surroundings;
-use super::{GATHER_UP_TO_NS, Phase, SourceState};
+use super::{Phase, SourceState};
+use crate::source::SLOW_FROM_NS;
 use nodemon_formats::TableKind;
 
 /// How much time the samples in one record may span.
@@ -64,7 +65,7 @@ impl SourceState {
 
     /// Whether several samples are sent in a record.
     fn gathers(&self) -> bool {
-        self.every.as_nanos() <= u128::from(GATHER_UP_TO_NS)
+        self.every.as_nanos() <= u128::from(SLOW_FROM_NS)
     }
 
     /// Time between two samples of the table that has most; `None` where there are only events.

@@ -13,8 +13,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use crate::actor::GATHER_UP_TO_NS;
-use crate::source::{Context, Descriptor, Feed, Source, SourceError, SourceKind};
+use crate::source::{Context, Descriptor, Feed, SLOW_FROM_NS, Source, SourceError, SourceKind};
 use nodemon_formats::Schema;
 use std::time::Duration;
 
@@ -24,11 +23,20 @@ pub const SOURCE: Descriptor = Descriptor {
     reads: "/dev/nodemon, an eBPF timer, or /proc/stat and /proc/softirqs",
     default_interval: Duration::from_millis(1),
     default_on: true,
-    kind: SourceKind::KernelSampled,
+    kind: SourceKind::KernelSampled { keys: KEYS },
     tables: &tables,
     described: None,
     open: &open,
 };
+
+/// Its own keys, as the documented configuration has them.
+const KEYS: &str = "\
+# What samples: \"module\" (nodemon.ko), \"ebpf\" (a timer in the kernel) or \"proc\". Without this
+# key the best that there is, in this order; from 100ms on /proc.
+# For example: feed = \"ebpf\"
+# How often to take over what the kernel has sampled: without this key every 250ms, or more often
+# where its ring is small. For example: drain = \"100ms\"
+";
 
 /// The tables with every column that some way of feeding them has.
 fn tables() -> Vec<Schema> {
@@ -37,8 +45,7 @@ fn tables() -> Vec<Schema> {
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
     let wanted = context.asked.feed;
-    if wanted == Some(Feed::Proc)
-        || wanted.is_none() && context.asked.interval_ns() >= GATHER_UP_TO_NS
+    if wanted == Some(Feed::Proc) || wanted.is_none() && context.asked.interval_ns() >= SLOW_FROM_NS
     {
         return Ok(Box::new(polled::Polled::open(context, Vec::new())?));
     }
