@@ -16,6 +16,7 @@ pub mod error;
 pub mod export;
 pub mod filter;
 mod foreign;
+pub mod format;
 pub mod gaps;
 pub mod info;
 pub mod interrupt;

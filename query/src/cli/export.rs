@@ -2,7 +2,9 @@
 
 use super::SpanArgs;
 use super::span::TIMES;
-use clap::{Args, ValueEnum};
+use crate::format;
+use crate::rows::Format;
+use clap::Args;
 use std::path::PathBuf;
 
 /// Arguments of `export`.
@@ -16,23 +18,20 @@ pub struct ExportArgs {
     #[arg(long = "table", short = 't', value_name = "TABLE", value_delimiter = ',')]
     pub tables: Vec<String>,
     /// The format of the files
-    #[arg(long, short, value_name = "FORMAT", default_value = "parquet")]
-    pub format: ExportFormat,
+    #[arg(
+        long,
+        short,
+        value_name = "FORMAT",
+        default_value = "parquet",
+        value_parser = format::parser(|format| format.export.is_some())
+    )]
+    pub format: &'static Format,
     /// The directory for the files, made if it is missing; each is TABLE.parquet or TABLE.csv
     #[arg(long, short, value_name = "DIR")]
     pub output: PathBuf,
     /// Replace files that are there already
     #[arg(long)]
     pub force: bool,
-}
-
-/// What `export` writes.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFormat {
-    /// Apache Parquet: DELTA_BINARY_PACKED, zstd, units in the metadata
-    Parquet,
-    /// Comma-separated values with a header line
-    Csv,
 }
 
 const EXAMPLES: &str = "\

@@ -1,13 +1,11 @@
 //! What can be typed.
 
 mod export;
-mod format;
 mod range;
 mod replay;
 mod span;
 
-pub use export::{ExportArgs, ExportFormat};
-pub use format::Format;
+pub use export::ExportArgs;
 pub use range::RangeArgs;
 pub use replay::{ReplayArgs, ReplayFormat};
 pub use span::SpanArgs;

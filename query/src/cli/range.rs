@@ -1,9 +1,11 @@
 //! `range`.
 
+use super::SpanArgs;
 use super::span::TIMES;
-use super::{Format, SpanArgs};
 use crate::filter::{FILTERS, Filter};
+use crate::format;
 use crate::question::Aggregate;
+use crate::rows::Format;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,8 +45,8 @@ pub struct RangeArgs {
     #[arg(long)]
     pub idle: bool,
     /// How rows are written down [default: by the name of the -o file, else table]
-    #[arg(long, short, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    #[arg(long, short, value_name = "FORMAT", value_parser = format::parser(|_| true))]
+    pub format: Option<&'static Format>,
     /// Write to this file instead of standard output. It appears under this name when it is whole
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

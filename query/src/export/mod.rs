@@ -6,16 +6,14 @@ mod tables;
 mod watched;
 
 use crate::answer::answer;
-use crate::cli::{ExportArgs, ExportFormat};
-use crate::columnar::parquet::ParquetSink;
+use crate::cli::ExportArgs;
 use crate::context::{Context, Warner};
 use crate::error::{Outcome, QueryError};
 use crate::interrupt::Interrupt;
 use crate::listing::{show_count, show_many, show_size};
 use crate::output::Output;
 use crate::question::Question;
-use crate::rows::{Header, Sink};
-use crate::sink::csv::{CsvEncoder, CsvSink};
+use crate::rows::{Format, Header, Sink};
 use crate::span::Span;
 use crate::time::{show_duration, show_instant};
 use progress::Progress;
@@ -82,7 +80,7 @@ struct Total {
 /// An export under way.
 struct Job<'a> {
     context: &'a Context,
-    format: ExportFormat,
+    format: &'static Format,
     interrupt: Interrupt,
     progress: Progress,
     total: Total,
@@ -132,16 +130,9 @@ impl Job<'_> {
     }
 
     fn sink(&self, header: &Arc<Header>, path: &Path) -> Result<Box<dyn Sink>, QueryError> {
-        let output = Output::file(path)?;
-        Ok(match self.format {
-            ExportFormat::Parquet => {
-                let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                Box::new(ParquetSink::new(output, header, threads)?)
-            }
-            ExportFormat::Csv => {
-                Box::new(CsvSink::of(CsvEncoder::new(header.clone()).without_gaps(), output))
-            }
-        })
+        let not_here = || QueryError::Usage(format!("export does not write {}", self.format.name));
+        let make = self.format.export.ok_or_else(not_here)?;
+        make(Output::file(path)?, header)
     }
 
     fn count(&mut self, path: &Path, rows: u64) {
@@ -173,10 +164,7 @@ const LONGEST_NAME: usize = 120;
 /// A file for each table and one for the gaps. Names come out of a recording that may be anybody's:
 /// they must not lead elsewhere, and no two to the same file.
 fn paths(args: &ExportArgs, sources: &[Source]) -> Vec<PathBuf> {
-    let extension = match args.format {
-        ExportFormat::Parquet => "parquet",
-        ExportFormat::Csv => "csv",
-    };
+    let extension = args.format.extensions.first().unwrap_or(&args.format.name);
     let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let harmless = |c| if is_harmless(c) { c } else { '_' };
     let mut paths: Vec<PathBuf> = Vec::new();

@@ -1,30 +1,23 @@
-//! Which sink takes the rows.
+//! Which format the rows have, and how a table looks in it.
 
-use crate::cli::{Format, RangeArgs};
-use crate::columnar::arrow::ArrowSink;
-use crate::columnar::parquet::ParquetSink;
+use crate::cli::RangeArgs;
 use crate::context::Context;
 use crate::error::QueryError;
+use crate::format;
 use crate::listing::first_sentence;
-use crate::output::Output;
-use crate::rows::{Header, Sink};
-use crate::sink::Look;
-use crate::sink::csv::CsvSink;
-use crate::sink::jsonl::JsonlSink;
-use crate::sink::table::TableSink;
+use crate::rows::{Format, Look};
 use nodemon_formats::Schema;
 use std::io::IsTerminal;
-use std::sync::Arc;
 use terminal_size::{Height, Width};
 
 /// The format that was asked for.
 ///
 /// # Errors
 /// When a terminal would be spoilt by it.
-pub fn of(args: &RangeArgs) -> Result<Format, QueryError> {
-    let by_name = || args.output.as_deref().and_then(Format::of_path);
-    let format = args.format.or_else(by_name).unwrap_or(Format::Table);
-    if format.is_binary() && args.output.is_none() && std::io::stdout().is_terminal() {
+pub fn of(args: &RangeArgs) -> Result<&'static Format, QueryError> {
+    let by_name = || args.output.as_deref().and_then(format::of_path);
+    let format = args.format.or_else(by_name).unwrap_or(format::TABLE);
+    if format.is_binary && args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(QueryError::Usage(
             "this format is not for terminals: write it to a file with -o, or into a pipe".into(),
         ));
@@ -46,27 +39,4 @@ pub fn look(context: &Context, args: &RangeArgs, schema: &Schema, several: bool)
         // Who names columns or instances wants to see them.
         hides_idle: !args.idle && args.columns.is_empty() && args.filters.is_empty(),
     }
-}
-
-/// A sink of `format` that writes to `output`; `several` tables may go there one after the other.
-///
-/// # Errors
-/// When the output cannot be written.
-pub fn sink(
-    format: Format,
-    header: &Arc<Header>,
-    output: Output,
-    look: Look,
-    several: bool,
-) -> Result<Box<dyn Sink>, QueryError> {
-    Ok(match format {
-        Format::Table => Box::new(TableSink::new(header.clone(), output, look)),
-        Format::Csv => Box::new(CsvSink::new(header.clone(), output)),
-        Format::Jsonl => Box::new(JsonlSink::new(header.clone(), output, several)),
-        Format::Parquet => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            Box::new(ParquetSink::new(output, header, threads)?)
-        }
-        Format::Arrow => Box::new(ArrowSink::new(output, header.clone())?),
-    })
 }

@@ -5,12 +5,13 @@ mod format;
 mod ticks;
 
 use crate::answer::{Answer, answer};
-use crate::cli::{Format, RangeArgs};
+use crate::cli::RangeArgs;
 use crate::columns::nearest;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
 use crate::question::{HistogramText, Question, Step, StepQuestion};
+use crate::rows::{Format, Place};
 use crate::span::Span;
 use crate::time::{Stamp, show_instant};
 use nodemon_formats::Schema;
@@ -36,12 +37,13 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut answers = Vec::new();
     for schema in &schemas {
         let plan = question(context, args, format, &span).plan(schema, context.recording.host())?;
-        if format == Format::Table || args.rate {
+        if format.is_for_people || args.rate {
             ticks::note(context, &plan);
         }
         let several = schemas.len() > 1;
         let look = format::look(context, args, schema, several);
-        let mut sink = format::sink(format, &plan.header, output.another()?, look, several)?;
+        let place = Place { look, is_one_of_several: several };
+        let mut sink = (format.sink)(output.another()?, &plan.header, place)?;
         let answer = answer(&context.recording, &plan, sink.as_mut(), &mut warn)?;
         sink.finish()?;
         outcome = outcome.and(answer.outcome);
@@ -59,7 +61,7 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
 fn tables(
     context: &Context,
     args: &RangeArgs,
-    format: Format,
+    format: &Format,
 ) -> Result<Vec<Arc<Schema>>, QueryError> {
     let mut schemas = Vec::new();
     for name in &args.tables {
@@ -76,13 +78,14 @@ fn tables(
         let names: Vec<&str> = schemas.iter().map(|schema| schema.name.as_str()).collect();
         QueryError::Usage(format!("{why}: name it with -t, one of {}", names.join(", ")))
     };
-    match format {
-        _ if !args.columns.is_empty() => Err(one("-c chooses columns of one table")),
-        _ if !args.filters.is_empty() => Err(one("-w chooses rows of one table")),
-        Format::Table | Format::Jsonl => Ok(schemas),
-        Format::Csv | Format::Parquet | Format::Arrow => {
-            Err(one("this format holds one table (`nodemon-query export` writes them all)"))
-        }
+    if !args.columns.is_empty() {
+        Err(one("-c chooses columns of one table"))
+    } else if !args.filters.is_empty() {
+        Err(one("-w chooses rows of one table"))
+    } else if format.holds_tables {
+        Ok(schemas)
+    } else {
+        Err(one("this format holds one table (`nodemon-query export` writes them all)"))
     }
 }
 
@@ -96,7 +99,7 @@ fn note_tier(context: &Context, schema: &Schema, answer: &Answer) {
     }
 }
 
-fn question(context: &Context, args: &RangeArgs, format: Format, span: &Span) -> Question {
+fn question(context: &Context, args: &RangeArgs, format: &Format, span: &Span) -> Question {
     // Steps begin when clocks on the wall show round times.
     let offset = Stamp::of(span.from, &context.anchors.zone).offset;
     let origin = -i64::from(offset.seconds()) * 1_000_000_000;
@@ -105,10 +108,10 @@ fn question(context: &Context, args: &RangeArgs, format: Format, span: &Span) ->
         to: span.to,
         columns: args.columns.clone(),
         filters: args.filters.clone(),
-        rates: args.rate || (format == Format::Table && !args.raw),
-        histograms: match format {
-            Format::Table if !args.raw => HistogramText::Short,
-            _ => HistogramText::Pairs,
+        rates: args.rate || (format.is_for_people && !args.raw),
+        histograms: match format.is_for_people && !args.raw {
+            true => HistogramText::Short,
+            false => HistogramText::Pairs,
         },
         step: args.step.map(|length| StepQuestion {
             step: Step { origin, length },

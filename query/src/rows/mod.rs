@@ -2,11 +2,13 @@
 
 mod batch;
 mod bitmap;
+mod format;
 mod header;
 mod missing;
 
 pub use batch::{Batch, BatchColumn};
 pub use bitmap::Bitmap;
+pub use format::{Format, Look, Place};
 pub use header::{Field, Header, Role, TIME};
 pub use missing::Missing;
 

@@ -10,11 +10,25 @@ use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Field, Header, Missing, Sink, TIME};
+use crate::rows::{Batch, Field, Format, Header, Missing, Sink, TIME};
 use nodemon_formats::ColumnType;
 use nodemon_formats::text::readable;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "csv",
+    about: "Comma-separated values with a header line",
+    extensions: &["csv"],
+    is_binary: false,
+    holds_tables: false,
+    is_for_people: false,
+    sink: |output, header, _| Ok(Box::new(CsvSink::new(header.clone(), output))),
+    export: Some(|output, header| {
+        Ok(Box::new(CsvSink::of(CsvEncoder::new(header.clone()).without_gaps(), output)))
+    }),
+};
 
 /// About so many bytes are made at a time: what fits the first cache.
 const TILE_BYTES: usize = 16 << 10;

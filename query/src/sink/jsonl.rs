@@ -8,12 +8,27 @@ use super::spelled::{Spelled, hexadecimal};
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink, TIME};
+use crate::rows::{Batch, Format, Header, Missing, Sink, TIME};
 use nodemon_formats::ColumnType;
 use nodemon_formats::text::{is_unprintable, readable};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
+
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "jsonl",
+    about: "One JSON object a line",
+    extensions: &["jsonl", "ndjson"],
+    is_binary: false,
+    holds_tables: true,
+    is_for_people: false,
+    sink: |output, header, place| {
+        let several = place.is_one_of_several;
+        Ok(Box::new(JsonlSink::new(header.clone(), output, several)))
+    },
+    export: None,
+};
 
 /// Writes rows to an output as lines of JSON.
 pub struct JsonlSink {

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::Look;
 use super::csv::CsvEncoder;
 use super::table::TableSink;
 use crate::output::Output;
+use crate::rows::Look;
 use crate::rows::{Batch, BatchColumn, Bitmap, Field, Header, Role, Sink};
 use jiff::tz::TimeZone;
 use nodemon_formats::interner::Interner;

@@ -13,12 +13,24 @@ mod tests;
 
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink};
+use crate::rows::{Batch, Format, Header, Missing, Sink};
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter, write_message};
 use arrow_schema::{ArrowError, SchemaRef};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "arrow",
+    about: "Apache Arrow IPC stream",
+    extensions: &["arrow", "arrows"],
+    is_binary: true,
+    holds_tables: false,
+    is_for_people: false,
+    sink: |output, header, _| Ok(Box::new(ArrowSink::new(output, header.clone())?)),
+    export: None,
+};
 
 /// Writes an Arrow IPC stream to `W`.
 pub struct ArrowWriter<W: Write> {

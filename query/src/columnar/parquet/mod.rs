@@ -24,9 +24,26 @@ pub use writer::ParquetWriter;
 
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink};
+use crate::rows::{Batch, Format, Header, Missing, Sink};
 use parquet::errors::ParquetError;
 use std::io;
+
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "parquet",
+    about: "Apache Parquet: DELTA_BINARY_PACKED, zstd, units in the metadata",
+    extensions: &["parquet"],
+    is_binary: true,
+    holds_tables: false,
+    is_for_people: false,
+    sink: |output, header, _| sink(output, header),
+    export: Some(|output, header| sink(output, header)),
+};
+
+fn sink(output: Output, header: &Header) -> Result<Box<dyn Sink>, QueryError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Box::new(ParquetSink::new(output, header, threads)?))
+}
 
 /// Fast, and on these encodings within 2 % of the bytes of level 3.
 const ZSTD_LEVEL: i32 = 1;

@@ -2,8 +2,7 @@
 
 use super::cell::{Show, write_cell};
 use super::scale::{own_units, scale};
-use crate::rows::{Batch, Field, Header, Role};
-use crate::sink::Look;
+use crate::rows::{Batch, Field, Header, Look, Role};
 use nodemon_formats::text::printable;
 use nodemon_formats::{ColumnType, Semantics, TableKind};
 

@@ -5,10 +5,9 @@ mod idle;
 mod layout;
 mod scale;
 
-use super::Look;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Header, Missing, Sink};
+use crate::rows::{Batch, Format, Header, Look, Missing, Sink};
 use crate::time::{Stamp, show_duration};
 use cell::{Show, write_cell};
 use jiff::civil::Date;
@@ -18,6 +17,18 @@ use nodemon_formats::text::printable;
 pub use scale::alone;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "table",
+    about: "Aligned columns for people; counters as rates",
+    extensions: &["txt"],
+    is_binary: false,
+    holds_tables: true,
+    is_for_people: true,
+    sink: |output, header, place| Ok(Box::new(TableSink::new(header.clone(), output, place.look))),
+    export: None,
+};
 
 /// Writes rows to an output as aligned columns.
 ///
