@@ -1,5 +1,6 @@
 //! How much there is on this node of what is recorded.
 
+use procfs::{CGroupControllers, CurrentSI, KernelStats};
 use std::fs;
 
 /// How many there are of what has a row in each sample.
@@ -24,20 +25,17 @@ const LEAST_PROCESSES: u64 = 100;
 impl Node {
     /// This node, now. What cannot be counted is taken to be one.
     pub fn this() -> Node {
-        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let lines = |text: &str| (text.lines().count() as u64).max(1);
-        let is_cpu = |line: &&str| {
-            line.strip_prefix("cpu")
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        let some = |count: usize| (count as u64).max(1);
+        // Each controller has its own.
+        let groups = |of_all: CGroupControllers| {
+            of_all.0.iter().map(|controller| u64::from(controller.num_cgroups)).max()
         };
-        // For each controller the groups that it has.
-        let groups = |line: &str| line.split_whitespace().nth(2)?.parse::<u64>().ok();
         Node {
-            cpus: (text("/proc/stat").lines().filter(is_cpu).count() as u64).max(1),
+            cpus: some(KernelStats::current().map_or(0, |stats| stats.cpu_time.len())),
             processes: processes().max(LEAST_PROCESSES),
-            cgroups: text("/proc/cgroups").lines().filter_map(groups).max().unwrap_or(1),
-            disks: lines(&text("/proc/diskstats")),
-            interfaces: lines(&text("/proc/net/dev")).saturating_sub(2).max(1),
+            cgroups: procfs::cgroups().ok().and_then(groups).unwrap_or(1),
+            disks: some(procfs::diskstats().map_or(0, |disks| disks.len())),
+            interfaces: some(procfs::net::dev_status().map_or(0, |interfaces| interfaces.len())),
         }
     }
 }
