@@ -93,6 +93,9 @@ impl Entries {
     }
 
     /// Hands out the key and the sums of every element.
+    ///
+    /// # Errors
+    /// The kernel's.
     pub fn each(&mut self, mut element: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
         let mut is_first = true;
         self.count = 0;

@@ -6,20 +6,18 @@ mod events;
 mod iterator;
 mod losses;
 mod ring;
-mod trial;
 
+pub use entries::Entries;
 pub(crate) use iterator::Iterator;
 pub(crate) use iterator::read_through;
 pub(crate) use losses::Losses;
 pub use losses::Lost;
-pub use trial::TrialMap;
 
 use crate::error::FeatureError;
 use crate::feature::{Layout, Origin, Table};
 use crate::object::{check_sizes, take_map};
 use aya::Ebpf;
 use dense::{DenseCounters, DenseHistogram};
-use entries::Entries;
 use events::Events;
 use std::io;
 use std::os::fd::OwnedFd;

@@ -5,6 +5,7 @@
 //! ```
 
 mod each;
+mod filled_map;
 mod load;
 mod map;
 mod operations;

@@ -1,6 +1,6 @@
 //! Emptying a map of 10,000 elements.
 
-use nodemon_recorder_ebpf::drain::TrialMap;
+use crate::filled_map::FilledMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,13 @@ pub fn measure() -> Result<(), Box<dyn Error>> {
     );
     let cpus = std::thread::available_parallelism()?;
     let of_all = format!("each with a value on each of {cpus} CPUs");
-    row("each with one value", &mut TrialMap::filled(ELEMENTS, false)?)?;
-    row(&of_all, &mut TrialMap::filled(ELEMENTS, true)?)?;
+    row("each with one value", &mut FilledMap::new(ELEMENTS, false)?)?;
+    row(&of_all, &mut FilledMap::new(ELEMENTS, true)?)?;
     println!();
     Ok(())
 }
 
-fn row(what: &str, map: &mut TrialMap) -> Result<(), Box<dyn Error>> {
+fn row(what: &str, map: &mut FilledMap) -> Result<(), Box<dyn Error>> {
     let mut many = Vec::new();
     for _ in 0..TURNS {
         let begun = Instant::now();

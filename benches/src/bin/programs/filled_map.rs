@@ -1,15 +1,15 @@
-//! A map that nobody but a bench fills, read as those of features are.
+//! A map that is filled here, read as those of features are.
 
-use super::entries::Entries;
-use crate::error::FeatureError;
 use aya::maps::{HashMap, MapData, PerCpuHashMap, PerCpuValues, loaded_maps};
+use nodemon_recorder_ebpf::drain::Entries;
+use std::error::Error;
 use std::io;
 use std::os::fd::AsFd;
 
 type Key = [u8; 16];
 
 /// A hash map.
-pub struct TrialMap {
+pub struct FilledMap {
     map: Map,
     entries: Entries,
 }
@@ -19,25 +19,24 @@ enum Map {
     PerCpu(PerCpuHashMap<MapData, Key, u64>),
 }
 
-impl TrialMap {
+impl FilledMap {
     /// A map with so many elements, each with a value on every CPU or with one for all.
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn filled(elements: u32, is_per_cpu: bool) -> Result<TrialMap, FeatureError> {
-        let told = |error: io::Error| FeatureError::Load(error.to_string());
+    pub fn new(elements: u32, is_per_cpu: bool) -> Result<FilledMap, Box<dyn Error>> {
         let mut map = match is_per_cpu {
             true => Map::PerCpu(PerCpuHashMap::create(elements, 0)?),
             false => Map::Shared(HashMap::create(elements, 0)?),
         };
-        let cpus = aya::util::nr_cpus().map_err(|(_, error)| told(error))?;
+        let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
         for element in 0..elements {
             let mut key = [0; 16];
             key[..4].copy_from_slice(&element.to_le_bytes());
             match &mut map {
                 Map::Shared(map) => map.insert(key, 1, 0)?,
                 Map::PerCpu(map) => {
-                    map.insert(key, PerCpuValues::try_from(vec![1; cpus]).map_err(told)?, 0)?;
+                    map.insert(key, PerCpuValues::try_from(vec![1; cpus])?, 0)?;
                 }
             }
         }
@@ -49,9 +48,9 @@ impl TrialMap {
                 newest = Some(info);
             }
         }
-        let info = newest.ok_or_else(|| FeatureError::Load("the map is not there".to_owned()))?;
-        let fd = info.fd()?.as_fd().try_clone_to_owned().map_err(told)?;
-        Ok(TrialMap { map, entries: Entries::new(MapData::from_fd(fd)?)? })
+        let info = newest.ok_or("the map is not there")?;
+        let fd = info.fd()?.as_fd().try_clone_to_owned()?;
+        Ok(FilledMap { map, entries: Entries::new(MapData::from_fd(fd)?)? })
     }
 
     /// Reads all elements, many at once; says how many.
