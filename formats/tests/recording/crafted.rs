@@ -12,6 +12,7 @@ use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
 use nodemon_formats::segment::{Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter};
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
+use rkyv::util::AlignedVec;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -417,4 +418,52 @@ fn child_roots() {
     }
     let peak = status_bytes("VmHWM:");
     assert!(peak < 64 * MIB, "{} MiB", peak / MIB);
+}
+
+#[test]
+fn more_rows_than_ever_wait_are_read_up_to_their_bound_in_time_and_little_memory() {
+    in_a_child("child_waiting");
+}
+
+#[test]
+fn child_waiting() {
+    let Some(dir) = child::dir() else { return };
+    give_large_pieces_back();
+    // 24 million cells in the journal of a table of 2,000 columns, of which every second one changes
+    // with each row; a few hundred kB on disk.
+    const COLUMNS: u32 = 2000;
+    const ROWS: u64 = 1000;
+    const RECORDS: u64 = 12;
+    let schema = wide("bomb", COLUMNS);
+    let mut crafted = Crafted::new(&dir);
+    crafted.batch.put_schema(0, &schema).unwrap();
+    let (mut record, mut archive) = (RecordBuilder::new(&schema), AlignedVec::new());
+    let mut compressor = Compressor::default();
+    for number in 0..RECORDS {
+        for row in number * ROWS..(number + 1) * ROWS {
+            record.begin_sample(2_000_000_000 + row * 1000);
+            (0..COLUMNS).for_each(|column| record.u64(if column % 2 == 0 { row } else { 7 }));
+            record.end_sample();
+        }
+        record.finish(0, &mut archive).unwrap();
+        let mut entry = Vec::new();
+        entry.extend_from_slice(&(archive.len() as u64).to_le_bytes());
+        entry.extend_from_slice(&(number + 1).to_le_bytes());
+        entry.extend_from_slice(&archive);
+        entry.resize(entry.len().next_multiple_of(16), 0);
+        let mut frame = Vec::new();
+        compressor.frame(&[&entry], &mut frame).unwrap();
+        crafted.batch.put(ChunkKind::Journal, number, &frame);
+    }
+    crafted.end();
+    drop((record, archive, compressor));
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let (before, start) = (status_bytes("VmRSS:"), Instant::now());
+    let (rows, told) = read_bombs(&dir, 2);
+    // As many whole records as have 2^23 cells.
+    assert_eq!(rows as u64, (1 << 23) / u64::from(COLUMNS) / ROWS * ROWS);
+    assert!(told.len() == 1 && told[0].contains("length of the journal"), "{told:?}");
+    let grown = status_bytes("VmHWM:").saturating_sub(before);
+    assert!(grown < 256 * MIB, "{} MiB", grown / MIB);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }

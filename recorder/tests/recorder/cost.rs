@@ -1,14 +1,13 @@
 //! What it costs, as the kernel counts it.
 
-use super::support::{Running, status_field, threads, times};
+use super::support::{Running, field, status_field, threads, times};
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 fn wakes(pid: u32, thread: &str) -> u64 {
     let of = threads(pid).into_iter().filter(|(name, _)| name.starts_with(thread));
-    of.map(|(_, status)| status_field(&status, "voluntary_ctxt_switches").parse::<u64>().unwrap())
-        .sum()
+    of.map(|(_, status)| field(&status, "voluntary_ctxt_switches").parse::<u64>().unwrap()).sum()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Starting, ending, and being alone.
 
-use super::support::{Running, output, said, span, status_field, threads, times, wall_ns};
+use super::support::{Running, field, output, said, span, status_field, threads, times, wall_ns};
 use nodemon_formats::reader::Recording;
 use rustix::process::{Signal, geteuid};
 use std::collections::HashSet;
@@ -195,7 +195,7 @@ fn a_chosen_cpu_has_every_thread_and_one_that_is_not_there_is_refused() {
     let running = Running::start(&dir, &arguments);
     let threads = threads(running.pid());
     for (name, status) in &threads {
-        assert_eq!(status_field(status, "Cpus_allowed_list"), "0", "thread {name}");
+        assert_eq!(field(status, "Cpus_allowed_list"), "0", "thread {name}");
     }
     let names: HashSet<&str> = threads.iter().map(|(name, _)| name.as_str()).collect();
     for name in ["nodemon-slow", "nodemon-fast", "nodemon-writer"] {
@@ -231,7 +231,7 @@ fn it_listens_on_nothing_and_keeps_no_right_that_it_does_not_need() {
     // Once all sources are open. CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_SYSLOG,
     // CAP_PERFMON, CAP_BPF.
     let has_more = |(_, status): &(String, String)| {
-        u64::from_str_radix(&status_field(status, "CapPrm"), 16).unwrap() & 1 << 21 != 0
+        u64::from_str_radix(&field(status, "CapPrm"), 16).unwrap() & 1 << 21 != 0
     };
     running.wait_until("every thread has dropped what opening took", || {
         !threads(pid).iter().any(has_more)
@@ -239,12 +239,12 @@ fn it_listens_on_nothing_and_keeps_no_right_that_it_does_not_need() {
     let needed = 1u64 << 2 | 1 << 12 | 1 << 19 | 1 << 34 | 1 << 38 | 1 << 39;
     for (name, status) in threads(pid) {
         for set in ["CapPrm", "CapEff"] {
-            let have = u64::from_str_radix(&status_field(&status, set), 16).unwrap();
+            let have = u64::from_str_radix(&field(&status, set), 16).unwrap();
             assert_eq!(have & !needed, 0, "thread {name} has {set} {have:x}");
             if geteuid().is_root() {
                 assert_ne!(have, 0, "root keeps what sources need");
             }
         }
-        assert_eq!(status_field(&status, "NoNewPrivs"), "1", "thread {name}");
+        assert_eq!(field(&status, "NoNewPrivs"), "1", "thread {name}");
     }
 }

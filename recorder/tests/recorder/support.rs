@@ -168,20 +168,23 @@ pub fn string_cells(dir: &Path, table: &str, column: &str) -> Vec<String> {
     texts
 }
 
-/// The value after `name` in `/proc/PID/status`, or that of a thread.
-pub fn status_field(path: &str, name: &str) -> String {
-    let status = std::fs::read_to_string(path).unwrap();
+/// The value after `name` in what `/proc/PID/status` says.
+pub fn field(status: &str, name: &str) -> String {
     let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
-    line.unwrap_or_else(|| panic!("no {name} in {path}")).trim().to_owned()
+    line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
 }
 
-/// Files `status` of the threads of a process, with their names.
+/// The value after `name` in the status of a process that is there.
+pub fn status_field(path: &str, name: &str) -> String {
+    field(&std::fs::read_to_string(path).unwrap(), name)
+}
+
+/// The threads of a process: the name of each, and what its `status` says.
 pub fn threads(pid: u32) -> Vec<(String, String)> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    tasks
-        .map(|task| {
-            let path = task.unwrap().path().join("status").to_str().unwrap().to_owned();
-            (status_field(&path, "Name"), path)
-        })
-        .collect()
+    // One that has ended since it was listed has no status.
+    let status = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("status")).ok()
+    };
+    tasks.filter_map(status).map(|status| (field(&status, "Name"), status)).collect()
 }
