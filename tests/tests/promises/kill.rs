@@ -21,10 +21,15 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
     for round in 1..=ROUNDS {
         let started = wall_now_ns();
         let mut recorder = Recorder::start_recording(&Setup::new(&dir).every("10ms"));
-        if round == 1 {
-            recorder.wait_until("both tables are there", Duration::from_secs(20), |dir| {
+        // Half of the kills may come before it records, as late as that is on a busy machine.
+        if round % 2 == 1 {
+            recorder.wait_until("both tables have rows of it", Duration::from_secs(20), |dir| {
+                let is_there = |recording: &Recording, table: &str| {
+                    let found = recording.table(table).ok().flatten();
+                    found.is_some_and(|found| found.span.1 >= started)
+                };
                 Recording::open(dir)
-                    .is_ok_and(|recording| TABLES.iter().all(|t| recording.schema(t).is_some()))
+                    .is_ok_and(|recording| TABLES.iter().all(|table| is_there(&recording, table)))
             });
         }
         std::thread::sleep(Duration::from_micros(random.u64(..1_500_000)));
@@ -62,7 +67,7 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
     }
     lost_ms.sort_unstable();
     println!("{ROUNDS} kills lost these ms: {lost_ms:?}");
-    assert!(lost_ms.len() > TABLES.len() * ROUNDS as usize / 2, "cpu was seldom put to the test");
+    assert!(lost_ms.len() >= TABLES.len() * ROUNDS as usize / 2, "seldom put to the test");
     assert!(
         lost_ms[lost_ms.len() - 1] <= SECOND_MS,
         "a kill lost more than a second: {lost_ms:?} ms"
