@@ -4,9 +4,8 @@
 //! are some MiB, packed a hundredth of that.
 
 use super::predecessors::Predecessors;
-use super::wire::{unzigzag, zigzag};
+use super::wire::{Wire, put_varint, unzigzag, zigzag};
 use crate::memory::{clear_and_shrink, reserve_closely};
-use crate::varint::put_varint;
 use std::ops::Range;
 
 /// Cells of rows, packed in the order in which they came. Of each row: words that did not change, the
@@ -79,7 +78,7 @@ impl PackedCells {
         let bits = cells.end.div_ceil(64).saturating_sub(first_bits);
         memory.begin(cells.len() + bits);
         UnpackedRows {
-            bytes: self.bytes.iter(),
+            wire: Wire::new(&self.bytes, "packed rows"),
             words: self.before.width(),
             from: cells.start,
             count: cells.len(),
@@ -91,7 +90,7 @@ impl PackedCells {
 
 /// The rows of [`PackedCells`], one after the other.
 pub struct UnpackedRows<'a> {
-    bytes: std::slice::Iter<'a, u8>,
+    wire: Wire<'a>,
     /// Words of a packed row.
     words: usize,
     /// Of these, the first cell that is wanted, how many are, and the first word of bits.
@@ -109,11 +108,11 @@ impl UnpackedRows<'_> {
         let mut at = 0;
         loop {
             // It was packed here: what it says fits, and it does not end within a row.
-            at += varint(&mut self.bytes) as usize;
+            at += self.wire.varint().unwrap_or(0) as usize;
             if at >= self.words {
                 break;
             }
-            let change = unzigzag(varint(&mut self.bytes)).cast_unsigned();
+            let change = unzigzag(self.wire.varint().unwrap_or(0)).cast_unsigned();
             let cell = at.wrapping_sub(self.from);
             let bits = at.wrapping_sub(self.bits_from);
             let place = if cell < self.count { cell } else { bits.saturating_add(self.count) };
@@ -132,19 +131,6 @@ impl UnpackedRows<'_> {
     pub fn end_sample(&mut self) {
         self.before.end_sample();
     }
-}
-
-#[inline]
-fn varint(bytes: &mut std::slice::Iter<'_, u8>) -> u64 {
-    let mut value = 0;
-    for shift in (0..u64::BITS).step_by(7) {
-        let Some(byte) = bytes.next() else { break };
-        value |= u64::from(byte & 0x7f) << shift;
-        if *byte < 0x80 {
-            break;
-        }
-    }
-    value
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The row before of each instance, for as long as it may have another one.
 
-use crate::memory::clear_and_shrink;
+use crate::memory::{clear_and_shrink, reserve_closely};
 
 /// The words of the row before of every instance that was in the last two samples. All others, and
 /// those that are in their first sample, have zeros: who lives for a moment takes nothing here. Who
@@ -9,8 +9,8 @@ use crate::memory::clear_and_shrink;
 pub struct Predecessors {
     width: usize,
     /// Of each instance.
-    places: Vec<Place>,
-    /// The instances that were in this sample or the one before, first those before.
+    places: Vec<Before>,
+    /// The instances whose first sample this one is, or the one before.
     newcomers: Vec<u32>,
     /// Of each slot its instance, and whether this sample has it.
     slots: Vec<(u32, bool)>,
@@ -23,9 +23,9 @@ pub struct Predecessors {
     spare: Vec<u64>,
 }
 
-/// Where the row before of an instance is.
+/// What there is of the row before of an instance.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum Before {
     /// Nowhere.
     #[default]
     None,
@@ -49,21 +49,21 @@ impl Predecessors {
     /// Bytes that it takes.
     pub fn size_bytes(&self) -> usize {
         let of_slot = size_of::<(u32, bool)>() + self.width * size_of::<u64>();
-        self.places.len() * size_of::<Place>() + self.slots.len() * of_slot
+        self.places.len() * size_of::<Before>() + self.slots.len() * of_slot
     }
 
     /// The row before of `instance`, to become its next.
     pub fn of(&mut self, instance: u32) -> &mut [u64] {
         let at = instance as usize;
         if self.places.len() <= at {
-            self.places.resize(at + 1, Place::None);
+            self.places.resize(at + 1, Before::None);
         }
         let slot = match self.places[at] {
-            Place::Slot(slot) => slot,
-            Place::Newcomer { is_in_this: false } => self.give_slot(instance),
+            Before::Slot(slot) => slot,
+            Before::Newcomer { is_in_this: false } => self.give_slot(instance),
             place => {
-                if place == Place::None {
-                    self.places[at] = Place::Newcomer { is_in_this: true };
+                if place == Before::None {
+                    self.places[at] = Before::Newcomer { is_in_this: true };
                     self.newcomers.push(instance);
                 }
                 self.spare.clear();
@@ -81,35 +81,36 @@ impl Predecessors {
     fn give_slot(&mut self, instance: u32) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push((instance, false));
+            reserve_closely(&mut self.words, self.width);
             self.words.resize(self.slots.len() * self.width, 0);
             self.slots.len() as u32 - 1
         });
         self.slots[slot as usize] = (instance, false);
         let from = slot as usize * self.width;
         self.words[from..from + self.width].fill(0);
-        self.places[instance as usize] = Place::Slot(slot);
+        self.places[instance as usize] = Before::Slot(slot);
         slot
     }
 
-    /// Ends a sample: instances that it has not are forgotten.
+    /// Ends a sample: instances that it has not begin with zeros when they come again.
     pub fn end_sample(&mut self) {
         let places = &mut self.places;
         self.newcomers.retain(|&instance| {
             let place = &mut places[instance as usize];
-            let is_in_this = *place == Place::Newcomer { is_in_this: true };
+            let is_in_this = *place == Before::Newcomer { is_in_this: true };
             match place {
-                Place::Newcomer { is_in_this: true } => {
-                    *place = Place::Newcomer { is_in_this: false };
+                Before::Newcomer { is_in_this: true } => {
+                    *place = Before::Newcomer { is_in_this: false };
                 }
-                Place::Newcomer { is_in_this: false } => *place = Place::None,
-                Place::None | Place::Slot(_) => {}
+                Before::Newcomer { is_in_this: false } => *place = Before::None,
+                Before::None | Before::Slot(_) => {}
             }
             is_in_this
         });
         for slot in self.before.drain(..) {
             let (instance, is_in_this) = self.slots[slot as usize];
             if !is_in_this {
-                places[instance as usize] = Place::None;
+                places[instance as usize] = Before::None;
                 self.free.push(slot);
             }
         }

@@ -4,6 +4,7 @@ mod active_segment;
 mod error;
 pub(crate) mod fine;
 mod options;
+mod pending_gaps;
 mod resumption;
 mod ring_writer;
 mod since_last_run;
@@ -18,6 +19,7 @@ mod tier_last;
 pub(crate) mod tier_schema;
 mod tools;
 mod totals;
+mod waiting_rows;
 
 pub use error::WriteError;
 pub use fine::FINE_BELOW_NS;

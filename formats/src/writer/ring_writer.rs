@@ -2,8 +2,10 @@
 
 use super::active_segment::Segment;
 use super::options::segment_size_bytes;
+use super::pending_gaps::{gaps_of_disk, put_gap};
 use super::table::Table;
 use super::tools::Tools;
+use super::waiting_rows::largest_waiting;
 use super::{Commit, WriteError, WriterOptions, WriterStats, create_dir};
 use crate::block::{Piece, Window};
 use crate::clock::ClockOffset;
@@ -12,7 +14,6 @@ use crate::memory::clear_and_shrink;
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{SegmentDescription, SegmentWriter};
-use std::cmp::Reverse;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +24,6 @@ const COMMIT_OVERHEAD_BYTES: u64 = 256 << 10;
 
 /// A ring holds this many segments at least.
 const LEAST_SEGMENTS: u64 = 4;
-
-/// Gaps that wait for a disk to come back; beyond that one of the same table and cause grows.
-const MOST_PENDING_GAPS: usize = 1000;
-
-/// Rows of all tables together that wait to become blocks, bytes, of a ring of rows and of a tier.
-const MOST_WAITING_BYTES: usize = 2 << 20;
-const MOST_WAITING_BYTES_OF_TIER: usize = 1 << 20;
 
 /// Writes tables into the ring of one directory.
 pub struct RingWriter {
@@ -192,7 +186,7 @@ impl RingWriter {
         let Some(segment) = &mut self.segment else { return Ok(commit) };
         segment.note_clock(clock, &mut tools.batch);
         let seal_all = close || segment.is_full;
-        let largest = largest_of_too_much(&self.tables, self.tier_ns > 0);
+        let largest = largest_waiting(&self.tables, self.tier_ns > 0);
         let path = segment.writer.path().to_owned();
         for (number, table) in self.tables.iter_mut().enumerate() {
             if table.samples() == 0 {
@@ -431,56 +425,6 @@ impl RingWriter {
         room.map_err(|error| disk_error("delete a segment of", self.ring.dir(), error))?;
         Ok(())
     }
-}
-
-/// The tables whose rows become blocks before they are due, because those of all tables together are
-/// too many: a wide row a minute is an hour's worth of memory before it is a block, and there are
-/// dozens of tables. The largest go first, until half of the room is free, so that it takes a while
-/// until some have to go again.
-fn largest_of_too_much(tables: &[Table], is_tier: bool) -> Vec<usize> {
-    let most_bytes = if is_tier { MOST_WAITING_BYTES_OF_TIER } else { MOST_WAITING_BYTES };
-    let waits = |table: &Table| if table.is_due() { 0 } else { table.waiting_bytes() };
-    let mut waiting_bytes: usize = tables.iter().map(waits).sum();
-    if waiting_bytes <= most_bytes {
-        return Vec::new();
-    }
-    let mut largest: Vec<usize> = (0..tables.len()).collect();
-    largest.sort_by_key(|number| Reverse(waits(&tables[*number])));
-    let is_beyond = |number: &usize| {
-        let is_beyond = waiting_bytes > most_bytes / 2;
-        waiting_bytes -= waits(&tables[*number]);
-        is_beyond
-    };
-    largest.into_iter().take_while(is_beyond).collect()
-}
-
-/// Adds a gap to those that are kept in memory.
-fn put_gap(gaps: &mut Vec<Gap>, gap: Gap) {
-    let is_like = |known: &&mut Gap| known.table == gap.table && known.cause == gap.cause;
-    if gaps.len() >= MOST_PENDING_GAPS
-        && let Some(last) = gaps.iter_mut().rev().find(is_like)
-    {
-        last.from_ns = last.from_ns.min(gap.from_ns);
-        last.to_ns = last.to_ns.max(gap.to_ns);
-        last.lost += gap.lost;
-        return;
-    }
-    gaps.push(gap);
-}
-
-/// The gap of each table that a failing disk cost samples.
-fn gaps_of_disk(tables: &[Table], error: &Option<String>) -> impl Iterator<Item = Gap> {
-    tables.iter().filter_map(move |table| {
-        let (lost, from_ns) = table.lost?;
-        Some(Gap {
-            table: table.schema.name.clone(),
-            cause: GapCause::Disk,
-            from_ns,
-            to_ns: table.last_lost_ns,
-            lost,
-            detail: error.clone().unwrap_or_default(),
-        })
-    })
 }
 
 /// Deletes old segments until what a commit needs fits. A ring in which only the active segment is

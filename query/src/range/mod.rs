@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
 use crate::question::{HistogramText, Question, Step, StepQuestion};
-use crate::rows::{Format, Place};
+use crate::rows::{Format, SinkOptions};
 use crate::span::Span;
 use crate::time::{Stamp, show_instant};
 use nodemon_formats::Schema;
@@ -42,8 +42,8 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
         }
         let several = schemas.len() > 1;
         let look = format::look(context, args, schema, several);
-        let place = Place { look, is_one_of_several: several };
-        let mut sink = (format.sink)(output.another()?, &plan.header, place)?;
+        let options = SinkOptions { look, is_one_of_several: several };
+        let mut sink = (format.sink)(output.another()?, &plan.header, options)?;
         let answer = answer(&context.recording, &plan, sink.as_mut(), &mut warn)?;
         sink.finish()?;
         outcome = outcome.and(answer.outcome);

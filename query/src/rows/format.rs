@@ -28,14 +28,14 @@ pub struct Format {
 }
 
 /// Makes the sink that writes rows with these columns to an output.
-pub type MakeSink = fn(Output, &Arc<Header>, Place) -> Result<Box<dyn Sink>, QueryError>;
+pub type MakeSink = fn(Output, &Arc<Header>, SinkOptions) -> Result<Box<dyn Sink>, QueryError>;
 
 /// The same for `export`.
 pub type MakeExportSink = fn(Output, &Arc<Header>) -> Result<Box<dyn Sink>, QueryError>;
 
-/// Where the rows of a sink stand.
+/// What a sink of `range` is told of where its rows stand.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct SinkOptions {
     /// How a table looks there.
     pub look: Look,
     /// Whether it is one of several tables in one output.

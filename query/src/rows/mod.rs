@@ -8,7 +8,7 @@ mod missing;
 
 pub use batch::{Batch, BatchColumn};
 pub use bitmap::Bitmap;
-pub use format::{Format, Look, Place};
+pub use format::{Format, Look, SinkOptions};
 pub use header::{Field, Header, Role, TIME};
 pub use missing::Missing;
 

@@ -23,8 +23,8 @@ pub const FORMAT: Format = Format {
     is_binary: false,
     holds_tables: true,
     is_for_people: false,
-    sink: |output, header, place| {
-        let several = place.is_one_of_several;
+    sink: |output, header, options| {
+        let several = options.is_one_of_several;
         Ok(Box::new(JsonlSink::new(header.clone(), output, several)))
     },
     export: None,

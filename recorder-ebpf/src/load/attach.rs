@@ -36,7 +36,7 @@ pub struct Attached {
     pub programs: Vec<&'static str>,
 }
 
-/// Hangs a program up in the first point that works.
+/// Attaches a program at the first point that works.
 pub fn attach(
     object: &mut Ebpf,
     hook: &Hook,

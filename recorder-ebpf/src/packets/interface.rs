@@ -28,7 +28,7 @@ pub type Programs = [&'static str; 2];
 const DIRECTIONS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
 
 /// What is attached to one interface. It is taken away when this is dropped.
-pub struct Attachment {
+pub struct InterfaceAttachment {
     index: u32,
     links: Vec<SchedClassifierLink>,
     /// What keeps the links instead.
@@ -37,7 +37,7 @@ pub struct Attachment {
     owns_clsact: bool,
 }
 
-impl Attachment {
+impl InterfaceAttachment {
     /// Hangs both programs, which are loaded, on an interface.
     ///
     /// # Errors
@@ -48,9 +48,10 @@ impl Attachment {
         place: Place,
         store: Option<&Arc<Store>>,
         (index, name): (u32, &str),
-    ) -> Result<Attachment, ProgramError> {
+    ) -> Result<InterfaceAttachment, ProgramError> {
         let store = store.filter(|_| place == Place::Tcx).cloned();
-        let mut attached = Attachment { index, links: Vec::new(), store, owns_clsact: false };
+        let mut attached =
+            InterfaceAttachment { index, links: Vec::new(), store, owns_clsact: false };
         if place == Place::Clsact {
             attached.owns_clsact = prepare_clsact(name, programs)?;
         }
@@ -72,7 +73,7 @@ impl Attachment {
     }
 }
 
-impl Attachment {
+impl InterfaceAttachment {
     /// Leaves the links to end with what keeps them.
     pub fn leave_to_store(&mut self) {
         self.store = None;
@@ -124,7 +125,7 @@ fn is_there_already(error: &TcError) -> bool {
     }
 }
 
-impl Drop for Attachment {
+impl Drop for InterfaceAttachment {
     fn drop(&mut self) {
         self.links.clear();
         if let Some(store) = &self.store {

@@ -17,7 +17,7 @@ use crate::object::find;
 use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use counters::Counters;
-use interface::{Attachment, Place, Programs};
+use interface::{InterfaceAttachment, Place, Programs};
 use netlink::LinkMonitor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Packets {
     /// The only interface that is looked at, or 0.
     only: u32,
     monitor: LinkMonitor,
-    /// Whether the interfaces are to be listed again, whatever the monitor are.
+    /// Whether the interfaces are to be listed again, whatever the monitor says.
     is_stale: bool,
     counters: Counters,
     /// What keeps links, where the kernel has it.
@@ -47,7 +47,7 @@ pub struct Packets {
     has_more: bool,
     /// Those that there were when they were listed last.
     there: Vec<(u32, String)>,
-    attached: BTreeMap<u32, Attachment>,
+    attached: BTreeMap<u32, InterfaceAttachment>,
     /// Interfaces that did not take them, and how often.
     refused: BTreeMap<u32, u32>,
     /// Whether the counts of interfaces that are gone may still be there: they are to be read once
@@ -135,7 +135,7 @@ impl Packets {
     }
 
     /// Looks for interfaces that have come or gone: one system call where none has. Says whether there
-    /// were any monitor.
+    /// was any change.
     pub fn follow(&mut self, object: &mut Ebpf) -> bool {
         let is_new = self.monitor.is_new() || self.is_stale || self.has_more;
         if is_new {
@@ -172,7 +172,7 @@ impl Packets {
                 break;
             }
             let interface = (*index, name.as_str());
-            let mut attached = Attachment::attach(
+            let mut attached = InterfaceAttachment::attach(
                 object,
                 self.programs,
                 self.place,
@@ -181,7 +181,8 @@ impl Packets {
             );
             // Where the first cannot be kept none can: links are closed in the end.
             if attached.is_err() && self.attached.is_empty() && self.store.take().is_some() {
-                attached = Attachment::attach(object, self.programs, self.place, None, interface);
+                attached =
+                    InterfaceAttachment::attach(object, self.programs, self.place, None, interface);
             }
             match attached {
                 Ok(attached) => {
@@ -202,7 +203,7 @@ impl Drop for Packets {
     fn drop(&mut self) {
         // All at once, with what they are in.
         if self.store.take().is_some() {
-            self.attached.values_mut().for_each(Attachment::leave_to_store);
+            self.attached.values_mut().for_each(InterfaceAttachment::leave_to_store);
         }
     }
 }

@@ -271,9 +271,9 @@ mod tests {
             let mut buffer = self.feed.pool.take().unwrap();
             self.record.finish(self.feed.number, &mut buffer).unwrap();
             let contents = Contents { samples, first_ns, last_ns: first_ns + samples - 1 };
-            let waiting = QueuePermit::within(&self.overhead, 1, u64::MAX).unwrap();
+            let permit = QueuePermit::within(&self.overhead, 1, u64::MAX).unwrap();
             self.kept
-                .push(&QueuedRecord { buffer, feed: self.feed.clone(), contents, waiting })
+                .push(&QueuedRecord { buffer, feed: self.feed.clone(), contents, permit })
                 .unwrap();
         }
 

@@ -32,7 +32,7 @@ pub struct QueuedRecord {
     /// What it holds.
     pub contents: Contents,
     /// Counted as waiting until this is dropped.
-    pub waiting: QueuePermit,
+    pub permit: QueuePermit,
 }
 
 /// What a record holds, for the gap that it leaves when it is lost.
@@ -84,13 +84,13 @@ impl QueuePermit {
         let queue = &overhead.writer.queue_bytes;
         // Counted before it is looked at, so that two threads cannot both take the last room.
         queue.add(size_bytes);
-        let waiting = QueuePermit { overhead: overhead.clone(), size_bytes };
+        let permit = QueuePermit { overhead: overhead.clone(), size_bytes };
         let now = queue.get();
         if now > most_bytes {
             return None;
         }
         overhead.writer.queue_max_bytes.raise(now);
-        Some(waiting)
+        Some(permit)
     }
 }
 

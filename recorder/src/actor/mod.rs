@@ -1,4 +1,4 @@
-//! The actors: one for each source, a thread for each thread that samples, the writer.
+//! The actors: one for each source, one for each thread that samples, the writer.
 //!
 //! ```text
 //! control ── StartSource, Drain ──► SamplerThread ── Open, Finish ──► SourceActor ── records ─┐

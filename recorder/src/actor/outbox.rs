@@ -67,8 +67,8 @@ impl Outbox {
         }
         let size_bytes = buffer.len() as u64;
         match QueuePermit::within(&self.overhead, size_bytes, self.queue_size_bytes) {
-            Some(waiting) => {
-                let sent = QueuedRecord { buffer, feed: feed.clone(), contents, waiting };
+            Some(permit) => {
+                let sent = QueuedRecord { buffer, feed: feed.clone(), contents, permit };
                 let mut state = self.state();
                 state.batch.records.push(sent);
                 state.freshen();

@@ -53,8 +53,8 @@ pub struct SamplerThread {
 }
 
 impl SamplerThread {
-    /// Starts one, whose sources send through `outbox`. `name` is what
-    /// `top -H` shows, at most 15 bytes.
+    /// Starts one, whose sources send through `outbox`. `name` is what `top -H` shows, at most 15
+    /// bytes.
     ///
     /// # Errors
     /// When the kernel gives no thread.
@@ -108,7 +108,7 @@ impl Handler<RunSource> for SamplerThread {
     }
 }
 
-/// Tells a thread that its sources are open, so that its thread needs less.
+/// Tells a thread that its sources are open, so that it needs less.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct DropPrivileges(pub PathBuf);
@@ -125,7 +125,7 @@ impl Handler<DropPrivileges> for SamplerThread {
     }
 }
 
-/// Tells a thread to end a source. The answer is where it is let go of.
+/// Tells a thread to end a source. The answer is where it is closed.
 #[derive(Message)]
 #[rtype(result = "Option<Place>")]
 pub struct EndSource(pub &'static str);
@@ -142,8 +142,8 @@ impl Handler<EndSource> for SamplerThread {
     }
 }
 
-/// Tells a thread to end all its sources and to send what they had. The answer is where those are let
-/// go of.
+/// Tells a thread to end all its sources and to send what they had. The answer is where those are
+/// closed.
 #[derive(Message)]
 #[rtype(result = "Vec<Place>")]
 pub struct Drain;

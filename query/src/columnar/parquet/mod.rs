@@ -5,7 +5,7 @@
 //! full its chunks are written one after the other. Integers and times are `DELTA_BINARY_PACKED`,
 //! strings numbers in a [dictionary], everything zstd. The `parquet` crate writes headers, indexes
 //! and the footer; the encodings are ours because they set the pace, at twice that of the crate's in
-//! the same bytes (`scratches/src/bin/export`).
+//! the same bytes (`benches/src/bin/export`).
 
 mod column;
 mod delta;

@@ -26,7 +26,9 @@ pub const FORMAT: Format = Format {
     is_binary: false,
     holds_tables: true,
     is_for_people: true,
-    sink: |output, header, place| Ok(Box::new(TableSink::new(header.clone(), output, place.look))),
+    sink: |output, header, options| {
+        Ok(Box::new(TableSink::new(header.clone(), output, options.look)))
+    },
     export: None,
 };
 
