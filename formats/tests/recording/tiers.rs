@@ -272,3 +272,58 @@ fn what_was_lost_is_told_by_a_tier_when_the_rows_around_it_are_gone() {
     writer.close().unwrap();
     assert_eq!(told(&Recording::open(dir.path()).unwrap()), all, "after closing");
 }
+
+#[test]
+fn who_stays_grows_on_in_the_middle_of_a_block_in_which_a_storm_is_forgotten() {
+    const STAY: u64 = 70;
+    const COLUMNS: u64 = 40;
+    const MINUTES: u64 = 5;
+    let mut schema = Schema::sample("many", "a test", "").key("k", ColumnType::U64, "");
+    for column in 0..COLUMNS {
+        schema = schema.counter(&format!("c{column}"), unit::COUNT, "");
+    }
+    let schema = Schema { interval_ns: 1_000_000_000, ..schema };
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = WriterOptions::new(64 * LEAST_RING_BYTES);
+    options.tiers = vec![TierOptions { step_ns: 60_000_000_000, size_bytes: LEAST_RING_BYTES }];
+    let mut writer = RecordingWriter::open(dir.path(), options).unwrap();
+    let table = writer.add_table(schema.clone());
+    let mut record = RecordBuilder::new(&schema);
+    for second in 1..=60 * MINUTES {
+        record.begin_sample(second * 1_000_000_000);
+        // The storm ends 3 minutes before it is forgotten: in the midst of a block, which has more
+        // rows than are handed on at a time.
+        let instances = if second < 20 && second % 9 == 0 { 3000 } else { STAY };
+        for instance in 0..instances {
+            record.instance(|key| key.u64(instance));
+            (0..COLUMNS).for_each(|column| record.u64(second * (1 + instance + column)));
+        }
+        record.end_sample();
+        push(&mut writer, &mut record, table);
+        writer.commit().unwrap();
+    }
+    writer.close().unwrap();
+    for segment in super::support::segments_of(dir.path()) {
+        std::fs::remove_file(segment).unwrap();
+    }
+    let recording = Recording::open(dir.path()).unwrap();
+    let (mut seconds, mut last) = (0, 1);
+    for item in recording.scan(super::support::everything_of("many", 1)).unwrap() {
+        let ScanItem::Summary(step) = item.unwrap() else { panic!("only steps are left") };
+        let until = step.boot_times.1 / 1_000_000_000;
+        let tier = step.tier.unwrap();
+        for (at, key) in step.instances.iter().enumerate() {
+            let Value::U64(instance) = key[0] else { panic!("{key:?}") };
+            if instance >= STAY || !tier.instances[at].is_in_step {
+                continue;
+            }
+            for column in 0..COLUMNS {
+                let grown = tier.grown[column as usize * step.instances.len() + at];
+                let expected = (until - last) * (1 + instance + column);
+                assert_eq!(grown.unwrap_or(0), expected, "{instance} c{column} until {until} s");
+            }
+        }
+        (seconds, last) = (seconds + until - last, until);
+    }
+    assert_eq!(seconds, 60 * MINUTES - 1);
+}
