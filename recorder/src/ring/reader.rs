@@ -110,21 +110,22 @@ impl Ring {
     pub fn drain(&mut self, mut take: impl FnMut(&Sample<'_>) -> Drain) -> u64 {
         let mut taken = 0;
         let mut written = self.written();
+        let slots = u64::from(self.header.slots);
         while self.position < written {
             // One that is about to be overwritten is not worth a try.
-            let slots = u64::from(self.header.slots);
-            if written - self.position > slots - slots / 8 {
-                let behind = written - self.position - slots / 2;
-                self.overrun += behind;
-                self.position += behind;
+            let behind = written - self.position;
+            if behind > slots - slots / 8 {
+                self.pass_over(behind - slots / 2);
             }
             if !self.copy() {
-                let newest = self.written();
-                if newest.saturating_sub(self.position) < slots / 2 {
+                written = self.written();
+                let behind = written.saturating_sub(self.position);
+                if behind < slots / 2 {
                     // Not overwritten, so not there yet.
                     break;
                 }
-                written = newest;
+                // Overwritten while it was copied, or it will never be there: always a step on.
+                self.pass_over((behind - slots / 2).max(1));
                 continue;
             }
             let before = self.missed.replace(self.slot.missed);
@@ -140,9 +141,16 @@ impl Ring {
         taken
     }
 
+    /// Counts so many samples as overwritten, and goes on behind them.
+    fn pass_over(&mut self, samples: u64) {
+        self.overrun += samples;
+        self.position += samples;
+    }
+
     /// Copies the sample of the current position out, and says whether all of it is of that one.
     fn copy(&mut self) -> bool {
-        let whole = 2 * self.position + 2;
+        // Of a position that no producer reaches it wraps, as that of the ABI does.
+        let whole = self.position.wrapping_mul(2).wrapping_add(2);
         let slots = u64::from(self.header.slots);
         let elements = (self.position % slots) as usize * (1 + self.cpus.len());
         let start = self.header.slots_offset as usize + elements * ELEMENT_BYTES;

@@ -69,9 +69,10 @@ impl Producer {
     /// is not the sequence is the position, so that a mixture of two shows.
     fn write(&mut self, missed: u64) {
         let position = self.position;
+        let sequence = position.wrapping_mul(2);
         let elements = (position % self.slots) as usize * (1 + CPUS as usize);
         let start = SLOTS_OFFSET as usize + elements * ELEMENT_BYTES;
-        self.word(start).store(2 * position + 1, Ordering::Release);
+        self.word(start).store(sequence.wrapping_add(1), Ordering::Release);
         std::sync::atomic::fence(Ordering::SeqCst);
         for at in 1..(1 + CPUS as usize) * ELEMENT_BYTES / 8 {
             self.word(start + at * 8).store(position, Ordering::Relaxed);
@@ -81,8 +82,8 @@ impl Producer {
             let flags = start + cpu * ELEMENT_BYTES + offset_of!(RingCpu, running);
             self.word(flags).store(u64::from(CPU_ONLINE) << 32, Ordering::Relaxed);
         }
-        self.word(start).store(2 * position + 2, Ordering::Release);
-        self.position += 1;
+        self.word(start).store(sequence.wrapping_add(2), Ordering::Release);
+        self.position = position.wrapping_add(1);
         self.word(offset_of!(RingHeader, written)).store(self.position, Ordering::Release);
     }
 }
@@ -219,11 +220,32 @@ fn a_ring_of_another_version_or_of_none_is_told() {
     }
 }
 
+/// What a producer does, if it is none of ours.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Writes so many samples as it should.
+    Write(u8),
+    /// Says that it has written so many, and goes on from there.
+    Claim(u64),
+    /// Writes the sequence of a slot.
+    Spoil(usize, u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number =
+        || prop_oneof![0..40u64, any::<u64>(), (0..4u64).prop_map(|below| u64::MAX - below)];
+    prop_oneof![
+        4 => (0..20u8).prop_map(Step::Write),
+        1 => number().prop_map(Step::Claim),
+        2 => (0..8usize, number()).prop_map(|(slot, sequence)| Step::Spoil(slot, sequence)),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_memory_makes_the_reader_panic(
+    fn no_memory_makes_the_opening_panic(
         mut words in prop::collection::vec(prop_oneof![Just(0u64), 0..64u64, any::<u64>()], 64..600),
         honest in any::<bool>(),
     ) {
@@ -236,8 +258,46 @@ proptest! {
         std::io::Write::write_all(&mut &file, &bytes).unwrap();
         let memory = Memory::map(file.as_fd(), bytes.len()).unwrap();
         match Ring::open(memory) {
-            Ok(mut ring) => prop_assert!(ring.drain(|_| Drain::On) <= 8),
+            Ok(mut ring) => prop_assert_eq!(ring.drain(|_| Drain::On), 0, "all of it is old"),
             Err(RingError::Magic(_) | RingError::Version { .. } | RingError::Header(_)) => {}
+        }
+    }
+
+    #[test]
+    fn whatever_a_producer_does_a_sample_is_shown_only_if_it_is_that_of_its_position(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut producer = Producer::new(&header(8));
+        let mut ring = producer.ring();
+        let (mut next, slots) = (0u64, 8);
+        for step in steps {
+            match step {
+                Step::Write(samples) => (0..samples).for_each(|_| producer.write(0)),
+                Step::Claim(written) => {
+                    let claimed = offset_of!(RingHeader, written);
+                    producer.word(claimed).store(written, Ordering::Relaxed);
+                    producer.position = written;
+                }
+                Step::Spoil(slot, sequence) => {
+                    let elements = slot * (1 + CPUS as usize);
+                    let at = SLOTS_OFFSET as usize + elements * ELEMENT_BYTES;
+                    producer.word(at).store(sequence, Ordering::Relaxed);
+                }
+            }
+            let mut shown = 0;
+            let mut wrong = None;
+            let taken = ring.drain(|sample| {
+                next = next.wrapping_add(sample.overrun);
+                let whole = next.wrapping_mul(2).wrapping_add(2);
+                if sample.slot.sequence != whole {
+                    wrong = Some((next, sample.slot.sequence));
+                }
+                next = next.wrapping_add(1);
+                shown += 1;
+                Drain::On
+            });
+            prop_assert_eq!(wrong, None, "a position, and the sequence that was shown for it");
+            prop_assert!(taken == shown && shown <= slots, "{} of {} slots", shown, slots);
         }
     }
 }
