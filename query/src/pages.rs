@@ -14,10 +14,24 @@ use std::path::Path;
 /// # Errors
 /// When standard output cannot be written.
 pub fn completions(shell: Shell) -> Result<Outcome, QueryError> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "nodemon-query", &mut script);
-    Output::stdout().put(&script)?;
+    Output::stdout().put(&script(shell))?;
     Ok(Outcome::Complete)
+}
+
+fn script(shell: Shell) -> Vec<u8> {
+    const NAME: &str = "nodemon-query";
+    const BASH_NAME: &str = "nodemonquery";
+    let mut script = Vec::new();
+    if shell != Shell::Bash {
+        clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+        return script;
+    }
+    // In scripts for bash clap_complete 4.6 takes the dash for the end of a command: nothing behind
+    // the first word is completed. So they are made of a name without one, which stands for the
+    // program only where the function is registered, at the end of a line.
+    clap_complete::generate(shell, &mut Cli::command(), BASH_NAME, &mut script);
+    let text = String::from_utf8_lossy(&script);
+    text.replace(&format!(" {BASH_NAME}\n"), &format!(" {NAME}\n")).into_bytes()
 }
 
 /// Prints the manual page, or writes the pages of all commands into `dir`.
