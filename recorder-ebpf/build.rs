@@ -27,19 +27,15 @@ fn build() -> Result<(), String> {
 
     let includes = [here.join("bpf"), ring];
     for program in ["timer", "process"] {
-        build_object(&here.join(format!("bpf/{program}.bpf.c")), &out, &includes, &[])?;
+        build_object(&here.join(format!("bpf/{program}.bpf.c")), &out, &includes)?;
     }
     let features = features(&here.join("features"))?;
     // In a directory of their own: a feature may be called as something else is.
     let objects = out.join("features");
     std::fs::create_dir_all(&objects).map_err(|error| format!("{}: {error}", objects.display()))?;
     for feature in &features {
-        let source = here.join(format!("features/{feature}/{feature}.bpf.c"));
-        build_object(&source, &objects, &includes, &[])?;
-        let told = |error| format!("{}: {error}", source.display());
-        let text = std::fs::read_to_string(&source).map_err(told)?;
-        if ["\"since.h\"", "\"owners.h\""].iter().any(|header| text.contains(header)) {
-            build_object(&source, &objects, &includes, &[WITHOUT_STORAGE])?;
+        for source in sources(&here.join("features").join(feature))? {
+            build_object(&source, &objects, &includes)?;
         }
     }
     write(&out.join("features.rs"), &list(&here, &features))?;
@@ -61,19 +57,24 @@ fn features(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// What the C of a feature is told for kernels that keep nothing with tasks or sockets.
-const WITHOUT_STORAGE: &str = "-DWITHOUT_STORAGE";
+/// The programs in the folder of a feature: itself, and what runs instead of it somewhere.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let told = |error| format!("{}: {error}", folder.display());
+    let mut sources = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.to_string_lossy().ends_with(".bpf.c") {
+            sources.push(path);
+        }
+    }
+    Ok(sources)
+}
 
-fn build_object(
-    source: &Path,
-    out: &Path,
-    includes: &[PathBuf],
-    options: &[&str],
-) -> Result<(), String> {
+/// Compiles `NAME.bpf.c` to `NAME.bpf.o`.
+fn build_object(source: &Path, out: &Path, includes: &[PathBuf]) -> Result<(), String> {
     let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let end = if options.is_empty() { ".bpf.o" } else { ".without_storage.bpf.o" };
-    let object = out.join(name.replace(".bpf.c", end));
-    compile(source, &object, includes, options)?;
+    let object = out.join(name.replace(".bpf.c", ".bpf.o"));
+    compile(source, &object, includes)?;
     strip(&object);
     Ok(())
 }
@@ -148,19 +149,13 @@ fn architecture() -> Result<(&'static str, &'static str), String> {
     }
 }
 
-fn compile(
-    source: &Path,
-    object: &Path,
-    include: &[PathBuf],
-    options: &[&str],
-) -> Result<(), String> {
+fn compile(source: &Path, object: &Path, include: &[PathBuf]) -> Result<(), String> {
     let (arch, headers) = architecture()?;
     let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
     let done = Command::new(&clang)
         .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11"])
         .args(["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
-        .args(options)
         .args(include.iter().flat_map(|directory| [Path::new("-I"), directory.as_path()]))
         .args(["-idirafter", headers])
         .arg("-c")

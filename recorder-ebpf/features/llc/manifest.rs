@@ -1,8 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
-
-/// `PERF_COUNT_HW_CACHE_REFERENCES` and `_MISSES`.
-const REFERENCES: u64 = 2;
-const MISSES: u64 = 3;
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Filters, HardwareEvent, Hook, Origin, Table, object,
+};
 
 pub static FEATURE: Feature = Feature {
     name: "llc",
@@ -10,8 +8,8 @@ pub static FEATURE: Feature = Feature {
     object: object!("llc"),
     hooks: &[
         // Some 100 interrupts a second on a CPU that is busy with memory.
-        Hook::needed(&[Attach::Hardware("missed", MISSES, 1_000_000)]),
-        Hook::wanted(&[Attach::Hardware("referenced", REFERENCES, 1_000_000)]),
+        Hook::needed(&[Attach::Hardware("missed", HardwareEvent::CacheMisses, 1_000_000)]),
+        Hook::wanted(&[Attach::Hardware("referenced", HardwareEvent::CacheReferences, 1_000_000)]),
     ],
     per_cpu: &[("counts", 1)],
     filters: Filters::NONE,

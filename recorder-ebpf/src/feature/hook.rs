@@ -1,5 +1,7 @@
 //! Where programs are attached in the kernel.
 
+pub use aya::programs::perf_event::HardwareEvent;
+
 /// One place where something is learnt. The first attach point that this kernel has is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
@@ -10,7 +12,7 @@ pub struct Hook {
 }
 
 /// Where and how to attach a program. The first word is the program's name in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Attach {
     /// A tracepoint with typed arguments (`tp_btf`): program, tracepoint.
     Typed(&'static str, &'static str),
@@ -26,9 +28,8 @@ pub enum Attach {
     Probe(&'static str, &'static str),
     /// A kretprobe: program, function.
     ReturnProbe(&'static str, &'static str),
-    /// A counter of the hardware on every CPU: program, `PERF_COUNT_HW_CACHE` id or
-    /// `PERF_COUNT_HW` number, events between two runs.
-    Hardware(&'static str, u64, u64),
+    /// A counter of the hardware on every CPU: program, event, events between two runs.
+    Hardware(&'static str, HardwareEvent, u64),
     /// An iterator, which runs when it is read: program, what it walks through.
     Iterator(&'static str, &'static str),
     /// An iterator over what a map holds: program, kind of map, the map's name in the object.

@@ -12,7 +12,7 @@ mod table;
 
 pub(crate) use column::columns_of_task;
 pub use column::{Cell, Column, Meaning, Show, TASK, join};
-pub use hook::{Attach, Hook};
+pub use hook::{Attach, HardwareEvent, Hook};
 pub use layout::{Layout, Place};
 pub use list::FEATURES;
 pub use table::{HISTOGRAM_SLOTS, Origin, Table};
@@ -78,7 +78,7 @@ impl Filters {
 /// What a feature is where the kernel keeps nothing with tasks or sockets for programs.
 #[derive(Debug)]
 pub struct WithoutStorage {
-    /// The object that `build.rs` made of the same C.
+    /// The object that `build.rs` made of `NAME.without_storage.bpf.c`.
     pub object: &'static [u8],
     /// What it cannot do, as the end of a sentence.
     pub lacks: &'static str,

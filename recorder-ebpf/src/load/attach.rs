@@ -122,7 +122,7 @@ fn attach_via(
         Attach::Hardware(_, event, period) => {
             let counter: &mut PerfEvent = find(object, program)?;
             counter.load().map_err(told)?;
-            let mut counted = OnCpus::new(program, event, period)?;
+            let mut counted = OnCpus::new(program, event, period);
             match counted.follow(object)? {
                 Some(why) => Err(told(why)),
                 None => Ok(Attachment::Cpus(counted)),

@@ -19,18 +19,8 @@ pub struct OnCpus {
 
 impl OnCpus {
     /// A program that is loaded, and is on no CPU yet.
-    ///
-    /// # Errors
-    /// When `event` is no number of a `PERF_COUNT_HW_` that is known.
-    pub fn new(program: &'static str, event: u64, period: u64) -> Result<OnCpus, FeatureError> {
-        let event = match event {
-            2 => HardwareEvent::CacheReferences,
-            3 => HardwareEvent::CacheMisses,
-            other => {
-                return Err(FeatureError::Object(format!("{other} is no event that is known")));
-            }
-        };
-        Ok(OnCpus { program, event, period, links: BTreeMap::new() })
+    pub fn new(program: &'static str, event: HardwareEvent, period: u64) -> OnCpus {
+        OnCpus { program, event, period, links: BTreeMap::new() }
     }
 
     /// Puts it on CPUs that have come, and forgets those that went. Hands out why one did not take
@@ -67,24 +57,22 @@ impl OnCpus {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::OnCpus;
+    use super::{HardwareEvent, OnCpus};
 
     #[test]
     fn a_cpu_that_comes_or_comes_back_is_to_get_the_program() {
-        let mut counted = OnCpus::new("missed", 3, 1_000_000).unwrap();
-        let mut look = |online: &[u32]| {
+        let mut counted = OnCpus::new("missed", HardwareEvent::CacheMisses, 1_000_000);
+        let mut come = |online: &[u32]| {
             let come = counted.keep(online);
             for cpu in &come {
                 counted.links.insert(*cpu, Box::new(()));
             }
             come
         };
-        assert_eq!(look(&[0, 1]), [0, 1]);
-        assert_eq!(look(&[0, 1]), []);
-        assert_eq!(look(&[0, 1, 2]), [2], "it came later");
-        assert_eq!(look(&[0, 2]), []);
-        assert_eq!(look(&[0, 1, 2]), [1], "what counted before it went does not count again");
+        assert_eq!(come(&[0, 1]), [0, 1]);
+        assert_eq!(come(&[0, 1]), []);
+        assert_eq!(come(&[0, 1, 2]), [2], "it came later");
+        assert_eq!(come(&[0, 2]), []);
+        assert_eq!(come(&[0, 1, 2]), [1], "what counted before it went does not count again");
     }
 }
