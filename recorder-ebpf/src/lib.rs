@@ -23,6 +23,7 @@ pub mod heap;
 pub mod load;
 mod mapped;
 pub mod names;
+pub mod netlink;
 mod object;
 mod packets;
 mod percpu;

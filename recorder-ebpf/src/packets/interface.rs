@@ -1,6 +1,6 @@
 //! The two programs on one interface.
 
-use super::netlink;
+use super::route;
 use super::store::Store;
 use crate::object::find;
 use aya::Ebpf;
@@ -132,9 +132,9 @@ impl Drop for InterfaceAttachment {
             (0..DIRECTIONS.len()).for_each(|at| store.remove((self.index, at)));
         }
         // Others may have begun to use it. One that has no filters now is used by nobody.
-        if self.owns_clsact && netlink::has_filters(self.index).is_ok_and(|has_some| !has_some) {
+        if self.owns_clsact && route::has_filters(self.index).is_ok_and(|has_some| !has_some) {
             // The interface may be gone, and its qdisc with it.
-            let _ = netlink::remove_clsact(self.index);
+            let _ = route::remove_clsact(self.index);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 mod counters;
 mod interface;
-mod netlink;
+mod route;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use counters::Counters;
 use interface::{InterfaceAttachment, Place, Programs};
-use netlink::LinkMonitor;
+use route::LinkMonitor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ impl Packets {
             refused: BTreeMap::new(),
             has_gone: false,
         };
-        let why = packets.look(object).map_err(told)?;
+        let why = packets.poll(object).map_err(told)?;
         match why {
             Some(why) if packets.attached.is_empty() => {
                 Err(FeatureError::of_program(received, why))
@@ -140,15 +140,15 @@ impl Packets {
         let is_new = self.monitor.is_new() || self.is_stale || self.has_more;
         if is_new {
             self.is_stale =
-                self.look(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
+                self.poll(object).is_err() || self.refused.values().any(|tries| *tries < TRIES);
         }
         is_new
     }
 
     /// Hangs the programs on interfaces that have come, and forgets those that are gone. Hands out
     /// why one did not take them.
-    fn look(&mut self, object: &mut Ebpf) -> std::io::Result<Option<ProgramError>> {
-        self.there = netlink::interfaces()?;
+    fn poll(&mut self, object: &mut Ebpf) -> std::io::Result<Option<ProgramError>> {
+        self.there = route::interfaces()?;
         let mut there = self.there.clone();
         if self.only != 0 {
             there.retain(|(index, _)| *index == self.only);

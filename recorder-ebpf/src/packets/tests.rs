@@ -8,6 +8,7 @@ use crate::error::FeatureError;
 use crate::feature::FEATURES;
 use aya::programs::{SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
+use nodemon_skip::skip;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ fn in_a_namespace(test: fn()) {
         // this thread is new.
         match unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
             Ok(()) => test(),
-            Err(error) => println!("skipped: no network namespace: {error}"),
+            Err(error) => skip!("no network namespace: {error}"),
         }
     })
     .join()
@@ -50,7 +51,7 @@ fn attach() -> Result<(Packets, Ebpf), FeatureError> {
 }
 
 fn attach_or_report() -> Option<(Packets, Ebpf)> {
-    attach().inspect_err(|why| println!("skipped: {why}")).ok()
+    attach().inspect_err(|why| skip!("{why}")).ok()
 }
 
 /// As a recorder does that is killed: its filters stay.
@@ -130,7 +131,7 @@ fn hundreds_of_interfaces_hold_nobody_up_at_start_or_in_the_end() {
         let mut object = EbpfLoader::new().load(feature.object).unwrap();
         let begun = Instant::now();
         let attached = Packets::attach_in(&mut object, PROGRAMS, 0, Place::Tcx);
-        let Ok(mut packets) = attached.inspect_err(|why| println!("skipped: {why}")) else {
+        let Ok(mut packets) = attached.inspect_err(|why| skip!("{why}")) else {
             return;
         };
         let first = begun.elapsed();

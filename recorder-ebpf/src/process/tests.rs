@@ -2,6 +2,7 @@
 
 use super::{ProcessTable, Row};
 use crate::error::FeatureError;
+use nodemon_skip::skip;
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -11,7 +12,7 @@ fn start(refresh: Duration, slots: u32) -> Option<ProcessTable> {
     match ProcessTable::start_with(refresh, slots) {
         Ok(table) => Some(table),
         Err(why @ (FeatureError::NotPermitted(_) | FeatureError::NoTypes(_))) => {
-            println!("skipped: {why}");
+            skip!("{why}");
             None
         }
         Err(why) => panic!("{why}"),

@@ -157,6 +157,7 @@ fn too_large() -> TimerError {
 #[cfg(test)]
 mod tests {
     use super::{Loaded, TimerError, TimerOptions};
+    use nodemon_skip::skip;
 
     /// The most CPUs that a kernel can be built for, which the verifier walks through.
     #[test]
@@ -166,7 +167,7 @@ mod tests {
             match Loaded::load_for(&options, cpus) {
                 Ok(_) => {}
                 Err(why @ (TimerError::NotPermitted(_) | TimerError::NoTimers)) => {
-                    println!("skipped: {why}");
+                    skip!("{why}");
                 }
                 Err(error) => panic!("{cpus} CPUs: {error}"),
             }

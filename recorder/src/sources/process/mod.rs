@@ -22,11 +22,11 @@
 
 mod asker;
 mod cpu_clock;
+mod family;
 mod files;
 mod io;
 mod iterated;
 mod membership;
-mod netlink;
 mod pids;
 mod polled;
 mod scheduling;

@@ -5,7 +5,8 @@
 //! there is one file each. One question to taskstats gives the sum over all threads in about a
 //! microsecond, whatever their number. It needs `CAP_NET_ADMIN` and the first network namespace.
 
-use super::netlink::{Attributes, Family, u16_at, u64_at};
+use super::family::Family;
+use nodemon_recorder_ebpf::netlink::{Attributes, u16_at, u64_at};
 use rustix::io::Errno;
 
 const GET: u8 = 1;
@@ -111,15 +112,19 @@ mod tests {
             let switches = [stats.voluntary_switches, stats.involuntary_switches];
             [stats.timeslices, stats.run_delay_ns, switches[0], switches[1]]
         };
-        // Soon it waits for its input for ever, and both ways tell of the same moment.
-        let told = (0..1_000_000).find_map(|_| {
-            let before = of_first_thread(child.id());
-            let told = asked(&mut taskstats);
-            let waits = told[2] > 0;
-            (waits && told == before && before == of_first_thread(child.id())).then_some(told)
-        });
-        let [timeslices, ..] = told.expect("the two ways never told the same");
-        assert!(timeslices > 0);
+        // Once it waits for its input it runs no more, and both ways tell of the same moment.
+        let begun = std::time::Instant::now();
+        let waits = || {
+            let file = std::fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap();
+            file.starts_with(&format!("{} 0x0 ", libc::SYS_read))
+        };
+        while !waits() {
+            assert!(begun.elapsed().as_secs() < 20, "it never waits for its input");
+            std::thread::yield_now();
+        }
+        let theirs = of_first_thread(child.id());
+        assert_eq!(asked(&mut taskstats), theirs, "timeslices, run delay, switches");
+        assert!(theirs[0] > 0 && theirs[2] > 0, "it ran, and it waited: {theirs:?}");
         drop(child.stdin.take());
         child.wait().unwrap();
         assert_eq!(taskstats.of(child.id()), Err(Errno::SRCH));
