@@ -4,11 +4,12 @@ use crate::cli::{Color, DIR_VARIABLE, GlobalArgs};
 use crate::error::{Outcome, QueryError};
 use crate::foreign;
 use crate::span::{Anchors, Span};
-use crate::time::{show_age, show_duration, show_instant};
+use crate::time::{show_age, show_instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{Damages, ReadError, Recording};
 use nodemon_formats::text::{printable, wrap};
+use nodemon_formats::units::show_duration;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 

@@ -1,17 +1,21 @@
 //! The formats: one line each.
 
-use crate::columnar::{arrow, parquet};
 use crate::rows::Format;
-use crate::sink::{csv, jsonl, table};
+use crate::{columnar, sink};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::Path;
 
 /// Every format, in the order in which the help has them.
-pub static FORMATS: &[&Format] =
-    &[&table::FORMAT, &csv::FORMAT, &jsonl::FORMAT, &parquet::FORMAT, &arrow::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &sink::table::FORMAT,
+    &sink::csv::FORMAT,
+    &sink::jsonl::FORMAT,
+    &columnar::parquet::FORMAT,
+    &columnar::arrow::FORMAT,
+];
 
 /// What people read.
-pub static TABLE: &Format = &table::FORMAT;
+pub static TABLE: &Format = &sink::table::FORMAT;
 
 /// The format that a file name suggests.
 pub fn of_path(path: &Path) -> Option<&'static Format> {

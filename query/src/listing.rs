@@ -123,21 +123,6 @@ pub fn first_sentence(text: &str) -> &str {
     text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
 }
 
-/// A size: `512 B`, `12.3 MiB`.
-pub fn show_size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
 /// A count with its thousands apart: `48 720`.
 pub fn show_count(count: u64) -> String {
     let digits = count.to_string();
@@ -158,19 +143,10 @@ pub fn show_many(count: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listing, show_count, show_many, show_size};
+    use super::{Listing, show_count, show_many};
 
     #[test]
-    fn sizes_and_counts_can_be_read() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1_048_575, "1.0 MiB"),
-            (13_000_000_000, "12.1 GiB"),
-        ] {
-            assert_eq!(show_size(bytes), text);
-        }
+    fn counts_can_be_read() {
         assert_eq!(show_count(7), "7");
         assert_eq!(show_count(1_234_567), "1 234 567");
         assert_eq!(show_many(1, "gap"), "1 gap");

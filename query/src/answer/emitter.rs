@@ -3,7 +3,7 @@
 use crate::error::QueryError;
 use crate::question::Step;
 use crate::rows::{Batch, Missing, Sink};
-use crate::time::show_duration;
+use nodemon_formats::units::show_duration;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 

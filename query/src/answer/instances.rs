@@ -97,7 +97,7 @@ impl<'a> Instances<'a> {
 
     fn number_of(&mut self, keys: &[Value], born: &mut impl FnMut(usize)) -> usize {
         self.text.clear();
-        keys.iter().for_each(|key| spell(key, &mut self.text));
+        keys.iter().for_each(|key| write_key(key, &mut self.text));
         if let Some(number) = self.numbers.get(&self.text[..]) {
             return *number as usize;
         }
@@ -136,7 +136,7 @@ impl<'a> Instances<'a> {
 }
 
 /// Writes a key so that different keys are written differently.
-fn spell(key: &Value, text: &mut Vec<u8>) {
+fn write_key(key: &Value, text: &mut Vec<u8>) {
     let mut word = |tag: u8, word: u64| {
         text.push(tag);
         text.extend_from_slice(&word.to_le_bytes());
@@ -161,7 +161,7 @@ fn spell(key: &Value, text: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::{Instances, MANY, spell};
+    use super::{Instances, MANY, write_key};
     use crate::question::Question;
     use nodemon_formats::{ColumnType, Schema, Value};
     use proptest::prelude::*;
@@ -202,12 +202,12 @@ mod tests {
             a in prop::collection::vec(key(), 0..4),
             b in prop::collection::vec(key(), 0..4),
         ) {
-            let spelt = |keys: &[Value]| {
+            let written = |keys: &[Value]| {
                 let mut text = Vec::new();
-                keys.iter().for_each(|key| spell(key, &mut text));
+                keys.iter().for_each(|key| write_key(key, &mut text));
                 text
             };
-            prop_assert_eq!(spelt(&a) == spelt(&b), a == b);
+            prop_assert_eq!(written(&a) == written(&b), a == b);
         }
     }
 }

@@ -12,7 +12,6 @@ mod instances;
 mod keys;
 mod samples;
 mod sketch;
-mod spelling;
 mod steps;
 mod tally;
 #[cfg(test)]

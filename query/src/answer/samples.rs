@@ -5,7 +5,6 @@ use super::history::{Break, History, Standings};
 use super::instance_column::InstanceColumn;
 use super::instances::{Instances, Wanted};
 use super::keys::key_word;
-use super::spelling::spell;
 use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
@@ -110,10 +109,10 @@ impl<'a> Samples<'a> {
         for (k, words) in self.keys.iter_mut().enumerate() {
             words.clear();
             let key = self.plan.keys[k];
-            let spelt = self.wanted.iter().map(|wanted| {
+            let numbers = self.wanted.iter().map(|wanted| {
                 key_word(&self.instances.get(wanted.number).keys[key], &mut self.batch.strings)
             });
-            words.extend(spelt.map(|word| word.unwrap_or(0)));
+            words.extend(numbers.map(|word| word.unwrap_or(0)));
         }
     }
 
@@ -164,12 +163,7 @@ impl<'a> Samples<'a> {
                     column_of_instance.values(cells, range.clone());
                 }
             }
-            if slot.kind == ColumnType::Histogram {
-                let described = self.plan.schema.row_columns().nth(slot.column);
-                let unit = described.map_or("", |column| &column.unit);
-                let strings = &mut self.batch.strings;
-                spell(column, &chunk.strings, self.plan.histograms, unit, strings);
-            } else if slot.kind.is_dictionary() {
+            if slot.kind.is_dictionary() {
                 for word in &mut column.words {
                     *word = renumber(*word, chunk, &mut self.strings, &mut self.batch.strings);
                 }

@@ -73,10 +73,12 @@ Answers:
   Histograms of a step are merged, and what is asked for is made of all their values: count says how
   many, min and max the ends of the lowest and the highest bucket, percentiles the middle of theirs,
   within 12.5 %. Without --step, tables show n, p50, p99 and max, and the other formats every bucket
-  that has values, as its lower end and how many: \"4096:12 5120:3\".
+  that has values, as its lower end and how many: csv and jsonl as text, \"4096:12 5120:3\", parquet
+  and arrow as a list of structures with the fields lower and count.
   Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
   in csv as a line with the start of the gap as its time, no values, and its end and cause in the
   last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.
   Where rows are no longer in the ring, a downsampled tier answers with the last sample of each of
-  its steps, and a note says so.
+  its steps, and a note says so. Percentiles are then those of the means of its steps, but of
+  histograms, which a tier keeps whole.
   Times in csv and jsonl are RFC 3339 in UTC; in parquet and arrow ns since 1970.";

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::rows::{Batch, BatchColumn, Bitmap, Field, Header, Missing, Role};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef};
+use nodemon_formats::histogram::{bounds, buckets};
 use nodemon_formats::interner::Interner;
-use nodemon_formats::{Column, ColumnType, GapCause, Schema, Semantics, Value};
+use nodemon_formats::{Column, ColumnType, GapCause, Histogram, Schema, Semantics, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fmt;
@@ -25,13 +29,14 @@ impl fmt::Debug for Answer {
     }
 }
 
-const KINDS: [ColumnType; 6] = [
+const KINDS: [ColumnType; 7] = [
     ColumnType::U64,
     ColumnType::I64,
     ColumnType::F64,
     ColumnType::Bool,
     ColumnType::String,
     ColumnType::Bytes,
+    ColumnType::Histogram,
 ];
 
 /// How the words of a column run: what counters, gauges, resets and noise look like.
@@ -137,10 +142,18 @@ fn words(
     (0..rows).map(|_| next()).collect()
 }
 
-/// Strings of few and of many kinds; of raw bytes also such as are not UTF-8.
+/// Strings of few and of many kinds; of raw bytes also such as are not UTF-8; histograms of up to
+/// five values.
 fn intern(kind: ColumnType, words: &[u64], strings: &mut Interner) -> Vec<u64> {
     let text = |word: &u64| match kind {
         ColumnType::String => format!("sd{}", word % 1000).into_bytes(),
+        ColumnType::Histogram => {
+            let mut histogram = Histogram::new();
+            (0..word % 6).for_each(|nth| histogram.add(word.rotate_left(nth as u32 * 8) % 5000));
+            let mut cell = Vec::new();
+            histogram.encode(&mut cell);
+            cell
+        }
         _ => (word % 1000).to_be_bytes().to_vec(),
     };
     words.iter().map(|word| u64::from(strings.intern(&text(word)))).collect()
@@ -152,7 +165,7 @@ impl Answer {
         self.batches.iter().flat_map(|batch| batch.times.iter().copied()).collect()
     }
 
-    /// Values of column `c` in all rows.
+    /// Values of column `c` in all rows; of histograms [`pairs_text`].
     pub fn values(&self, c: usize) -> Vec<Value> {
         let kind = self.header.fields[c].kind;
         let of_batch = |batch: &Batch| -> Vec<Value> {
@@ -163,6 +176,11 @@ impl Answer {
                     let text = batch.strings.get(column.words[row] as u32);
                     Value::String(String::from_utf8(text.to_vec()).unwrap())
                 }
+                ColumnType::Histogram => {
+                    let cell = batch.strings.get(column.words[row] as u32);
+                    let pairs = buckets(cell).flatten();
+                    Value::String(pairs_text(pairs.map(|(at, count)| (*bounds(at).start(), count))))
+                }
                 ColumnType::Bytes => {
                     Value::Bytes(batch.strings.get(column.words[row] as u32).to_vec())
                 }
@@ -172,6 +190,34 @@ impl Answer {
         };
         self.batches.iter().flat_map(of_batch).collect()
     }
+}
+
+/// Buckets, each by the smallest value that it takes and how many it has, as text.
+pub fn pairs_text(pairs: impl Iterator<Item = (u64, u64)>) -> String {
+    pairs.map(|(lower, count)| format!("{lower}:{count}")).collect::<Vec<_>>().join(" ")
+}
+
+/// What an Arrow array of a column of type `kind` has in each of its rows.
+pub fn values_of(column: &ArrayRef, kind: ColumnType) -> Vec<Value> {
+    let value = |row: usize| match kind {
+        _ if column.is_null(row) => Value::Absent,
+        ColumnType::U64 => Value::U64(column.as_primitive::<UInt64Type>().value(row)),
+        ColumnType::I64 => Value::I64(column.as_primitive::<Int64Type>().value(row)),
+        ColumnType::F64 => Value::F64(column.as_primitive::<Float64Type>().value(row)),
+        ColumnType::Bool => Value::Bool(column.as_boolean().value(row)),
+        ColumnType::String => Value::String(column.as_string::<i32>().value(row).to_owned()),
+        ColumnType::Bytes => Value::Bytes(column.as_binary::<i32>().value(row).to_vec()),
+        ColumnType::Histogram => {
+            let buckets = column.as_list::<i32>().value(row);
+            let numbers = |name: &str| -> Vec<u64> {
+                let numbers = buckets.as_struct().column_by_name(name).unwrap();
+                numbers.as_primitive::<UInt64Type>().values().to_vec()
+            };
+            let pairs = numbers("lower").into_iter().zip(numbers("count"));
+            Value::String(pairs_text(pairs))
+        }
+    };
+    (0..column.len()).map(value).collect()
 }
 
 /// Equal also where both are the same NaN.

@@ -9,6 +9,7 @@ use super::arbitrary::{self, Answer};
 use super::arrow::ArrowWriter;
 use super::parquet::ParquetWriter;
 use nodemon_formats::{ColumnType, Value};
+use nodemon_skip::skip;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::fmt::Write;
@@ -17,16 +18,17 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-/// Prints every row of a file, one line each, spelt like [`spelt`] does.
+/// Prints every row of a file, one line each, formatted as [`formatted`] does.
 const PRINT: &str = r#"
 import struct, sys
 import pyarrow as pa, pyarrow.parquet as pq
-def spelt(v):
+def formatted(v):
     if v is None: return "-"
     if isinstance(v, float): return struct.pack(">d", v).hex()
     if isinstance(v, bool): return str(v).lower()
     if isinstance(v, (bytes, bytearray)): return "x" + v.hex()
     if isinstance(v, str): return "'" + v
+    if isinstance(v, list): return "'" + " ".join("%d:%d" % (b["lower"], b["count"]) for b in v)
     return str(v)
 def of_arrow(table):
     columns = []
@@ -53,7 +55,7 @@ else:
     rows = duckdb.sql(f"select * replace (epoch_ns(time) as time) from read_parquet('{path}')").fetchall()
     columns = list(zip(*rows))
 for row in zip(*columns):
-    print(" ".join(map(spelt, row)))
+    print(" ".join(map(formatted, row)))
 "#;
 
 /// A python3 that has pyarrow.
@@ -70,7 +72,7 @@ fn python() -> Option<&'static str> {
     };
     let python = PYTHON.get_or_init(find).as_deref().filter(|python| has(python, "pyarrow"));
     if python.is_none() {
-        eprintln!("skipped: there is no python3 with pyarrow and none can be made");
+        skip!("there is no python3 with pyarrow and none can be made");
     }
     python
 }
@@ -89,7 +91,7 @@ fn printed(python: &str, reader: &str, path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn spelt(value: &Value) -> String {
+fn formatted(value: &Value) -> String {
     match value {
         Value::Absent => "-".to_owned(),
         Value::F64(number) => format!("{:016x}", number.to_bits()),
@@ -105,7 +107,7 @@ fn expected(answer: &Answer) -> String {
     let mut text = String::new();
     for (row, time) in answer.times().iter().enumerate() {
         write!(text, "{time}").unwrap();
-        columns.iter().for_each(|column| write!(text, " {}", spelt(&column[row])).unwrap());
+        columns.iter().for_each(|column| write!(text, " {}", formatted(&column[row])).unwrap());
         text.push('\n');
     }
     text
@@ -180,7 +182,13 @@ fn python_sees_our_types_and_the_units_of_columns() {
     let Some(python) = python() else { return };
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("types.parquet");
-    let kinds = [ColumnType::U64, ColumnType::Bool, ColumnType::String, ColumnType::Bytes];
+    let kinds = [
+        ColumnType::U64,
+        ColumnType::Bool,
+        ColumnType::String,
+        ColumnType::Bytes,
+        ColumnType::Histogram,
+    ];
     let answer = Answer { header: arbitrary::header(&kinds), batches: Vec::new() };
     write_parquet(&answer, &path);
     let script = "import sys, pyarrow.parquet as pq\n\
@@ -192,7 +200,9 @@ fn python_sees_our_types_and_the_units_of_columns() {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
-        text, "['timestamp[ns, tz=UTC]', 'uint64', 'bool', 'string', 'binary']\nns\ndisk\n",
+        text,
+        "['timestamp[ns, tz=UTC]', 'uint64', 'bool', 'string', 'binary', \
+         'list<element: struct<lower: uint64 not null, count: uint64 not null> not null>']\nns\ndisk\n",
         "{errors}"
     );
 }

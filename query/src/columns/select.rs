@@ -1,9 +1,10 @@
 //! Finds the columns that names mean.
 
+use super::label;
 use super::synonym::synonym;
-use super::{label, nearest};
 use crate::error::QueryError;
 use globset::Glob;
+use nodemon_formats::units::nearest;
 use nodemon_formats::{Column, Schema};
 
 /// The one column among `columns` that `name` means: by its full name, or without the unit where
@@ -30,8 +31,9 @@ pub fn find<'a>(
         [] => Err(QueryError::UnknownColumn {
             table: schema.name.clone(),
             name: name.to_owned(),
-            nearest: synonym(name, columns.clone().map(|column| column.name.as_str()))
-                .or_else(|| nearest(name, columns.map(|column| column.name.as_str()))),
+            nearest: synonym(name, columns.clone().map(|column| column.name.as_str())).or_else(
+                || nearest(name, columns.map(|column| column.name.as_str())).map(str::to_owned),
+            ),
         }),
         _ => {
             let names: Vec<&str> =

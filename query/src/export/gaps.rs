@@ -53,11 +53,15 @@ fn fields() -> Vec<Field> {
     let lost = "samples or events that are lost; 0 when that cannot be known";
     let columns = [
         state("table", ColumnType::String, unit::NONE, table),
-        state("until_ns", ColumnType::I64, unit::NS, "wall time of the end, since the epoch"),
+        state("until", ColumnType::I64, unit::NONE, "the end"),
         state("cause", ColumnType::String, unit::NONE, "why there is no data"),
         state("lost", ColumnType::U64, unit::COUNT, lost),
         state("detail", ColumnType::String, unit::NONE, "more than the cause says"),
     ];
     let role = |c| if c == 0 { Role::Key } else { Role::Value };
-    columns.iter().enumerate().map(|(c, column)| Field::of(column, role(c))).collect()
+    let field = |(c, column): (usize, &Column)| match Field::of(column, role(c)) {
+        field if field.name == "until" => field.instant(),
+        field => field,
+    };
+    columns.iter().enumerate().map(field).collect()
 }

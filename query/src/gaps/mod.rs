@@ -30,7 +30,7 @@ pub fn all(recording: &Recording) -> Result<Vec<WallGap>, ReadError> {
 }
 
 /// The same gaps, those of tables that miss the same as one.
-pub fn told(gaps: Vec<WallGap>) -> Vec<ReportedGap> {
+pub fn reported(gaps: Vec<WallGap>) -> Vec<ReportedGap> {
     together(gaps.into_iter().map(|gap| (gap.gap.table.clone(), Missing::from(gap))))
 }
 

@@ -3,8 +3,9 @@
 use crate::context::Context;
 use crate::gaps::ReportedGap;
 use crate::listing::{Listing, show_count, show_many};
-use crate::time::{Stamp, show_duration, show_precise};
+use crate::time::{Stamp, show_precise};
 use nodemon_formats::reader::WallGap;
+use nodemon_formats::units::show_duration;
 
 /// So many tables are named in a line.
 const NAMED: usize = 5;

@@ -5,13 +5,14 @@ pub mod gaps;
 use crate::cli::InfoArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::gaps::told;
-use crate::listing::{Facts, Listing, show_count, show_many, show_size};
+use crate::gaps::reported;
+use crate::listing::{Facts, Listing, show_count, show_many};
 use crate::output::Output;
 use crate::tables::{Measured, measure};
-use crate::time::{Stamp, show_age, show_duration};
+use crate::time::{Stamp, show_age};
 use nodemon_formats::reader::{Lasting, RingSummary, SegmentState, SegmentSummary, lasting_phrase};
 use nodemon_formats::text::printable;
+use nodemon_formats::units::{show_duration, show_size};
 
 /// Intervals below this are worth a line.
 const FAST_NS: u64 = 100_000_000;
@@ -24,7 +25,7 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
     let segments = context.recording.segments()?;
     let gaps = crate::gaps::all(&context.recording)?;
     let lost = gaps::lost(&gaps);
-    let gaps = told(gaps);
+    let gaps = reported(gaps);
     let mut text = summary(context, &segments)?;
     text.push_str(&format!("gaps        {}\n", gaps::in_short(&gaps)));
     text.push_str(&format!("lost        {}\n", printable(&lost.text())));

@@ -6,4 +6,4 @@ mod plan;
 mod planning;
 
 pub use aggregate::Aggregate;
-pub use plan::{Cell, HistogramText, KeyTest, Plan, Question, Slot, Step, StepQuestion, ValueTest};
+pub use plan::{Cell, KeyTest, Plan, Question, Slot, Step, StepQuestion, ValueTest};

@@ -23,20 +23,8 @@ pub struct Question {
     pub filters: Vec<Filter>,
     /// Whether counters are wanted as rates.
     pub rates: bool,
-    /// How histograms are spelt.
-    pub histograms: HistogramText,
     /// Set where a row a step is wanted.
     pub step: Option<StepQuestion>,
-}
-
-/// How a histogram is spelt where it is wanted as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HistogramText {
-    /// For programs, all of it: `4096:12 5120:3`.
-    #[default]
-    Pairs,
-    /// For people: `n=15 p50=4.35us p99=5.38us max=5.63us`.
-    Short,
 }
 
 /// A question for a row a step.
@@ -79,8 +67,6 @@ pub struct Plan {
     pub key_tests: Vec<KeyTest>,
     /// What rows have to pass.
     pub value_tests: Vec<ValueTest>,
-    /// How histograms are spelt.
-    pub histograms: HistogramText,
     /// Set where a row a step is wanted.
     pub step: Option<Step>,
     /// Two samples further apart than this, ns, have no rate between them: what happened in

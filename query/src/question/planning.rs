@@ -25,7 +25,6 @@ impl Question {
             cells: Vec::new(),
             key_tests: Vec::new(),
             value_tests: Vec::new(),
-            histograms: self.histograms,
             step: self.step.as_ref().map(|question| question.step),
             longest_pair_ns: longest_ns(schema.interval_ns),
         };

@@ -6,8 +6,9 @@ use crate::context::Context;
 use crate::error::QueryError;
 use crate::listing::show_many;
 use crate::span::Span;
-use crate::time::{show_duration, show_precise};
+use crate::time::show_precise;
 use nodemon_formats::Schema;
+use nodemon_formats::units::show_duration;
 use std::sync::Arc;
 
 /// The error for a span without a row.

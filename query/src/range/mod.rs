@@ -6,15 +6,15 @@ mod ticks;
 
 use crate::answer::{Answer, answer};
 use crate::cli::RangeArgs;
-use crate::columns::nearest;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
 use crate::output::Output;
-use crate::question::{HistogramText, Question, Step, StepQuestion};
+use crate::question::{Question, Step, StepQuestion};
 use crate::rows::{Format, SinkOptions};
 use crate::span::Span;
 use crate::time::{Stamp, show_instant};
 use nodemon_formats::Schema;
+use nodemon_formats::units::nearest;
 use std::sync::Arc;
 
 /// Runs `range`.
@@ -109,10 +109,6 @@ fn question(context: &Context, args: &RangeArgs, format: &Format, span: &Span) -
         columns: args.columns.clone(),
         filters: args.filters.clone(),
         rates: args.rate || (format.is_for_people && !args.raw),
-        histograms: match format.is_for_people && !args.raw {
-            true => HistogramText::Short,
-            false => HistogramText::Pairs,
-        },
         step: args.step.map(|length| StepQuestion {
             step: Step { origin, length },
             aggregates: args.aggregates.clone(),
@@ -136,7 +132,7 @@ impl Context {
         let why = own.find(|gap| !gap.detail.is_empty());
         Err(QueryError::UnknownTable {
             name: name.to_owned(),
-            nearest: nearest(name, known),
+            nearest: nearest(name, known).map(str::to_owned),
             gap: why.map(|gap| format!("{}: {}", gap.cause.phrase(), gap.detail)),
         })
     }

@@ -4,7 +4,7 @@ use crate::columns::label;
 use crate::context::Context;
 use crate::question::{Aggregate, Plan};
 use crate::rows::Field;
-use crate::time::show_duration;
+use nodemon_formats::units::show_duration;
 
 /// Rates over fewer ticks than this say less than their digits.
 const FINE_TICKS: u64 = 20;

@@ -6,7 +6,7 @@ use super::part::{Cpu, Disk, Kernel, Load, Memory, Net, Places, Pressure, Proces
 use super::window::{Warn, Window, holds};
 use crate::answer::answer;
 use crate::error::{Outcome, QueryError};
-use crate::question::{HistogramText, Plan, Question, Step, StepQuestion};
+use crate::question::{Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Header, Missing, Sink};
 use nodemon_formats::reader::Recording;
 use nodemon_formats::text::readable;
@@ -147,12 +147,7 @@ fn gather_events(
     frames: &mut [Frame],
     warn: Warn<'_>,
 ) -> Result<Outcome, QueryError> {
-    let question = Question {
-        from: window.from(),
-        to: window.to(),
-        histograms: HistogramText::Short,
-        ..Question::default()
-    };
+    let question = Question { from: window.from(), to: window.to(), ..Question::default() };
     let plan: Plan = question.plan(schema, recording.host())?;
     let mut events = Events { header: plan.header.clone(), found: Vec::new() };
     let outcome = answer(recording, &plan, &mut events, warn)?.outcome;

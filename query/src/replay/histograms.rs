@@ -118,7 +118,7 @@ impl Sink for Found {
                     .keys
                     .iter()
                     .enumerate()
-                    .map(|(k, (name, kind))| (name.clone(), spelt(batch, k, *kind, row)));
+                    .map(|(k, (name, kind))| (name.clone(), key_text(batch, k, *kind, row)));
                 let keys = keys.collect();
                 let found = Distribution { keys, count, p50, p99, max, ..column.clone() };
                 if let Some((_, parts)) = self.ticks.last_mut() {
@@ -138,7 +138,7 @@ impl Sink for Found {
     }
 }
 
-fn spelt(batch: &Batch, column: usize, kind: ColumnType, row: usize) -> String {
+fn key_text(batch: &Batch, column: usize, kind: ColumnType, row: usize) -> String {
     let column = &batch.columns[column];
     if !column.is_present(row) {
         return String::new();

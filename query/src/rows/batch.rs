@@ -11,7 +11,7 @@ pub struct Batch {
     pub times: Vec<i64>,
     /// The columns, as [`Header::fields`](super::Header::fields) describes them.
     pub columns: Vec<BatchColumn>,
-    /// What the words of string and bytes columns number.
+    /// What the words of string, bytes and histogram columns number.
     pub strings: Interner,
 }
 
@@ -19,7 +19,7 @@ pub struct Batch {
 #[derive(Clone, Default)]
 pub struct BatchColumn {
     /// A word for each row: `u64` as it is, `i64` and `f64` by their bits, `bool` as 0 or 1, of
-    /// strings and bytes the number in [`Batch::strings`]. Where a value is absent the word means
+    /// strings, bytes and the cells of histograms the number in [`Batch::strings`]. Where a value is absent the word means
     /// nothing, but a string's is still a number or 0.
     pub words: Vec<u64>,
     /// Where there is a value; `None` where there always is.

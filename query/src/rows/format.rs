@@ -19,7 +19,7 @@ pub struct Format {
     pub is_binary: bool,
     /// Whether several tables can stand in one output.
     pub holds_tables: bool,
-    /// Whether people read it: then counters are shown as rates and histograms in short.
+    /// Whether people read it: then counters are shown as rates.
     pub is_for_people: bool,
     /// A sink of `range`.
     pub sink: MakeSink,

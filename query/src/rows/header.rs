@@ -35,6 +35,8 @@ pub struct Field {
     pub label: String,
     /// The type of its words.
     pub kind: ColumnType,
+    /// Whether its words, of type `i64`, are wall times as those of rows are, ns since the epoch.
+    pub is_instant: bool,
     /// Its unit; of a rate that of the counter and `/s`.
     pub unit: String,
     /// Key or value.
@@ -104,15 +106,19 @@ fn unique(names: &[String], reserved: &[&str]) -> Vec<String> {
 }
 
 impl Field {
-    /// A column of a schema as it is. A histogram is text in an answer.
+    /// A wall time of type `i64` beside that of the row.
+    #[must_use]
+    pub fn instant(self) -> Field {
+        Field { is_instant: true, ..self }
+    }
+
+    /// A column of a schema as it is.
     pub fn of(column: &Column, role: Role) -> Field {
         Field {
             name: column.name.clone(),
             label: label(column).to_owned(),
-            kind: match column.kind {
-                ColumnType::Histogram => ColumnType::String,
-                kind => kind,
-            },
+            kind: column.kind,
+            is_instant: false,
             unit: column.unit.to_string(),
             role,
             semantics: column.semantics,

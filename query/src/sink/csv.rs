@@ -3,10 +3,12 @@
 //! The first column is the time, the last is `gap`, which is empty in rows. A gap is a line with
 //! its start as the time, no values, and its end and its cause in the last column. Where gaps have a
 //! file of their own there is neither. An absent value is empty, an empty string is `""`, bytes are
-//! hexadecimal.
+//! hexadecimal, a histogram is `4096:12 5120:3`: for each bucket the smallest value that it takes,
+//! and how many there are.
 
 use super::cursor::{Cursor, SLACK};
-use super::spelled::{Spelled, hexadecimal};
+use super::formatted::{Formatted, hexadecimal};
+use super::histogram::pairs;
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
@@ -37,8 +39,10 @@ const TILE_BYTES: usize = 16 << 10;
 pub struct CsvEncoder {
     header: Arc<Header>,
     stamps: Rfc3339,
-    texts: Spelled,
-    bytes: Spelled,
+    instants: Rfc3339,
+    texts: Formatted,
+    bytes: Formatted,
+    histograms: Formatted,
     /// Whether there is a column for gaps.
     gaps: bool,
 }
@@ -50,8 +54,10 @@ impl CsvEncoder {
             header,
             gaps: true,
             stamps: Rfc3339::default(),
-            texts: Spelled::default(),
-            bytes: Spelled::default(),
+            instants: Rfc3339::default(),
+            texts: Formatted::default(),
+            bytes: Formatted::default(),
+            histograms: Formatted::default(),
         }
     }
 
@@ -81,6 +87,15 @@ impl CsvEncoder {
         if has(ColumnType::Bytes) {
             self.bytes.fill(batch, hexadecimal);
         }
+        if has(ColumnType::Histogram) {
+            self.histograms.fill(batch, |cell, out| {
+                let start = out.len();
+                pairs(cell, out);
+                if out.len() == start {
+                    out.extend_from_slice(b"\"\"");
+                }
+            });
+        }
         let row_bytes = self.row_bytes();
         let tile = (TILE_BYTES / row_bytes).clamp(1, batch.len().max(1));
         for start in (0..batch.len()).step_by(tile) {
@@ -97,11 +112,13 @@ impl CsvEncoder {
     /// The most that a row of the batch at hand can take.
     fn row_bytes(&self) -> usize {
         let of_field = |field: &Field| match field.kind {
+            ColumnType::I64 if field.is_instant => Rfc3339::LENGTH,
             ColumnType::U64 | ColumnType::I64 => 20,
             ColumnType::F64 => 24,
             ColumnType::Bool => 5,
             ColumnType::String => self.texts.longest(),
-            ColumnType::Bytes | ColumnType::Histogram => self.bytes.longest(),
+            ColumnType::Bytes => self.bytes.longest(),
+            ColumnType::Histogram => self.histograms.longest(),
         };
         let fields: usize = self.header.fields.iter().map(|field| 1 + of_field(field)).sum();
         Rfc3339::LENGTH + fields + ",\n".len()
@@ -111,25 +128,29 @@ impl CsvEncoder {
         let columns: Vec<_> = batch.columns.iter().zip(&self.header.fields).collect();
         let columns: Vec<_> = columns
             .iter()
-            .map(|(column, field)| (field.kind, &column.words[..], column.present.as_ref()))
+            .map(|(column, field)| (field, &column.words[..], column.present.as_ref()))
             .collect();
         let mut floats = ryu::Buffer::new();
         for row in rows {
             cursor.array(self.stamps.text(batch.times[row]));
-            for (kind, words, present) in &columns {
+            for (field, words, present) in &columns {
                 cursor.byte(b',');
                 if present.is_some_and(|bits| !bits.get(row)) {
                     continue;
                 }
                 let word = words[row];
-                match kind {
+                match field.kind {
+                    ColumnType::I64 if field.is_instant => {
+                        cursor.array(self.instants.text(word.cast_signed()));
+                    }
                     ColumnType::U64 => cursor.integer(word),
                     ColumnType::I64 => cursor.signed(word.cast_signed()),
                     ColumnType::F64 => cursor.text(floats.format(f64::from_bits(word)).as_bytes()),
                     ColumnType::Bool if word == 0 => cursor.text(b"false"),
                     ColumnType::Bool => cursor.text(b"true"),
                     ColumnType::String => cursor.text(self.texts.get(word)),
-                    ColumnType::Bytes | ColumnType::Histogram => cursor.text(self.bytes.get(word)),
+                    ColumnType::Bytes => cursor.text(self.bytes.get(word)),
+                    ColumnType::Histogram => cursor.text(self.histograms.get(word)),
                 }
             }
             if self.gaps {

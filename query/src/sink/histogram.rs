@@ -1,63 +1,28 @@
-//! Histograms as text: what an answer has of them where no aggregate is asked for.
+//! Histograms as text.
 
-use crate::question::HistogramText;
-use crate::rows::BatchColumn;
-use crate::sink::table::alone;
+use super::table::alone;
 use nodemon_formats::Histogram;
 use nodemon_formats::histogram::{bounds, buckets};
-use nodemon_formats::interner::Interner;
-use nodemon_formats::reader::Strings;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
-/// Puts the text of each histogram where its number in `cells` is.
-pub fn spell(
-    column: &mut BatchColumn,
-    cells: &Strings,
-    how: HistogramText,
-    unit: &str,
-    strings: &mut Interner,
-) {
-    let mut text = String::new();
-    let mut histogram = Histogram::new();
-    let mut before = None;
-    for row in 0..column.words.len() {
-        if !column.is_present(row) {
-            column.words[row] = 0;
-            continue;
-        }
-        let cell = column.words[row];
-        let number = match before {
-            Some((same, number)) if same == cell => number,
-            _ => {
-                text.clear();
-                match how {
-                    HistogramText::Pairs => pairs(cells.get(cell), &mut text),
-                    HistogramText::Short => {
-                        histogram.clear();
-                        // What is malformed is left out where blocks are decoded, and told there.
-                        let _ = histogram.merge_cell(cells.get(cell));
-                        short(&histogram, unit, &mut text);
-                    }
-                }
-                u64::from(strings.intern(text.as_bytes()))
-            }
-        };
-        before = Some((cell, number));
-        column.words[row] = number;
-    }
-}
-
-/// `4096:12 5120:3`: for each bucket that has values the smallest that it takes, and how many.
-fn pairs(cell: &[u8], text: &mut String) {
+/// For programs, all of the histogram in `cell`: for each bucket that has values the smallest that it
+/// takes, and how many, as in `4096:12 5120:3`.
+pub fn pairs(cell: &[u8], out: &mut Vec<u8>) {
+    let mut space = "";
     for (index, count) in buckets(cell).flatten() {
-        let space = if text.is_empty() { "" } else { " " };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{space}{}:{count}", bounds(index).start());
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{space}{}:{count}", bounds(index).start());
+        space = " ";
     }
 }
 
-/// `n=120 p50=5.12ms p99=40.9ms max=41.9ms`
-fn short(histogram: &Histogram, unit: &str, text: &mut String) {
+/// For people: `n=120 p50=5.12ms p99=40.9ms max=41.9ms`.
+pub fn short(cell: &[u8], unit: &str, text: &mut String) {
+    let mut histogram = Histogram::new();
+    // What is malformed is left out where blocks are decoded, and reported there.
+    let _ = histogram.merge_cell(cell);
+    // Writing to a string cannot fail.
     let _ = write!(text, "n={}", histogram.count());
     let max = histogram.max().map(|max| max as f64);
     let figures = [("p50", histogram.percentile(50.0)), ("p99", histogram.percentile(99.0))];
@@ -82,13 +47,13 @@ mod tests {
             for (value, count) in values {
                 (0..*count).for_each(|_| histogram.add(*value));
             }
-            let (mut cell, mut text) = (Vec::new(), String::new());
+            let (mut cell, mut text, mut bytes) = (Vec::new(), String::new(), Vec::new());
             histogram.encode(&mut cell);
             match unit {
-                Some(unit) => short(&histogram, unit, &mut text),
-                None => pairs(&cell, &mut text),
+                Some(unit) => short(&cell, unit, &mut text),
+                None => pairs(&cell, &mut bytes),
             }
-            text
+            text + std::str::from_utf8(&bytes).unwrap()
         };
         assert_eq!(text(&[(4099, 12), (5121, 3), (u64::MAX, 1)], None), {
             "4096:12 5120:3 17293822569102704640:1"

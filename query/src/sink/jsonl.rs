@@ -1,14 +1,15 @@
 //! One JSON object a line.
 //!
 //! `{"time":"2026-11-20T03:12:07.001000000Z","cpu":0,"user_ns":1200}`; an absent value is null, a
-//! double that JSON cannot say is `"NaN"`, `"Infinity"` or `"-Infinity"`, bytes are hexadecimal. A
-//! gap is `{"gap":{"from":..,"to":..,"cause":..,"lost":..,"detail":..}}`.
+//! double that JSON cannot say is `"NaN"`, `"Infinity"` or `"-Infinity"`, bytes are hexadecimal, a
+//! histogram is `"4096:12 5120:3"` as in CSV. A gap is `{"gap":{"from":..,"to":..,"cause":..,"lost":..,"detail":..}}`.
 
-use super::spelled::{Spelled, hexadecimal};
+use super::formatted::{Formatted, hexadecimal};
+use super::histogram::pairs;
 use super::stamp::Rfc3339;
 use crate::error::QueryError;
 use crate::output::Output;
-use crate::rows::{Batch, Format, Header, Missing, Sink, TIME};
+use crate::rows::{Batch, Field, Format, Header, Missing, Sink, TIME};
 use nodemon_formats::ColumnType;
 use nodemon_formats::text::{is_unprintable, readable};
 use std::borrow::Cow;
@@ -39,8 +40,10 @@ pub struct JsonlSink {
     /// `,"user_ns":` for each field.
     names: Vec<Vec<u8>>,
     stamps: Rfc3339,
-    texts: Spelled,
-    bytes: Spelled,
+    instants: Rfc3339,
+    texts: Formatted,
+    bytes: Formatted,
+    histograms: Formatted,
     line: Vec<u8>,
 }
 
@@ -71,23 +74,31 @@ impl JsonlSink {
             table,
             names,
             stamps: Rfc3339::default(),
-            texts: Spelled::default(),
-            bytes: Spelled::default(),
+            instants: Rfc3339::default(),
+            texts: Formatted::default(),
+            bytes: Formatted::default(),
+            histograms: Formatted::default(),
             line: Vec::new(),
         }
     }
 
-    fn value(&mut self, kind: ColumnType, word: u64) {
+    fn value(&mut self, field: &Field, word: u64) {
+        if field.is_instant {
+            self.line.push(b'"');
+            self.line.extend_from_slice(self.instants.text(word.cast_signed()));
+            return self.line.push(b'"');
+        }
         let mut integers = itoa::Buffer::new();
         let mut floats = ryu::Buffer::new();
-        self.line.extend_from_slice(match kind {
+        self.line.extend_from_slice(match field.kind {
             ColumnType::U64 => integers.format(word).as_bytes(),
             ColumnType::I64 => integers.format(word.cast_signed()).as_bytes(),
             ColumnType::F64 => float(f64::from_bits(word), &mut floats),
             ColumnType::Bool if word == 0 => b"false",
             ColumnType::Bool => b"true",
             ColumnType::String => self.texts.get(word),
-            ColumnType::Bytes | ColumnType::Histogram => self.bytes.get(word),
+            ColumnType::Bytes => self.bytes.get(word),
+            ColumnType::Histogram => self.histograms.get(word),
         });
     }
 
@@ -117,7 +128,7 @@ pub fn string(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(escape(&serde_json::Value::from(text).to_string()).as_bytes());
 }
 
-/// The same JSON with every character that would act on a terminal spelt as JSON does; such
+/// The same JSON with every character that would act on a terminal as JSON escapes it; such
 /// characters stand in strings only.
 pub fn escape(json: &str) -> Cow<'_, str> {
     if json.is_ascii() && !json.contains('\x7f') {
@@ -150,6 +161,13 @@ impl Sink for JsonlSink {
                 out.push(b'"');
             });
         }
+        if has(ColumnType::Histogram) {
+            self.histograms.fill(batch, |cell, out| {
+                out.push(b'"');
+                pairs(cell, out);
+                out.push(b'"');
+            });
+        }
         let header = self.header.clone();
         for (row, time) in batch.times.iter().enumerate() {
             self.line.push(b'{');
@@ -160,7 +178,7 @@ impl Sink for JsonlSink {
             for (c, (column, field)) in batch.columns.iter().zip(&header.fields).enumerate() {
                 self.line.extend_from_slice(&self.names[c]);
                 match column.is_present(row) {
-                    true => self.value(field.kind, column.words[row]),
+                    true => self.value(field, column.words[row]),
                     false => self.line.extend_from_slice(b"null"),
                 }
             }

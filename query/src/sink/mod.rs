@@ -2,8 +2,9 @@
 
 pub mod csv;
 mod cursor;
+mod formatted;
+mod histogram;
 pub mod jsonl;
-mod spelled;
 mod stamp;
 pub mod table;
 #[cfg(test)]

@@ -5,14 +5,13 @@ pub mod measure;
 use crate::cli::TablesArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::listing::{
-    Facts, Listing, first_sentence, show_count, show_many, show_size, terminal_width,
-};
+use crate::listing::{Facts, Listing, first_sentence, show_count, show_many, terminal_width};
 use crate::output::Output;
-use crate::time::{show_duration, show_precise};
+use crate::time::show_precise;
 pub use measure::Measured;
 use nodemon_formats::schema::unit;
 use nodemon_formats::text::{printable, wrap};
+use nodemon_formats::units::{show_duration, show_size};
 use nodemon_formats::{Column, Schema, TableKind};
 
 /// Runs `tables`.

@@ -4,6 +4,6 @@ mod duration;
 mod show;
 mod spec;
 
-pub use duration::{parse_duration_ns, show_age, show_duration};
+pub use duration::{parse_duration_ns, show_age};
 pub use show::{Stamp, show_instant, show_precise};
 pub use spec::TimeSpec;

@@ -3,7 +3,7 @@
 use crate::cli::VerifyArgs;
 use crate::context::Context;
 use crate::error::{Outcome, QueryError};
-use crate::gaps::told;
+use crate::gaps::reported;
 use crate::info::gaps;
 use crate::listing::{show_count, show_many};
 use crate::output::Output;
@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Outcome, QueryError> 
     if !args.quiet {
         let gaps = crate::gaps::all(&context.recording)?;
         let lost = gaps::lost(&gaps);
-        let gaps = told(gaps);
+        let gaps = reported(gaps);
         if !gaps.is_empty() {
             output.put(format!("\n{}\n", gaps::listing(context, &gaps)).as_bytes())?;
         }

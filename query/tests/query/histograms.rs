@@ -6,7 +6,7 @@ use nodemon_formats::schema::unit;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use nodemon_formats::{ColumnType, Histogram, Schema};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::RowAccessor;
+use parquet::record::{Field, RowAccessor};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -120,10 +120,12 @@ fn rows_as_they_are_are_short_for_people_and_whole_for_programs() {
     answer(&dir, &["range", "-t", "block_latency", "-o", path.to_str().unwrap()]);
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
     let row = reader.get_row_iter(None).unwrap().nth(14).unwrap().unwrap();
-    assert_eq!(
-        (row.get_string(1).unwrap().as_str(), row.get_string(2).unwrap().as_str()),
-        ("sda", whole)
-    );
+    let buckets = row.get_list(2).unwrap().elements().iter().map(|bucket| match bucket {
+        Field::Group(bucket) => (bucket.get_ulong(0).unwrap(), bucket.get_ulong(1).unwrap()),
+        other => panic!("{other} is no bucket"),
+    });
+    assert_eq!(row.get_string(1).unwrap(), "sda");
+    assert_eq!(buckets.collect::<Vec<_>>(), [(4608, 100), (37_748_736, 1)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::unit;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use nodemon_formats::{Gap, GapCause, Schema};
+use nodemon_skip::skip;
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -160,7 +161,7 @@ fn on_a_terminal(args: &str, keys: &[&str]) -> Option<(Option<i32>, String)> {
 #[test]
 fn on_a_terminal_keys_are_obeyed_and_the_screen_is_given_back() {
     let Some((code, seen)) = on_a_terminal("--speed 0.01", &[" ", "\x1b[C", "m", "?", "q"]) else {
-        eprintln!("skipped: there is no script(1)");
+        skip!("there is no script(1)");
         return;
     };
     assert_eq!(code, Some(0), "{seen}");

@@ -167,12 +167,12 @@ proptest! {
     }
 
     #[test]
-    fn histograms_as_they_are_have_every_bucket_in_text(samples in samples()) {
+    fn histograms_as_they_are_have_every_bucket(samples in samples()) {
         let dir = tempfile::tempdir().unwrap();
         record(dir.path(), &samples);
         let all = Question { from: 0, to: i64::MAX / 2, ..Question::default() };
         let plan = all.plan(&schema().into(), "").unwrap();
-        prop_assert_eq!(plan.header.fields[2].kind, ColumnType::String);
+        prop_assert_eq!(plan.header.fields[2].kind, ColumnType::Histogram);
         let lines = told(dir.path(), &plan);
         prop_assert_eq!(lines.len(), samples.len() * 2);
         for (line, (_, values)) in lines.iter().zip(samples.iter().flatten()) {

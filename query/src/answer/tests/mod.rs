@@ -12,6 +12,7 @@ use crate::error::{Outcome, QueryError};
 use crate::question::{Aggregate, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Missing, Sink};
 use model::Model;
+use nodemon_formats::histogram::{bounds, buckets};
 use nodemon_formats::reader::{Part, ReadError, ScanItem};
 use nodemon_formats::{ColumnType, GapCause};
 use proptest::prelude::*;
@@ -32,6 +33,13 @@ impl Sink for Lines {
                 match (column.is_present(row), kind) {
                     (false, _) => "-".to_owned(),
                     (_, ColumnType::F64) => format!("{:.6e}", f64::from_bits(word)),
+                    (_, ColumnType::Histogram) => {
+                        let cell = batch.strings.get(word as u32);
+                        let pairs = buckets(cell).flatten();
+                        let pairs =
+                            pairs.map(|(at, count)| format!("{}:{count}", bounds(at).start()));
+                        pairs.collect::<Vec<_>>().join(" ")
+                    }
                     (_, ColumnType::String) => {
                         String::from_utf8_lossy(batch.strings.get(word as u32)).into_owned()
                     }

@@ -1,26 +1,29 @@
 //! Columns of a batch as Arrow arrays.
 
-use crate::rows::{Batch, BatchColumn, Bitmap};
+use super::schema;
+use crate::rows::{Batch, BatchColumn, Bitmap, Field};
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::types::{
     ArrowPrimitiveType, Float64Type, Int64Type, TimestampNanosecondType, UInt64Type,
 };
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_array::{ArrayRef, BooleanArray, ListArray, PrimitiveArray, StructArray, UInt64Array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use nodemon_formats::ColumnType;
+use nodemon_formats::histogram::{bounds, buckets};
 use nodemon_formats::text::readable;
 use std::sync::Arc;
 
 /// The times of the rows.
 pub fn of_times(batch: &Batch) -> ArrayRef {
-    let times =
-        PrimitiveArray::<TimestampNanosecondType>::from_iter_values(batch.times.iter().copied());
-    Arc::new(times.with_timezone("UTC"))
+    instants(batch.times.clone(), None)
 }
 
-/// One column, of type `kind`.
-pub fn of(batch: &Batch, column: &BatchColumn, kind: ColumnType) -> ArrayRef {
-    match kind {
+/// The values of one column, which `field` describes.
+pub fn of(batch: &Batch, column: &BatchColumn, field: &Field) -> ArrayRef {
+    match field.kind {
+        ColumnType::I64 if field.is_instant => {
+            instants(column.words.iter().map(|word| word.cast_signed()).collect(), nulls(column))
+        }
         ColumnType::U64 => primitive::<UInt64Type>(column),
         ColumnType::I64 => primitive::<Int64Type>(column),
         ColumnType::F64 => primitive::<Float64Type>(column),
@@ -35,12 +38,36 @@ pub fn of(batch: &Batch, column: &BatchColumn, kind: ColumnType) -> ArrayRef {
             }
             Arc::new(builder.finish())
         }
-        ColumnType::Bytes | ColumnType::Histogram => {
+        ColumnType::Histogram => histograms(batch, column),
+        ColumnType::Bytes => {
             let mut builder = BinaryBuilder::with_capacity(batch.len(), batch.len() * 8);
             texts(batch, column).for_each(|bytes| builder.append_option(bytes));
             Arc::new(builder.finish())
         }
     }
+}
+
+fn instants(times: Vec<i64>, nulls: Option<NullBuffer>) -> ArrayRef {
+    let times = PrimitiveArray::<TimestampNanosecondType>::new(times.into(), nulls);
+    Arc::new(times.with_timezone("UTC"))
+}
+
+/// A list a row: of each bucket that has values the smallest that it takes, and how many.
+fn histograms(batch: &Batch, column: &BatchColumn) -> ArrayRef {
+    let (mut lowers, mut counts) = (Vec::new(), Vec::new());
+    let lengths = texts(batch, column).map(|cell| {
+        let before = lowers.len();
+        for (index, count) in cell.into_iter().flat_map(buckets).flatten() {
+            lowers.push(*bounds(index).start());
+            counts.push(count);
+        }
+        lowers.len() - before
+    });
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let values: Vec<ArrayRef> =
+        vec![Arc::new(UInt64Array::from(lowers)), Arc::new(UInt64Array::from(counts))];
+    let buckets = StructArray::new(schema::bucket_fields(), values, None);
+    Arc::new(ListArray::new(schema::bucket(), offsets, Arc::new(buckets), nulls(column)))
 }
 
 /// Words are values by their bits, which is what Arrow has.

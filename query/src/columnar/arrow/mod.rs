@@ -5,7 +5,7 @@
 //! A gap is a batch without rows, in its place among the others, that carries the gap as JSON in
 //! the metadata of its message.
 
-mod column;
+pub mod column;
 mod gap;
 pub mod schema;
 #[cfg(test)]
@@ -57,7 +57,7 @@ impl<W: Write> ArrowWriter<W> {
     pub fn rows(&mut self, batch: &Batch) -> Result<(), ArrowError> {
         let mut columns = vec![column::of_times(batch)];
         for (values, field) in batch.columns.iter().zip(&self.header.fields) {
-            columns.push(column::of(batch, values, field.kind));
+            columns.push(column::of(batch, values, field));
         }
         self.stream.write(&RecordBatch::try_new(self.schema.clone(), columns)?)
     }

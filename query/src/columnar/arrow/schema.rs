@@ -2,45 +2,43 @@
 
 use crate::columnar::metadata;
 use crate::rows::{Field, Header};
-use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
-use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use arrow_schema::{DataType, Field as ArrowField, FieldRef, Fields, Schema, TimeUnit};
 use nodemon_formats::ColumnType;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The time, always there, and the columns of the header, each of which may lack values.
 pub fn of(header: &Header) -> Schema {
-    let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-    let mut fields = vec![ArrowField::new(metadata::TIME, time, false)];
+    let mut fields = vec![ArrowField::new(metadata::TIME, instant(), false)];
     fields.extend(header.fields.iter().map(of_field));
     Schema::new(fields).with_metadata(owned(metadata::of_table(header)))
 }
 
-/// The schema as the base64 of its IPC message: what readers of Arrow look for in a Parquet file
-/// under `ARROW:schema`, to get back what Parquet itself has no place for.
-pub fn encoded(header: &Header) -> String {
-    let mut dictionaries = DictionaryTracker::new(false);
-    let options = IpcWriteOptions::default();
-    let schema = of(header);
-    let message = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
-        &schema,
-        &mut dictionaries,
-        &options,
-    );
-    let length = (message.ipc_message.len() as u32).to_le_bytes();
-    let framed = [&[0xff; 4][..], &length, &message.ipc_message].concat();
-    BASE64_STANDARD.encode(framed)
+/// A bucket of a histogram that has values, as an element of a list.
+pub fn bucket() -> FieldRef {
+    Arc::new(ArrowField::new("element", DataType::Struct(bucket_fields()), false))
+}
+
+/// The smallest value that a bucket takes, in the unit of the column, and how many it has.
+pub fn bucket_fields() -> Fields {
+    let number = |name| ArrowField::new(name, DataType::UInt64, false);
+    Fields::from(vec![number("lower"), number("count")])
+}
+
+fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
 }
 
 fn of_field(field: &Field) -> ArrowField {
     let kind = match field.kind {
         ColumnType::U64 => DataType::UInt64,
+        ColumnType::I64 if field.is_instant => instant(),
         ColumnType::I64 => DataType::Int64,
         ColumnType::F64 => DataType::Float64,
         ColumnType::Bool => DataType::Boolean,
         ColumnType::String => DataType::Utf8,
-        ColumnType::Bytes | ColumnType::Histogram => DataType::Binary,
+        ColumnType::Bytes => DataType::Binary,
+        ColumnType::Histogram => DataType::List(bucket()),
     };
     ArrowField::new(&field.name, kind, true).with_metadata(owned(metadata::of_field(field)))
 }

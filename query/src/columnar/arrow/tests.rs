@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::ArrowWriter;
-use crate::columnar::arbitrary::{self, Answer, same};
+use crate::columnar::arbitrary::{self, Answer, same, values_of};
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType, UInt64Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::types::TimestampNanosecondType;
 use arrow_ipc::reader::StreamReader;
 use nodemon_formats::{ColumnType, Value};
 use proptest::prelude::*;
@@ -25,23 +25,6 @@ fn write(answer: &Answer) -> Vec<u8> {
     std::mem::take(writer.inner_mut())
 }
 
-fn value(batch: &RecordBatch, c: usize, row: usize, kind: ColumnType) -> Value {
-    let column = batch.column(c);
-    if column.is_null(row) {
-        return Value::Absent;
-    }
-    match kind {
-        ColumnType::U64 => Value::U64(column.as_primitive::<UInt64Type>().value(row)),
-        ColumnType::I64 => Value::I64(column.as_primitive::<Int64Type>().value(row)),
-        ColumnType::F64 => Value::F64(column.as_primitive::<Float64Type>().value(row)),
-        ColumnType::Bool => Value::Bool(column.as_boolean().value(row)),
-        ColumnType::String => Value::String(column.as_string::<i32>().value(row).to_owned()),
-        ColumnType::Bytes | ColumnType::Histogram => {
-            Value::Bytes(column.as_binary::<i32>().value(row).to_vec())
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -56,9 +39,7 @@ proptest! {
             .collect();
         prop_assert_eq!(times, answer.times());
         for (c, field) in answer.header.fields.iter().enumerate() {
-            let of_batch = |b: &RecordBatch| -> Vec<Value> {
-                (0..b.num_rows()).map(|row| value(b, c + 1, row, field.kind)).collect()
-            };
+            let of_batch = |b: &RecordBatch| values_of(b.column(c + 1), field.kind);
             let found: Vec<Value> = batches.iter().flat_map(of_batch).collect();
             let expected = answer.values(c);
             prop_assert_eq!(found.len(), expected.len());

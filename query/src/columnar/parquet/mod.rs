@@ -1,23 +1,12 @@
 //! Parquet: rows of an answer in columns, for DuckDB, Polars, pandas and Spark.
 //!
-//! Every [column] is encoded as its rows come, while they are still in the cache: a batch into the
-//! [values] of a page, a full page into the compressed bytes of its chunk. When the row group is
-//! full its chunks are written one after the other. Integers and times are `DELTA_BINARY_PACKED`,
-//! strings numbers in a [dictionary], everything zstd. The `parquet` crate writes headers, indexes
-//! and the footer; the encodings are ours because they set the pace, at twice that of the crate's in
-//! the same bytes (`benches/src/bin/export`).
+//! The `parquet` crate encodes the columns that [`arrow`](super::arrow) makes, as the rows come and
+//! on several threads; how it is told to ([properties]) makes the files small. When the row group is
+//! full its chunks are written one after the other.
 
-mod column;
-mod delta;
-mod dictionary;
-mod hybrid;
-mod order;
-mod pack;
-mod page;
-mod schema;
+mod properties;
 #[cfg(test)]
 mod tests;
-mod values;
 mod writer;
 
 pub use writer::ParquetWriter;
@@ -44,9 +33,6 @@ fn sink(output: Output, header: &Header) -> Result<Box<dyn Sink>, QueryError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Box::new(ParquetSink::new(output, header, threads)?))
 }
-
-/// Fast, and on these encodings within 2 % of the bytes of level 3.
-const ZSTD_LEVEL: i32 = 1;
 
 /// Writes the answer into an output as Parquet.
 pub struct ParquetSink {

@@ -1,11 +1,16 @@
 //! Row groups, one after the other, and the footer.
 
-use super::column::ColumnEncoder;
-use super::page::ThreadScratch;
-use super::schema;
+use super::properties;
+use crate::columnar::arrow::{column, schema};
 use crate::columnar::metadata;
-use crate::rows::{Batch, BatchColumn, Header, Missing};
+use crate::rows::{Batch, BatchColumn, Field, Header, Missing};
+use arrow_array::ArrayRef;
+use arrow_schema::SchemaRef;
 use nodemon_formats::ColumnType;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
+};
 use parquet::errors::Result;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
@@ -24,13 +29,33 @@ const VALUES_A_THREAD: usize = 1 << 17;
 /// Writes a Parquet file to `W`.
 pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
-    time: ColumnEncoder,
-    columns: Vec<ColumnEncoder>,
+    groups: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    fields: Vec<Field>,
+    /// The columns of the row group at hand, the time first; empty where there is none.
+    columns: Vec<Column>,
     /// Rows of the row group at hand.
     rows: usize,
-    /// One a thread.
-    scratches: Vec<ThreadScratch>,
+    /// Threads that encode, this one among them.
+    threads: usize,
     gaps: Vec<Value>,
+}
+
+/// A column of a row group: what it is encoded by, one writer for each column of Parquet.
+struct Column {
+    leaves: Vec<ArrowColumnWriter>,
+}
+
+impl Column {
+    /// Encodes the rows of `array`, which is field `index` of the schema.
+    fn push(&mut self, schema: &SchemaRef, index: usize, array: &ArrayRef) -> Result<()> {
+        let leaves = compute_leaves(schema.field(index), array)?;
+        self.leaves.iter_mut().zip(&leaves).try_for_each(|(writer, leaf)| writer.write(leaf))
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.leaves.iter().map(ArrowColumnWriter::memory_size).sum()
+    }
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
@@ -39,17 +64,22 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn new(out: W, header: &Header, threads: usize) -> Result<ParquetWriter<W>> {
-        let properties = Arc::new(schema::properties(header));
-        let file = SerializedFileWriter::new(out, schema::of(header)?, properties)?;
-        let kinds = header.fields.iter().map(|field| field.kind);
-        let columns = &mut file.schema_descr().columns().iter().cloned();
-        let first = columns.next().ok_or_else(no_time)?;
-        let time = ColumnEncoder::new(first, ColumnType::I64);
-        let encoder = |(descriptor, kind)| ColumnEncoder::new(descriptor, kind);
-        let columns = columns.zip(kinds).map(encoder).collect();
-        let scratches = (0..threads.max(1)).map(|_| ThreadScratch::new());
-        let scratches = scratches.collect::<std::io::Result<_>>()?;
-        Ok(ParquetWriter { file, time, columns, rows: 0, scratches, gaps: Vec::new() })
+        let schema = Arc::new(schema::of(header));
+        let columns = ArrowSchemaConverter::new().convert(&schema)?;
+        let properties = properties::of(header, &columns)?;
+        let options = ArrowWriterOptions::new().with_properties(properties);
+        let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
+        let (file, groups) = writer.into_serialized_writer()?;
+        Ok(ParquetWriter {
+            file,
+            groups,
+            schema,
+            fields: header.fields.clone(),
+            columns: Vec::new(),
+            rows: 0,
+            threads: threads.max(1),
+            gaps: Vec::new(),
+        })
     }
 
     /// Takes the next rows, which must not be earlier than those before.
@@ -60,35 +90,46 @@ impl<W: Write + Send> ParquetWriter<W> {
         if batch.is_empty() {
             return Ok(());
         }
-        if let Some(scratch) = self.scratches.first_mut() {
-            self.time.push_times(&batch.times, scratch)?;
+        if self.columns.is_empty() {
+            self.begin_group()?;
         }
         self.push(batch)?;
         self.rows += batch.len();
-        let bytes = || self.columns.iter().map(ColumnEncoder::size_bytes).sum::<usize>();
+        let bytes = || self.columns.iter().map(Column::size_bytes).sum::<usize>();
         if self.rows >= MAX_ROWS || bytes() >= MAX_BYTES { self.write_group() } else { Ok(()) }
+    }
+
+    fn begin_group(&mut self) -> Result<()> {
+        let number = self.file.flushed_row_groups().len();
+        let mut leaves = self.groups.create_column_writers(number)?.into_iter();
+        let mut column = |leaf_count| Column { leaves: leaves.by_ref().take(leaf_count).collect() };
+        self.columns.push(column(1));
+        self.columns.extend(self.fields.iter().map(|field| match field.kind {
+            ColumnType::Histogram => column(schema::bucket_fields().len()),
+            _ => column(1),
+        }));
+        Ok(())
     }
 
     /// Encodes the columns of a batch; of a large one on several threads, each some of the columns.
     fn push(&mut self, batch: &Batch) -> Result<()> {
-        let threads = batch.len() * self.columns.len() / VALUES_A_THREAD + 1;
-        let scratches = self.scratches.len().min(threads).max(1);
-        let part = self.columns.len().div_ceil(scratches).max(1);
-        let work = self.columns.chunks_mut(part).zip(batch.columns.chunks(part));
-        let work = Mutex::new(work.zip(&mut self.scratches).collect::<Vec<_>>());
-        let take = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let push_parts = || {
+        let ParquetWriter { columns, schema, fields, .. } = self;
+        let threads = (batch.len() * columns.len() / VALUES_A_THREAD + 1).min(self.threads);
+        let from = std::iter::once(None).chain(batch.columns.iter().zip(fields.iter()).map(Some));
+        let work = Mutex::new(columns.iter_mut().zip(from).enumerate());
+        let take = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let push_columns = || {
             let mut result = Ok(());
-            while let Some(((columns, from), scratch)) = take() {
-                result = result.and(push_part(batch, columns, from, scratch));
+            while let Some((index, (column, from))) = take() {
+                result = result.and_then(|()| column.push(schema, index, &array(batch, from)));
             }
             result
         };
         std::thread::scope(|scope| {
             // Where a thread cannot be had, the others do its part.
-            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, push_parts).ok();
-            let others: Vec<_> = (1..scratches).filter_map(spawn).collect();
-            let mut result = push_parts();
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, push_columns).ok();
+            let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+            let mut result = push_columns();
             for other in others {
                 let other = other.join();
                 let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -125,13 +166,12 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     fn write_group(&mut self) -> Result<()> {
-        let Some(scratch) = self.scratches.first_mut().filter(|_| self.rows > 0) else {
+        if self.columns.is_empty() {
             return Ok(());
-        };
+        }
         let mut group = self.file.next_row_group()?;
-        for column in std::iter::once(&mut self.time).chain(&mut self.columns) {
-            let (bytes, close) = column.finish(scratch)?;
-            group.append_column(&bytes, close)?;
+        for leaf in self.columns.drain(..).flat_map(|column| column.leaves) {
+            leaf.close()?.append_to_row_group(&mut group)?;
         }
         group.close()?;
         self.rows = 0;
@@ -139,15 +179,10 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 }
 
-fn push_part(
-    batch: &Batch,
-    columns: &mut [ColumnEncoder],
-    from: &[BatchColumn],
-    scratch: &mut ThreadScratch,
-) -> Result<()> {
-    columns.iter_mut().zip(from).try_for_each(|(column, from)| column.push(batch, from, scratch))
-}
-
-fn no_time() -> parquet::errors::ParquetError {
-    parquet::errors::ParquetError::General("the schema has no column".to_owned())
+/// A column of a batch, or the times of its rows.
+fn array(batch: &Batch, from: Option<(&BatchColumn, &Field)>) -> ArrayRef {
+    match from {
+        Some((values, field)) => column::of(batch, values, field),
+        None => column::of_times(batch),
+    }
 }

@@ -3,7 +3,8 @@
 use super::{BAD, FAINT, NAME, PLAIN, View, WARN, cut};
 use crate::gaps::{ReportedGap, together};
 use crate::replay::frame::Frame;
-use crate::time::{Stamp, show_duration};
+use crate::time::Stamp;
+use nodemon_formats::units::show_duration;
 use ratatui::text::{Line, Span};
 
 /// The first line, and one for each gap that touches the tick.

@@ -2,6 +2,7 @@
 
 use super::scale::{Scale, Units, alone_in};
 use crate::rows::{Batch, as_f64};
+use crate::sink::histogram::{pairs, short};
 use nodemon_formats::ColumnType;
 use nodemon_formats::text::{printable, readable};
 use std::fmt::Write;
@@ -19,8 +20,19 @@ pub enum Show {
     Text,
     /// Two digits a byte, flush left.
     Hexadecimal,
+    /// Histograms, all of each.
+    Buckets,
+    /// Histograms in short, of values in this unit.
+    Figures(&'static str),
     /// `yes` or `no`.
     Truth,
+}
+
+impl Show {
+    /// Whether it is flush left, and cut where it is too wide.
+    pub fn is_text(self) -> bool {
+        matches!(self, Show::Text | Show::Hexadecimal | Show::Buckets | Show::Figures(_))
+    }
 }
 
 /// Writes the value of a row; `-` where it is absent.
@@ -37,6 +49,7 @@ pub fn write_cell(
         return out.push('-');
     }
     let word = column.words[row];
+    let bytes = || batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
     // Writing to a string cannot fail.
     let _ = match show {
         Show::Integer => match kind {
@@ -53,13 +66,19 @@ pub fn write_cell(
         },
         Show::Truth => write!(out, "{}", if word == 0 { "no" } else { "yes" }),
         Show::Text => {
-            let text = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
-            out.push_str(&printable(&readable(text)));
+            out.push_str(&printable(&readable(bytes())));
             Ok(())
         }
-        Show::Hexadecimal => {
-            let bytes = batch.strings.get(u32::try_from(word).unwrap_or(u32::MAX));
-            bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        Show::Buckets => {
+            let mut text = Vec::new();
+            pairs(bytes(), &mut text);
+            out.push_str(&String::from_utf8_lossy(&text));
+            Ok(())
         }
+        Show::Figures(unit) => {
+            short(bytes(), unit, out);
+            Ok(())
+        }
+        Show::Hexadecimal => bytes().iter().try_for_each(|byte| write!(out, "{byte:02x}")),
     };
 }

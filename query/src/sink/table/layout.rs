@@ -81,7 +81,7 @@ fn chosen(header: &Header, mut columns: Vec<Laid>, room: usize) -> Vec<Laid> {
     let is_key = |column: &Laid| field(column).role == Role::Key;
     let first = columns.iter().position(|column| !is_key(column));
     for column in columns.iter_mut().filter(|column| !is_key(column)) {
-        if matches!(column.show, Show::Text) && !is_of_histograms(field(column)) {
+        if matches!(column.show, Show::Text) {
             column.width = column.width.min(NARROW_TEXT.max(column.label.chars().count()));
         }
     }
@@ -130,7 +130,7 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
     let (show, unit) = show(field, index, batches, look);
     let label = label(header, index);
     let mut width = label.chars().count().max(unit.chars().count());
-    let is_wide = field.role == Role::Key || is_of_histograms(field);
+    let is_wide = field.role == Role::Key || field.kind == ColumnType::Histogram;
     let widest = if is_wide { WIDEST_KEY } else { WIDEST_TEXT };
     let mut text = String::new();
     for batch in batches {
@@ -138,7 +138,7 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
             text.clear();
             write_cell(show, field.kind, batch, index, row, &mut text);
             let length = text.chars().count();
-            let is_text = matches!(show, Show::Text | Show::Hexadecimal);
+            let is_text = show.is_text();
             width = width.max(if is_text { length.min(widest) } else { length });
         }
     }
@@ -160,15 +160,12 @@ fn label(header: &Header, index: usize) -> String {
     printable(label).into_owned()
 }
 
-/// No other text is in a unit.
-fn is_of_histograms(field: &Field) -> bool {
-    field.kind == ColumnType::String && !field.unit.is_empty()
-}
-
 fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &'static str) {
     match field.kind {
         ColumnType::String => return (Show::Text, ""),
-        ColumnType::Bytes | ColumnType::Histogram => return (Show::Hexadecimal, ""),
+        ColumnType::Bytes => return (Show::Hexadecimal, ""),
+        ColumnType::Histogram if look.exact => return (Show::Buckets, ""),
+        ColumnType::Histogram => return (Show::Figures(known_unit(&field.unit)), ""),
         ColumnType::Bool => return (Show::Truth, ""),
         _ if field.role == Role::Key && field.unit.is_empty() => return (Show::Integer, ""),
         _ => {}
@@ -196,7 +193,7 @@ fn magnitudes(kind: ColumnType, index: usize, batches: &[Batch]) -> (f64, f64) {
     some.fold((f64::INFINITY, 0.0), |(least, most), value| (least.min(value), most.max(value)))
 }
 
-/// The unit of exact numbers, spelt as the schema does.
+/// The unit of exact numbers, written as in the schema.
 fn known_unit(unit: &str) -> &'static str {
     use nodemon_formats::schema::unit::{BYTES, CELSIUS, HZ, NS, UJ};
     [NS, BYTES, UJ, HZ, CELSIUS].into_iter().find(|known| *known == unit).unwrap_or("")

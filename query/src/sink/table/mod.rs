@@ -8,12 +8,13 @@ mod scale;
 use crate::error::QueryError;
 use crate::output::Output;
 use crate::rows::{Batch, Format, Header, Look, Missing, Sink};
-use crate::time::{Stamp, show_duration};
-use cell::{Show, write_cell};
+use crate::time::Stamp;
+use cell::write_cell;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use layout::{GUTTER, Layout, time_width};
 use nodemon_formats::text::printable;
+use nodemon_formats::units::show_duration;
 pub use scale::alone;
 use std::ops::Range;
 use std::sync::Arc;
@@ -141,7 +142,7 @@ impl TableSink {
                 let kind = self.header.fields[column.index].kind;
                 self.cell.clear();
                 write_cell(column.show, kind, batch, column.index, row, &mut self.cell);
-                let is_text = matches!(column.show, Show::Text | Show::Hexadecimal);
+                let is_text = column.show.is_text();
                 pad(&mut self.text, &self.cell, column.width, is_text);
             }
             self.end_line();
@@ -160,7 +161,7 @@ impl TableSink {
         self.text.push_str(bold);
         self.text.push_str(&format!("{:<1$}", "time", time_width(layout.digits)));
         for column in &layout.columns {
-            let is_text = matches!(column.show, Show::Text | Show::Hexadecimal);
+            let is_text = column.show.is_text();
             pad(&mut self.text, &column.label, column.width, is_text);
         }
         self.end_line();

@@ -59,7 +59,7 @@ pub fn own_units(kind: ColumnType, unit: &str, scale: Scale, smallest: f64) -> O
 /// A number that stands alone, to three digits and with its unit: `5.12ms`, `40.9ms`, `512B`.
 pub fn alone(unit: &str, value: f64) -> String {
     match of_share(unit) {
-        Some(scale) => spelt(scale, value),
+        Some(scale) => format_scaled(scale, value),
         None => alone_in(units(ColumnType::F64, unit).unwrap_or(&PLAIN), value),
     }
 }
@@ -73,10 +73,10 @@ pub fn alone_in(units: Units, value: f64) -> String {
         shown if shown < 100.0 => 1,
         _ => 0,
     };
-    spelt(fixed(divisor, decimals, name), value)
+    format_scaled(fixed(divisor, decimals, name), value)
 }
 
-fn spelt(scale: Scale, value: f64) -> String {
+fn format_scaled(scale: Scale, value: f64) -> String {
     let text = format!("{:.*}", scale.decimals, value / scale.divisor);
     let digits = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.'),

@@ -1,23 +1,23 @@
-//! The strings of a batch, spelt once for a format and copied from there into every row.
+//! The strings of a batch, formatted once and copied from there into every row.
 
 use crate::rows::Batch;
 
 /// What each string of a batch looks like in a format.
 #[derive(Default)]
-pub struct Spelled {
+pub struct Formatted {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     longest: usize,
 }
 
-impl Spelled {
-    /// Spells every string of `batch` with `spell`, which appends.
-    pub fn fill(&mut self, batch: &Batch, spell: impl Fn(&[u8], &mut Vec<u8>)) {
+impl Formatted {
+    /// Formats every string of `batch` with `format`, which appends.
+    pub fn fill(&mut self, batch: &Batch, format: impl Fn(&[u8], &mut Vec<u8>)) {
         self.bytes.clear();
         self.ends.clear();
         self.longest = 0;
         for number in 0..batch.strings.len() as u32 {
-            spell(batch.strings.get(number), &mut self.bytes);
+            format(batch.strings.get(number), &mut self.bytes);
             let start = self.ends.last().copied().unwrap_or(0);
             self.longest = self.longest.max(self.bytes.len() - start);
             self.ends.push(self.bytes.len());
