@@ -22,6 +22,7 @@ pub mod ring;
 pub mod schema;
 pub mod segment;
 pub mod text;
+pub mod units;
 pub mod value;
 mod varint;
 pub mod writer;

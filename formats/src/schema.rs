@@ -76,7 +76,7 @@ impl Semantics {
 }
 
 /// Units of columns. A unit is free text in the schema; these are the ones in use, so that they
-/// are spelt alike everywhere.
+/// are written alike everywhere.
 pub mod unit {
     /// Dimensionless number of things, events or operations.
     pub const COUNT: &str = "count";

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// `text` for a terminal: every character that would do something rather than be seen is spelt as
+/// `text` for a terminal: every character that would do something rather than be seen is written as
 /// in Rust, `\u{1b}`, `\n`. Control characters (C0, C1), those that turn or join text (bidi and
 /// format characters), those that take no room, and separators of lines and paragraphs. What is left
 /// is one line whose characters all stand where they are read.
@@ -45,7 +45,7 @@ pub fn is_unprintable(character: char) -> bool {
         )
 }
 
-/// Bytes that should be UTF-8 as text. Bytes that are not are spelt `\xff` each, so that two names
+/// Bytes that should be UTF-8 as text. Bytes that are not are written `\xff` each, so that two names
 /// which differ in them stay two.
 pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {

@@ -1,10 +1,11 @@
 //! The command line.
 
+use crate::config::parse_interval;
 use crate::config::{Catalogue, ConfigError, Settings, SourceSettings};
 use crate::source::SourceKind;
-use crate::units::{parse_duration, parse_interval, parse_size};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use nodemon_formats::units::{parse_duration, parse_size};
 use nodemon_formats::writer::TierOptions;
 use std::path::PathBuf;
 use std::str::FromStr;

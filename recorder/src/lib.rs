@@ -22,5 +22,4 @@ pub mod sources;
 pub mod tables;
 pub mod time_namespace;
 pub mod trust;
-pub mod units;
 pub mod waiting;

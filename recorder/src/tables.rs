@@ -1,8 +1,8 @@
 //! Every table and column, for people: as a list, and as the document `docs/tables.md`.
 
 use crate::source::Descriptor;
-use crate::units::exact_duration;
 use nodemon_formats::text::wrap;
+use nodemon_formats::units::exact_duration;
 use nodemon_formats::{Column, Schema, TableKind};
 use std::fmt::{self, Write};
 

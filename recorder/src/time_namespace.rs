@@ -26,7 +26,7 @@ pub struct OtherClock {
 
 fn seconds(offset_ns: &i128) -> String {
     let ns = u64::try_from(offset_ns.unsigned_abs()).unwrap_or(u64::MAX);
-    crate::units::exact_duration(Duration::from_nanos(ns))
+    nodemon_formats::units::exact_duration(Duration::from_nanos(ns))
 }
 
 /// Whether the clocks of this process are the kernel's.

@@ -65,7 +65,7 @@ impl Ring {
         for dir in ring.former.iter().chain([&ring.dir]) {
             remove_parts(dir)?;
         }
-        ring.look(None)?;
+        ring.check_active(None)?;
         Ok(ring)
     }
 
@@ -90,7 +90,7 @@ impl Ring {
                 return Ok(());
             }
         }
-        self.look(active)
+        self.check_active(active)
     }
 
     /// Looks again though nothing was seen to change; nothing is being written there.
@@ -98,10 +98,10 @@ impl Ring {
     /// # Errors
     /// As [`Ring::look_again`].
     pub fn look_anew(&self) -> io::Result<()> {
-        self.look(None)
+        self.check_active(None)
     }
 
-    fn look(&self, active: Option<&Path>) -> io::Result<()> {
+    fn check_active(&self, active: Option<&Path>) -> io::Result<()> {
         let changed_at = changed_at(&self.dir)?;
         let mut former_segments = VecDeque::new();
         let mut other_bytes = 0;

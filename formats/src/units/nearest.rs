@@ -1,17 +1,25 @@
 //! Which known name somebody may have meant.
 
-/// The name among `known` that is most like `given`, if one is alike enough to be worth a
-/// suggestion: at most a third of its letters differ, and two always may.
+/// How alike two names must be, between 0 and 1, for one to be suggested for the other.
+const ALIKE: f64 = 0.6;
+/// How alike a name is that begins with all of what was given.
+const PREFIX: f64 = 0.8;
+/// Fewer letters than these begin too many names.
+const PREFIX_CHARS: usize = 3;
+
+/// The name among `known` that is most like `given`, if one is alike enough to be meant. Upper and
+/// lower case are one.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&given, name);
-    let (found, name) = known.into_iter().map(|name| (distance(name), name)).min()?;
-    (found <= (given.chars().count() / 3).max(2)).then_some(name)
+    let alike = known.into_iter().map(|name| (similarity(&given, &name.to_lowercase()), name));
+    let (similarity, name) = alike.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (similarity >= ALIKE).then_some(name)
 }
 
-/// The suggestion as the end of a message: `; did you mean `ring_size`?`, or nothing.
-pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(given, known).map_or(String::new(), |name| format!("; did you mean `{name}`?"))
+fn similarity(given: &str, name: &str) -> f64 {
+    let is_prefix = given.chars().count() >= PREFIX_CHARS && name.starts_with(given);
+    let similarity = strsim::normalized_damerau_levenshtein(given, name);
+    if is_prefix { similarity.max(PREFIX) } else { similarity }
 }
 
 #[cfg(test)]
@@ -19,12 +27,31 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_is_recognised_and_a_stranger_is_not() {
-        let known = ["directory", "ring_size", "tiers", "cpu"];
-        assert_eq!(nearest("ringsize", known), Some("ring_size"));
-        assert_eq!(nearest("ring-size", known), Some("ring_size"));
-        assert_eq!(nearest("Directroy", known), Some("directory"));
-        assert_eq!(nearest("tier", known), Some("tiers"));
-        assert_eq!(nearest("compression_level", known), None);
+    fn a_slip_finds_its_name_and_noise_finds_none() {
+        let known = [
+            "cpu",
+            "memory",
+            "softirq",
+            "rss_bytes",
+            "pressure",
+            "directory",
+            "ring_size",
+            "tiers",
+        ];
+        for (given, meant) in [
+            ("cpus", Some("cpu")),
+            ("memroy", Some("memory")),
+            ("soft", Some("softirq")),
+            ("RSS_byte", Some("rss_bytes")),
+            ("ringsize", Some("ring_size")),
+            ("ring-size", Some("ring_size")),
+            ("Directroy", Some("directory")),
+            ("tier", Some("tiers")),
+            ("xylophone", None),
+            ("compression_level", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(given, known), meant, "{given}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
 }
 
 /// `number`, which may have a fraction, times `scale`, without rounding where that is possible.
-pub(super) fn scaled(number: &str, scale: u64) -> Option<u64> {
+fn scaled(number: &str, scale: u64) -> Option<u64> {
     if !number.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -61,24 +61,27 @@ pub fn exact_size(bytes: u64) -> String {
     format!("{}{name}", bytes / scale)
 }
 
-/// `bytes` for a person: three digits or so and a binary unit, `7.6 GiB`.
-pub fn rough_size(bytes: u64) -> String {
-    let binary = UNITS.iter().filter(|(name, _)| name.contains('i'));
-    match binary.into_iter().find(|(_, scale)| bytes >= *scale) {
-        Some((name, scale)) => {
-            let value = bytes as f64 / *scale as f64;
-            let digits = usize::from(value < 100.0);
-            format!("{value:.digits$} {name}")
-        }
-        None => format!("{bytes} B"),
+/// `bytes` for people, with a binary unit: `512 B`, `12.3 MiB`.
+pub fn show_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
     }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be shown as 1024.0 of a unit is 1.0 of the next.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{exact_size, parse_size, rough_size};
+    use super::{exact_size, parse_size, show_size};
     use proptest::prelude::*;
 
     #[test]
@@ -108,10 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_is_shown_is_short() {
-        assert_eq!(rough_size(8 << 30), "8.0 GiB");
-        assert_eq!(rough_size(123 << 20), "123 MiB");
-        assert_eq!(rough_size(999), "999 B");
+    fn what_people_are_shown_is_short() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (13_000_000_000, "12.1 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(show_size(bytes), text);
+        }
     }
 
     proptest! {

@@ -168,7 +168,7 @@ impl RecordingWriter {
             None => self.raw.former_newest_first(&fine::dir_of(self.raw.dir())),
         };
         let rings = [fine, self.raw.newest_first()];
-        let last = since_last_run::look(&rings, &self.options.boot_id, self.opened_ns);
+        let last = since_last_run::find(&rings, &self.options.boot_id, self.opened_ns);
         if let Some(last) = last {
             last.gaps.into_iter().for_each(|gap| self.raw.gap(gap));
             self.clock = last.clock.unwrap_or(self.clock);

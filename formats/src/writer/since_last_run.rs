@@ -22,7 +22,7 @@ pub struct LastRun {
 /// read and in which something was committed: a recorder that was killed before its first commit
 /// left one that says nothing, not even since when the one before it had not been running. Without
 /// any there is nothing to tell.
-pub fn look(rings: &[Vec<PathBuf>], boot_id: &str, now_ns: u64) -> Option<LastRun> {
+pub fn find(rings: &[Vec<PathBuf>], boot_id: &str, now_ns: u64) -> Option<LastRun> {
     let mut segments: Vec<(SegmentReader, bool)> =
         rings.iter().filter_map(|newest_first| newest(newest_first)).collect();
     // One that says nothing is better than none, and no better than that.

@@ -66,7 +66,7 @@ struct TierTable {
     step: i64,
     last_ns: u64,
     growths: Growths,
-    /// Places in `gathered` by the key words of the instance, strings spelt out.
+    /// Places in `gathered` by the key words of the instance, strings in full.
     instances: BTreeMap<Vec<Key>, usize>,
     gathered: Vec<Gathered>,
     /// The last values of these, what their gauges have come to, and what their counters have grown

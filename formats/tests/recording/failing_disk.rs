@@ -11,6 +11,7 @@ use nodemon_formats::value::Value;
 use nodemon_formats::writer::{
     LEAST_RING_BYTES, RecordingWriter, TierOptions, WriteError, WriterOptions,
 };
+use nodemon_skip::skip;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -136,7 +137,7 @@ fn a_directory_that_was_taken_away_is_made_anew_and_costs_nothing_where_nothing_
 fn in_a_small_file_system(name: &str, through: &str) {
     let may_mount = Command::new("unshare").args(["-m", "true"]).output();
     if !may_mount.is_ok_and(|output| output.status.success()) || !child::may_become_nobody() {
-        eprintln!("skipped: only root can mount a file system or become an ordinary user");
+        skip!("only root can mount a file system or become an ordinary user");
         return;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use super::support::{du, open_writer, push, rows_of, segments_of};
 use nodemon_formats::reader::{ReadError, Recording};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, TierOptions, WriterOptions};
+use nodemon_skip::skip;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
@@ -124,7 +125,7 @@ fn the_bytes_of_a_tier_that_is_kept_no_more_count_and_go_first() {
 #[test]
 fn a_recording_without_permission_is_told_as_that() {
     if !child::may_become_nobody() {
-        eprintln!("skipped: only root can become an ordinary user");
+        skip!("only root can become an ordinary user");
         return;
     }
     let (dir, segments) = closed_recording();

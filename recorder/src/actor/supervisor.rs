@@ -162,7 +162,7 @@ impl Attempted {
 }
 
 /// Drops a source, whatever its destructor does.
-pub fn let_go(source: Option<Box<dyn Source>>) {
+pub fn close(source: Option<Box<dyn Source>>) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
 }
 

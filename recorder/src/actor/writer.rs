@@ -138,11 +138,11 @@ impl Writer {
         self.times.begins();
         let result = recording.commit();
         self.totals = recording.stats();
-        self.tell(&result, start_ns);
+        self.report(&result, start_ns);
     }
 
     /// Counts a commit that began at `start_ns`, and says when the disk begins or ceases to refuse.
-    fn tell(&mut self, result: &Result<Commit, WriteError>, start_ns: u64) {
+    fn report(&mut self, result: &Result<Commit, WriteError>, start_ns: u64) {
         let took_ns = boottime_ns().saturating_sub(start_ns);
         let (counts, totals) = (&self.overhead.writer, &self.totals);
         self.times.ended(took_ns);
@@ -221,7 +221,7 @@ impl Handler<Close> for Writer {
                 let start_ns = boottime_ns();
                 let (result, totals) = recording.close();
                 self.totals = totals;
-                self.tell(&result, start_ns);
+                self.report(&result, start_ns);
                 result
             }
             None => Ok(Commit::default()),

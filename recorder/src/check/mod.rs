@@ -177,7 +177,7 @@ mod tests {
         let places = Places::of_this_process();
         let config = Config::resolve(&[settings], &catalogue, &places).unwrap();
         let told = super::lack_of_room(&config).unwrap();
-        assert!(told.contains("1048576 TiB") && told.contains("--ring-size"), "{told}");
+        assert!(told.contains("1.0 EiB") && told.contains("--ring-size"), "{told}");
         let report = Report::of(&config, &catalogue);
         assert!(report.can_record() && report.to_string().contains(&told), "{report}");
     }

@@ -4,8 +4,8 @@ use super::{Finding, Verdict};
 use crate::config::Config;
 use crate::retention;
 use crate::trust;
-use crate::units::rough_size;
 use nodemon_formats::ring::{Lock, disk_bytes};
+use nodemon_formats::units::show_size;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::io::Errno;
 use std::path::Path;
@@ -78,7 +78,7 @@ fn room(config: &Config) -> Finding {
     let ring_bytes = config.ring_size_bytes;
     match room_bytes(&config.directory) {
         Ok(room_bytes) => {
-            let (room, ring) = (rough_size(room_bytes), rough_size(ring_bytes));
+            let (room, ring) = (show_size(room_bytes), show_size(ring_bytes));
             let why = match config.is_ring_of_file_system {
                 true => ", a tenth of the file system; `ring_size` takes more",
                 false => "",
@@ -104,8 +104,8 @@ pub fn lack_of_room(config: &Config) -> Option<String> {
         format!(
             "the disk has room for {} of a ring of {}: when it is full, writing pauses and what \
              comes is lost; make room, or choose a smaller --ring-size",
-            rough_size(room_bytes),
-            rough_size(config.ring_size_bytes)
+            show_size(room_bytes),
+            show_size(config.ring_size_bytes)
         )
     })
 }

@@ -4,8 +4,8 @@ use super::{Finding, Verdict};
 use crate::actor::{Opening, Ready, Supervisor};
 use crate::config::{Catalogue, Config, Entry};
 use crate::source::{Asked, Context, Sink};
-use crate::units::exact_duration;
 use nodemon_formats::TableKind;
+use nodemon_formats::units::exact_duration;
 use nodemon_recorder_ebpf::load::KernelTypes;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What there is to record: every source with its tables.
 
+use super::suggestion::did_you_mean;
 use crate::source::{Descriptor, SourceKind};
-use crate::units::did_you_mean;
 use nodemon_formats::Schema;
 
 /// A source and its tables.

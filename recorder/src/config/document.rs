@@ -2,7 +2,7 @@
 
 use super::catalogue::Catalogue;
 use crate::source::SourceKind;
-use crate::units::exact_duration;
+use nodemon_formats::units::exact_duration;
 use std::fmt::Write;
 
 /// What is the same everywhere.

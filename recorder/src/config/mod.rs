@@ -4,20 +4,23 @@
 mod catalogue;
 mod document;
 mod file;
+mod interval;
 mod place;
 mod section;
 mod settings;
+mod suggestion;
 
 pub use catalogue::{Catalogue, Entry};
 pub use document::document;
 pub use file::read as read_file;
+pub use interval::parse_interval;
 pub use place::Places;
 pub use settings::{Settings, SourceSettings};
 
 use crate::redact::Arguments;
 use crate::source::{Asked, Descriptor, Scope};
-use crate::units::exact_size;
 use nodemon_formats::Schema;
+use nodemon_formats::units::exact_size;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,9 @@
 //! cannot lag behind what is read.
 
 use super::ConfigError;
-use crate::units::{did_you_mean, parse_interval, parse_size};
+use super::interval::parse_interval;
+use super::suggestion::did_you_mean;
+use nodemon_formats::units::parse_size;
 use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
@@ -94,7 +96,7 @@ impl<'a> Section<'a> {
 
     fn size_of(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<u64, ConfigError> {
         match (value.get_ref().as_str(), value.get_ref().as_integer()) {
-            (Some(text), _) => parse_size(text).map_err(|error| self.told(key, value, &error)),
+            (Some(text), _) => parse_size(text).map_err(|error| self.error(key, value, &error)),
             (_, Some(number)) => parse_size(number.as_str())
                 .map_err(|_| self.wrong(key, value, "a size, as in \"8GiB\"")),
             _ => Err(self.wrong(key, value, "a size, as in \"8GiB\"")),
@@ -106,7 +108,7 @@ impl<'a> Section<'a> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let text = value.get_ref().as_str();
         let text = text.ok_or_else(|| self.wrong(key, value, "a duration, as in \"10s\""))?;
-        parse_interval(text).map(Some).map_err(|error| self.told(key, value, &error))
+        parse_interval(text).map(Some).map_err(|error| self.error(key, value, &error))
     }
 
     /// A list of texts with the place of each.
@@ -142,7 +144,7 @@ impl<'a> Section<'a> {
         self.document.error(&value.span(), format!("`{key}` must be {wanted}, not a TOML {found}"))
     }
 
-    fn told(
+    fn error(
         &self,
         key: &str,
         value: &Spanned<DeValue<'_>>,

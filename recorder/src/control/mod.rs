@@ -16,9 +16,9 @@ use crate::limits;
 use crate::retention::{Node, writer_options};
 use crate::source::Context;
 use crate::trust::{self, Distrust};
-use crate::units::{exact_duration, rough_size};
 use actix::{Actor, Addr, Arbiter, System};
 use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::units::{exact_duration, show_size};
 use nodemon_formats::writer::{RecordingWriter, WriteError};
 use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
@@ -235,7 +235,7 @@ impl Recorder {
         crate::mapped_files::give_back();
         let running = self.config.sources.len() - self.off.len() - failed;
         let directory = self.config.directory.display();
-        let ring = rough_size(self.config.ring_size_bytes);
+        let ring = show_size(self.config.ring_size_bytes);
         let why =
             if self.config.is_ring_of_file_system { ", a tenth of its file system" } else { "" };
         tracing::info!("recording {running} sources into {directory}, in at most {ring}{why}");
@@ -320,7 +320,7 @@ impl Recorder {
             "recorded {} samples in {}, {} written; {lost} samples lost{starting}",
             totals.samples_stored,
             exact_duration(Duration::from_secs(self.began.elapsed().as_secs())),
-            rough_size(totals.bytes),
+            show_size(totals.bytes),
         );
         last?;
         Ok(())

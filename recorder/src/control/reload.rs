@@ -4,8 +4,8 @@ use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started};
 use crate::actor::SetSizes;
 use crate::config::{Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file};
 use crate::retention::{Node, writer_options};
-use crate::units::rough_size;
 use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::units::show_size;
 use std::path::PathBuf;
 use tokio::time::Instant;
 
@@ -114,7 +114,7 @@ impl Recorder {
         let sizes = writer_options(new, &Node::this());
         match self.writer.send(SetSizes(sizes)).await {
             Ok(Ok(())) => {
-                let ring = rough_size(new.ring_size_bytes);
+                let ring = show_size(new.ring_size_bytes);
                 tracing::info!("the ring takes at most {ring} now");
                 true
             }

@@ -10,8 +10,8 @@ use crate::actor::{
     Alarm, Doing, Opening, Outbox, SamplerThreadOptions, SourceState, Watch, culprit_of,
 };
 use crate::config::PlannedSource;
-use crate::units::exact_duration;
 use nodemon_formats::clock::{ClockOffset, boottime_ns};
+use nodemon_formats::units::exact_duration;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Watchdog {
             if let Err(error) = poll_fn(|cx| alarm.poll(self.due_ns, cx)).await {
                 return tracing::error!("the watchdog of sources has stopped: {error}");
             }
-            self.look(boottime_ns());
+            self.poll(boottime_ns());
         }
     }
 
@@ -84,7 +84,7 @@ impl Watchdog {
         if is_quiet { BETWEEN_QUIET_LOOKS_NS } else { BETWEEN_LOOKS_NS }
     }
 
-    fn look(&mut self, now_ns: u64) {
+    fn poll(&mut self, now_ns: u64) {
         // Whoever stopped this process or the machine stopped this thread as well, and the sources
         // have had no time to come back.
         let was_stopped = now_ns.saturating_sub(self.due_ns) > BETWEEN_LOOKS_NS;
@@ -92,13 +92,13 @@ impl Watchdog {
             if running.watch.has_died() {
                 self.begin_anew(&running.watch);
             } else {
-                self.look_at(&running, now_ns, was_stopped);
+                self.poll_source(&running, now_ns, was_stopped);
             }
         }
         self.outbox.send();
     }
 
-    fn look_at(&mut self, running: &Running, now_ns: u64, was_stopped: bool) {
+    fn poll_source(&mut self, running: &Running, now_ns: u64, was_stopped: bool) {
         let watch = &running.watch;
         let call = watch.call.under_way();
         let at = self.hung.iter().position(|hung| Arc::ptr_eq(&hung.watch, watch));

@@ -70,7 +70,7 @@ impl Scope {
             }
             "entries" => self.entries = Some(number("number of entries", MOST_ENTRIES)?),
             "min_latency" => {
-                let latency = crate::units::parse_duration(text);
+                let latency = nodemon_formats::units::parse_duration(text);
                 self.min_latency = Some(latency.map_err(|error| error.to_string())?);
             }
             "pid" => self.pid = Some(number("number of a process", MOST_PID)?),

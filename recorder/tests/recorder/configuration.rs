@@ -3,6 +3,7 @@
 use super::support::{Running, output, said, times, wall_ns};
 use nodemon_formats::GapCause;
 use nodemon_formats::reader::{Recording, WallGap};
+use nodemon_skip::skip;
 use rustix::process::{Signal, geteuid};
 use std::path::Path;
 use std::process::Command;
@@ -59,17 +60,10 @@ fn the_printed_configuration_is_read_back() {
     assert!(printed.status.success());
     std::fs::write(&file, &printed.stdout).unwrap();
     let dir = scratch.path().join("recording");
-    let run = output(&[
-        "run",
-        "--config",
-        file.to_str().unwrap(),
-        "--dir",
-        dir.to_str().unwrap(),
-        "--for",
-        "1s",
-    ]);
-    assert!(run.status.success(), "{}", said(&run));
-    assert!(!times(&dir, "kernel").is_empty());
+    let mut running = Running::start_with(&dir, &["--config", file.to_str().unwrap()]);
+    running.wait_until("a row of the kernel", || !times(&dir, "kernel").is_empty());
+    let (status, _, said) = running.end(Signal::TERM);
+    assert!(status.success(), "{said}");
 }
 
 #[test]
@@ -136,7 +130,7 @@ impl Drop for Interface {
 fn an_interface_that_comes_later_is_waited_for_and_the_time_until_then_is_a_gap_with_the_reason() {
     let name = format!("nm{}", std::process::id());
     let source = format!("net_traffic=200ms,interface={name}");
-    let Some(probe) = Interface::add(&name) else { return println!("skipped: no interfaces") };
+    let Some(probe) = Interface::add(&name) else { return skip!("no interfaces") };
     drop(probe);
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
@@ -164,7 +158,7 @@ fn an_interface_that_comes_later_is_waited_for_and_the_time_until_then_is_a_gap_
 #[test]
 fn sighup_names_a_source_that_falls_off_by_the_new_configuration_and_it_is_a_gap() {
     if !geteuid().is_root() {
-        return println!("skipped: programs in the kernel take root");
+        return skip!("programs in the kernel take root");
     }
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("nodemon.toml");

@@ -56,8 +56,17 @@ fn what_it_says_of_itself_is_what_the_kernel_says() {
     );
     assert_eq!(value("threads"), 3);
     assert!(value("commits") >= 3 && value("commit_ns") > 0);
-    assert!(value("samples_in") >= value("samples_stored"));
     assert_eq!((value("samples_lost"), value("dropped_records")), (0, 0));
+    // When it was taken some samples waited for a commit; since then more have come.
+    let tables = Recording::open(&dir).unwrap().tables().unwrap();
+    let samples_of = |name: &str| {
+        let mut times = times(&dir, name);
+        times.dedup();
+        times.len() as u64
+    };
+    let all: u64 = tables.iter().map(|table| samples_of(&table.schema.name)).sum();
+    let (came, stored) = (value("samples_in"), value("samples_stored"));
+    assert!(0 < stored && stored <= came && came <= all, "{stored} of {came} stored, {all} now");
     let of_source = last_row(&dir, "recorder_source");
     let samples = of_source.iter().find(|(column, _)| column == "samples").unwrap().1;
     let stored = times(&dir, "kernel").len() as u64;

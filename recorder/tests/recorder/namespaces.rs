@@ -1,6 +1,7 @@
 //! In a namespace of its own, as in a container.
 
 use super::support::{PROGRAM, said, string_cells};
+use nodemon_skip::skip;
 use std::process::{Command, Output, Stdio};
 
 /// The program in new namespaces; `None`, said on stderr, where this machine makes none.
@@ -9,7 +10,7 @@ fn unshared(namespaces: &[&str], arguments: &[&str]) -> Option<Output> {
         Command::new("unshare").args(namespaces).args(what).stdin(Stdio::null()).output()
     };
     if !unshare(&["true"]).is_ok_and(|tried| tried.status.success()) {
-        eprintln!("skipped: unshare {namespaces:?} does not work here");
+        skip!("unshare {namespaces:?} does not work here");
         return None;
     }
     Some(unshare(&[&[PROGRAM], arguments].concat()).unwrap())
@@ -34,7 +35,7 @@ fn in_a_pid_namespace_of_its_own_it_lists_processes_and_none_of_its_threads() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("r");
     let arguments = ["run", "-q", "--only", "process", "--dir", dir.to_str().unwrap()];
-    let arguments = [&arguments[..], &["--source", "process=200ms", "--for", "2s"]].concat();
+    let arguments = [&arguments[..], &["--source", "process=200ms", "--for", "6s"]].concat();
     let Some(ended) = unshared(&["-pf", "--mount-proc"], &arguments) else { return };
     assert!(ended.status.success(), "{}", said(&ended));
     let mut commands = string_cells(&dir, "process", "command");

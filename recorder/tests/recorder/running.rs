@@ -2,6 +2,7 @@
 
 use super::support::{Running, field, output, said, span, status_field, threads, times, wall_ns};
 use nodemon_formats::reader::Recording;
+use nodemon_skip::skip;
 use rustix::process::{Signal, geteuid};
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
@@ -116,7 +117,7 @@ fn a_signal_while_sources_are_being_opened_ends_it_within_a_second() {
 #[test]
 fn a_signal_while_a_new_configuration_is_taken_over_ends_it_within_a_second() {
     if !geteuid().is_root() {
-        return println!("skipped: sources that take long to open take root");
+        return skip!("sources that take long to open take root");
     }
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("nodemon.toml");
@@ -124,7 +125,7 @@ fn a_signal_while_a_new_configuration_is_taken_over_ends_it_within_a_second() {
     let mut running =
         Running::start(&scratch.path().join("r"), &["--config", file.to_str().unwrap()]);
     let large = |source| format!("[source.{source}]\nentries = 262144\n");
-    let all: Vec<_> = ["block_latency", "syscall_latency", "timer"].map(large).into();
+    let all: Vec<_> = ["block_io", "syscall_latency", "timer"].map(large).into();
     std::fs::write(&file, all.concat()).unwrap();
     running.signal(Signal::HUP);
     let pid = running.pid();
@@ -139,7 +140,7 @@ fn a_signal_while_a_new_configuration_is_taken_over_ends_it_within_a_second() {
 #[test]
 fn what_was_lost_in_the_kernel_is_in_the_total_that_is_told_at_the_end() {
     if !geteuid().is_root() {
-        return println!("skipped: programs in the kernel take root");
+        return skip!("programs in the kernel take root");
     }
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("r");

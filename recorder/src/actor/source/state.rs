@@ -6,16 +6,16 @@ use super::super::account::Account;
 use super::super::clock::Tick;
 use super::super::message::Feed;
 use super::super::pace::Pace;
-use super::super::supervisor::{Failure, Opening, Supervisor, let_go};
+use super::super::supervisor::{Failure, Opening, Supervisor, close};
 use super::super::surroundings::Surroundings;
 use super::super::watch::{self, Doing};
 use super::super::workers::Place;
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
 use crate::source::{Context, Feeding, KernelGap, Sink};
-use crate::units::exact_duration;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::record::BufferPool;
+use nodemon_formats::units::exact_duration;
 use nodemon_formats::{Gap, GapCause, Schema, TableKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -410,15 +410,15 @@ impl SourceState {
         let lost = watch.account().failed_until(around, now_ns, &failure.error);
         self.overhead.late_ticks.add(lost);
         around.outbox.send_soon();
-        self.let_go(around);
+        self.close(around);
         self.phase = Phase::Waits(now_ns + failure.retry_in.as_nanos() as u64);
         Next::Retry(failure.retry_in)
     }
 
     /// Lets go of what the source holds, where that may take a while.
-    fn let_go(&mut self, around: &Surroundings) -> Option<Place> {
+    fn close(&mut self, around: &Surroundings) -> Option<Place> {
         let source = self.supervisor.release()?;
-        Some(around.workers.give(move || let_go(Some(source))))
+        Some(around.workers.give(move || close(Some(source))))
     }
 
     /// Sends what the source has, and lets go of it. Returns where.
@@ -433,6 +433,6 @@ impl SourceState {
             let lost = watch.account().failed_until(around, boottime_ns(), why);
             self.overhead.late_ticks.add(lost);
         }
-        self.let_go(around)
+        self.close(around)
     }
 }

@@ -20,7 +20,7 @@ impl Layers {
     }
 
     /// Looks for them.
-    pub fn look(&mut self) {
+    pub fn poll(&mut self) {
         let is_upper = |device: &String| !names(&self.block.join(device).join("slaves")).is_empty();
         let devices = names(&self.block).into_iter().filter(is_upper);
         self.upper =
@@ -63,7 +63,7 @@ mod tests {
         let text = b"8:0 rbytes=7 wbytes=1\n253:0 rbytes=7 wbytes=1\n253:1 rbytes=7 wbytes=1\n\
                      8:16 rbytes=2 wbytes=0\n253:10 rbytes=1";
         assert_eq!(layers.without(text), text, "nothing is known yet");
-        layers.look();
+        layers.poll();
         let rest = b"8:0 rbytes=7 wbytes=1\n8:16 rbytes=2 wbytes=0\n253:10 rbytes=1\n";
         assert_eq!(layers.without(text), rest);
         assert_eq!(

@@ -66,7 +66,7 @@ impl Reader {
 
     /// Looks for devices that pass what they are asked for on to others.
     pub fn look_at_devices(&mut self) {
-        self.layers.look();
+        self.layers.poll();
     }
 
     /// Closes what is open of `files`.

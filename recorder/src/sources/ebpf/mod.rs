@@ -114,7 +114,7 @@ impl Ebpf {
     }
 
     /// Turns what was lost in the kernel into gaps of the tables that lost it.
-    fn tell_losses(&mut self, sink: &mut Sink) {
+    fn report_losses(&mut self, sink: &mut Sink) {
         let (from_ns, to_ns) = (self.asked_ns, boottime_ns());
         self.asked_ns = to_ns;
         let lost = self.running.take_losses();
@@ -148,7 +148,7 @@ impl Source for Ebpf {
         if self.calls.is_multiple_of(NAMES_LAST) {
             self.names.forget();
         }
-        let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::look);
+        let due = self.pace.as_mut().map_or(Due { is_now: true, missed: 0 }, Pace::poll);
         let since_ns = self.asked_ns;
         let mut has_more = self.running.has_more_interfaces();
         let tables = self.feature.tables.iter().zip(self.running.readers());
@@ -210,7 +210,7 @@ impl Source for Ebpf {
             sink.set_more();
         }
         self.names.settle();
-        self.tell_losses(sink);
+        self.report_losses(sink);
         Ok(())
     }
 

@@ -25,12 +25,12 @@ impl Pace {
     }
 
     /// What is due now.
-    pub fn look(&mut self) -> Due {
+    pub fn poll(&mut self) -> Due {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.look_at(now.as_nanos())
+        self.poll_at(now.as_nanos())
     }
 
-    fn look_at(&mut self, now_ns: u128) -> Due {
+    fn poll_at(&mut self, now_ns: u128) -> Due {
         let number = now_ns / self.interval_ns;
         let Some(last) = self.last.replace(number) else { return Due { is_now: true, missed: 0 } };
         // A clock that was set back begins anew.
@@ -48,13 +48,13 @@ mod tests {
     #[test]
     fn a_sample_is_due_once_an_interval_and_what_was_missed_is_counted() {
         let mut pace = Pace::new(Duration::from_nanos(100));
-        let mut look = |now_ns| pace.look_at(now_ns);
+        let mut poll = |now_ns| pace.poll_at(now_ns);
         let due = |missed| Due { is_now: true, missed };
         let not_yet = Due { is_now: false, missed: 0 };
-        assert_eq!(look(250), due(0), "at once");
-        assert_eq!((look(260), look(299)), (not_yet, not_yet));
-        assert_eq!((look(300), look(301)), (due(0), not_yet));
-        assert_eq!(look(720), due(3));
-        assert_eq!(look(500), due(0), "the clock was set back");
+        assert_eq!(poll(250), due(0), "at once");
+        assert_eq!((poll(260), poll(299)), (not_yet, not_yet));
+        assert_eq!((poll(300), poll(301)), (due(0), not_yet));
+        assert_eq!(poll(720), due(3));
+        assert_eq!(poll(500), due(0), "the clock was set back");
     }
 }

@@ -96,7 +96,7 @@ impl Polled {
     /// Takes up the processes that are new. Those that are gone are noticed when they are read.
     fn notice(&mut self, now_ns: u64) -> Result<(), SourceError> {
         let Polled { pids, tools, tracked, .. } = self;
-        let pids = pids.look(now_ns)?;
+        let pids = pids.poll(now_ns)?;
         let Some(&first) = pids.first() else { return Ok(()) };
         let mut at = tracked.partition_point(|process| process.pid < first);
         for &pid in pids {
@@ -160,7 +160,7 @@ impl Source for Polled {
         let table = sink.table(0);
         table.begin_sample(time_ns);
         for process in tracked {
-            process.tell_hangs(&mut tools.asker);
+            process.report_hangs(&mut tools.asker);
             table::push(table, &process.row(*units));
         }
         table.end_sample();

@@ -197,7 +197,7 @@ impl Process {
     }
 
     /// Has what has not come back told of.
-    pub fn tell_hangs(&mut self, asker: &mut Asker) {
+    pub fn report_hangs(&mut self, asker: &mut Asker) {
         if self.title_asked.is_out() {
             asker.hangs(&mut self.title_asked, Asked::Title, self.pid, &self.command);
         }

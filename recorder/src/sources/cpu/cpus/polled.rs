@@ -4,9 +4,9 @@ use super::softirqs::Softirqs;
 use super::stat::{Stat, tick_ns};
 use super::tables::{PROC_HAS, Shape, tables};
 use crate::source::{Context, Feeding, Sink, Source, SourceError};
-use crate::units::exact_duration;
 use nodemon_formats::Schema;
 use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::units::exact_duration;
 use std::time::{Duration, Instant};
 
 /// What reading may cost, in parts of one CPU: 0.3 %.

@@ -11,6 +11,7 @@ use crate::source::trial::{
 };
 use crate::source::{Asked, Context, Sink, Source};
 use nodemon_formats::Value;
+use nodemon_skip::skip;
 use procfs::CurrentSI;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -176,7 +177,7 @@ fn ringed() -> Result<(Context, Box<dyn Source>), String> {
 fn draining_the_kernels_ring_allocates_nothing_in_the_steady_state() {
     match ringed() {
         Ok((context, _)) => assert_steady_state_allocates_nothing_in(&context, &SOURCE),
-        Err(why) => println!("skipped: {why}"),
+        Err(why) => skip!("{why}"),
     }
 }
 
@@ -184,7 +185,7 @@ fn draining_the_kernels_ring_allocates_nothing_in_the_steady_state() {
 fn what_the_kernel_samples_lies_between_what_proc_says_before_and_after() {
     let (_, mut source) = match ringed() {
         Ok(ringed) => ringed,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     let feeding = source.feeding().unwrap();
     assert!(feeding.drains && feeding.tables[0].interval_ns == 1_000_000, "{feeding:?}");

@@ -108,7 +108,7 @@ impl Source for Iterated {
         let sample = sink.table(0);
         sample.begin_sample(time_ns);
         for process in &mut processes.all {
-            process.tell_hangs(&mut texts.asker);
+            process.report_hangs(&mut texts.asker);
             table::push(sample, &process.row(*units));
         }
         sample.end_sample();

@@ -13,6 +13,7 @@ use crate::redact::{Arguments, Shown};
 use crate::source::trial::{Table, sample};
 use crate::source::{Asked, Context, Feed, Source};
 use nodemon_formats::Value;
+use nodemon_skip::skip;
 use std::time::{Duration, Instant};
 
 struct Recorder {
@@ -32,7 +33,7 @@ fn feeds() -> Vec<Feed> {
     match (SOURCE.open)(&fed_by(Feed::Ebpf)) {
         Ok(_) => vec![Feed::Proc, Feed::Ebpf],
         Err(why) => {
-            println!("skipped: {why}");
+            skip!("{why}");
             vec![Feed::Proc]
         }
     }

@@ -186,7 +186,7 @@ impl AskedMounts {
 
     /// Makes a gap of every mount that did not answer in time, in the span between two samples,
     /// and logs when one hangs and when it answers again.
-    pub fn tell_hangs(&mut self, sink: &mut Sink, span: (u64, u64)) {
+    pub fn report_hangs(&mut self, sink: &mut Sink, span: (u64, u64)) {
         for mount in &mut self.mounts {
             let hangs = mount.answer == Answer::Hangs;
             if hangs {

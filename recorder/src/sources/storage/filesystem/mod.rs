@@ -97,7 +97,7 @@ impl Source for Filesystem {
         table.begin_sample(time_ns);
         asked.mounts().iter().for_each(|mount| push(table, mount));
         table.end_sample();
-        asked.tell_hangs(sink, (since_ns, time_ns));
+        asked.report_hangs(sink, (since_ns, time_ns));
         *sampled_ns = Some(time_ns);
         Ok(())
     }
