@@ -20,7 +20,7 @@ demo: ## install what is missing, build, record this node for ten seconds, show 
 test: ## install what is missing, run every check and every test
 	@scripts/setup build test
 	@scripts/check
-	@$(CARGO) test --workspace --locked
+	@CARGO="$(CARGO)" scripts/test
 
 test-kernels: ## the module and the recorder under every Debian kernel that can be had, emulated
 	@scripts/setup build test

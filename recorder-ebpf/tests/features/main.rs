@@ -19,6 +19,7 @@ use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::drain::Reader;
 use nodemon_recorder_ebpf::feature::{FEATURES, Feature, Origin};
 use nodemon_recorder_ebpf::load::{KernelTypes, Running, Settings};
+use nodemon_skip::skip;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -60,7 +61,7 @@ fn every_feature_runs_here_or_says_what_is_missing() {
     let settings = Settings::here().unwrap();
     let _types = match KernelTypes::get() {
         Ok(types) => types,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     let mut broken = Vec::new();
     for feature in FEATURES {
@@ -69,7 +70,7 @@ fn every_feature_runs_here_or_says_what_is_missing() {
         println!("{} took {:?}", feature.name, begun.elapsed());
         match done {
             Ok(()) => {}
-            Err(why @ FeatureError::NotPermitted(_)) => return println!("skipped: {why}"),
+            Err(why @ FeatureError::NotPermitted(_)) => return skip!("{why}"),
             // What a kernel lacks it may lack. What it refuses is a mistake of ours.
             Err(why @ FeatureError::NoPlace(_)) => println!("{}: {why}", feature.name),
             Err(why) => broken.push(format!("{}: {why}", feature.name)),

@@ -5,6 +5,7 @@ use crate::network_namespace::{Namespace, two};
 use crate::network_rows::{Row, buckets, print_cost, rows, start, start_with, take_times};
 use crate::network_tcp::{close, connect, send};
 use nodemon_recorder_ebpf::load::{Filter, Running, Settings};
+use nodemon_skip::skip;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{Read, Write};
@@ -226,7 +227,7 @@ fn what_each_program_of_the_network_takes() {
     ];
     let all: Vec<(&str, Running)> =
         near.run(move || names.iter().filter_map(|name| Some((*name, start(name)?))).collect());
-    let Some(times) = take_times() else { return println!("skipped: no times") };
+    let Some(times) = take_times() else { return skip!("no times") };
     let (mut here, mut there) = connect(&near, &far, "10.77.0.2");
     for _ in 0..20_000 {
         send(&mut here, &mut there, 100);

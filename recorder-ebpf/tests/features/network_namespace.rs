@@ -1,6 +1,7 @@
 //! Network namespaces of threads: what happens in one is seen by nobody else, and all of it is gone
 //! when the thread ends.
 
+use nodemon_skip::skip;
 use rustix::thread::{UnshareFlags, gettid, unshare_unsafe};
 use std::net::UdpSocket;
 use std::process::Command;
@@ -40,7 +41,7 @@ impl Namespace {
                 Some(namespace)
             }
             Err(error) => {
-                println!("skipped: no network namespace: {error}");
+                skip!("no network namespace: {error}");
                 None
             }
         }

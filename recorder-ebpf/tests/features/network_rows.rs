@@ -4,6 +4,7 @@ use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
 use nodemon_recorder_ebpf::load::{Filter, Running, Settings, Statistics};
 use nodemon_recorder_ebpf::names::Names;
+use nodemon_skip::skip;
 use std::collections::BTreeMap;
 
 /// One row: what is in each column that is not absent.
@@ -59,7 +60,7 @@ pub fn start_with(name: &str, settings: &Settings) -> Option<Running> {
             | FeatureError::NoTypes(_)
             | FeatureError::NotPermitted(_)),
         ) => {
-            println!("skipped: {name}: {why}");
+            skip!("{name}: {why}");
             None
         }
         Err(why) => panic!("{name}: {why}"),

@@ -1,16 +1,27 @@
 //! What happens to the system is in the rows of its features.
 
-use crate::network_rows::{Row, rows, start, start_with};
+use crate::network_rows::{Row, buckets, rows, start, start_with};
 use crate::system_rig::{Group, Loops, settings_of, shell, wait_for_name};
 use nodemon_recorder_ebpf::load::{Running, Settings};
+use nodemon_skip::skip;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The rows of events that come until one is there, or for a while, that `is_it` holds for.
 pub fn events(running: &mut Running, feature: &str, is_it: impl Fn(&Row) -> bool) -> Vec<Row> {
+    events_of(running, feature, feature, is_it)
+}
+
+/// The same of a table that is not called as its feature is.
+fn events_of(
+    running: &mut Running,
+    feature: &str,
+    table: &str,
+    is_it: impl Fn(&Row) -> bool,
+) -> Vec<Row> {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
-        let mut found = rows(running, feature, feature);
+        let mut found = rows(running, feature, table);
         found.retain(&is_it);
         if !found.is_empty() || Instant::now() > deadline {
             return found;
@@ -75,7 +86,7 @@ fn a_mount_and_its_end_are_told_with_source_target_type_and_flags() {
     let done = Command::new("unshare").args(["-m", "sh", "-c", &script]).output().unwrap();
     std::fs::remove_dir(&directory).unwrap();
     if !done.status.success() || !done.stderr.is_empty() {
-        return println!("skipped: {}", String::from_utf8_lossy(&done.stderr));
+        return skip!("{}", String::from_utf8_lossy(&done.stderr));
     }
     let found = events(&mut running, "mount", |row| text(row, "target") == at);
     let brief = |row: &Row| {
@@ -97,7 +108,7 @@ fn a_process_that_had_more_memory_than_its_group_may_is_told_with_what_it_had() 
     let Some(mut running) = start("oom_kill") else { return };
     let group = match Group::with_memory(LIMIT) {
         Ok(group) => group,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     // dd reads a block into memory.
     let script = format!(
@@ -140,11 +151,11 @@ fn a_control_group_that_lives_for_a_moment_has_its_name() {
     let Some(mut running) = start("cgroup_event") else { return };
     let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(std::path::Path::new);
     let root = roots.iter().find(|root| root.join("cgroup.controllers").exists());
-    let Some(root) = root else { return println!("skipped: no control groups of version 2") };
+    let Some(root) = root else { return skip!("no control groups of version 2") };
     let name = format!("nodemon-moment-{}", std::process::id());
     let group = root.join(&name);
     if let Err(why) = std::fs::create_dir(&group) {
-        return println!("skipped: no control group can be made: {why}");
+        return skip!("no control group can be made: {why}");
     }
     let number = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&group).unwrap());
     std::fs::remove_dir(&group).unwrap();
@@ -179,37 +190,43 @@ fn slow_calls_are_told_but_for_those_that_are_made_to_wait() {
 
 #[test]
 fn a_request_that_a_device_holds_back_is_slow_io_of_the_task_that_made_it() {
-    let Some(mut running) = start("slow_io") else { return };
+    let Some(mut running) = start("block_io") else { return };
     let loops = match Loops::new() {
         Ok(loops) => loops,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     if let Err(why) = loops.write_while_frozen(Duration::from_millis(200)) {
-        return println!("skipped: {why}");
+        return skip!("{why}");
     }
-    let found = events(&mut running, "slow_io", |row| text(row, "device") == loops.name());
+    let found =
+        events_of(&mut running, "block_io", "slow_io", |row| text(row, "device") == loops.name());
     let row = found.iter().find(|row| text(row, "operation") == "write").expect("a write");
     assert_eq!((number(row, "sector"), number(row, "size_bytes")), (8, 4096));
     let (took, device) = (number(row, "took_ns"), number(row, "device_ns"));
     assert!(took >= 150_000_000 && took >= device, "{row:?}");
     assert!(device >= 150_000_000, "{row:?}");
     assert_eq!((text(row, "error"), text(row, "command")), ("", "dd"));
+    let latencies = buckets(&mut running, "block_io", "block_latency");
+    let slow = latencies.iter().filter(|(_, least_ns, _)| *least_ns >= 130_000_000);
+    let slow: Vec<_> = slow.filter(|(keys, ..)| text(keys, "device") == loops.name()).collect();
+    let write = slow.iter().find(|(keys, ..)| text(keys, "operation") == "write");
+    assert_eq!(write.map(|(.., count)| *count), Some(1), "the histogram has it too: {slow:?}");
 }
 
 #[test]
 fn slow_io_that_another_task_takes_out_of_a_queue_is_that_of_who_put_it_in() {
     let settings = Settings { min_latency_ns: 1, ..settings_of("nm-queues", 100_000) };
-    let Some(mut running) = start_with("slow_io", &settings) else { return };
+    let Some(mut running) = start_with("block_io", &settings) else { return };
     let loops = match Loops::new() {
         Ok(loops) => loops,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     let device = loops.name();
     // Whoever puts a read into this queue gives the driver all that is in it, each by itself.
     for (file, value) in [("scheduler", "mq-deadline"), ("nomerges", "2")] {
         let file = format!("/sys/block/{device}/queue/{file}");
         if let Err(why) = std::fs::write(&file, value) {
-            return println!("skipped: {file}: {why}");
+            return skip!("{file}: {why}");
         }
     }
     let folder = std::env::temp_dir().join(format!("nodemon-queues-{}", std::process::id()));
@@ -224,7 +241,7 @@ fn slow_io_that_another_task_takes_out_of_a_queue_is_that_of_who_put_it_in() {
         reads("dd")
     );
     assert!(shell(&script).stderr(Stdio::null()).status().unwrap().success());
-    let found = events(&mut running, "slow_io", |row| text(row, "device") == device);
+    let found = events_of(&mut running, "block_io", "slow_io", |row| text(row, "device") == device);
     assert_eq!(found.len(), 4 * 500, "those of nm-queues and no others");
     let is_possible = |row: &Row| number(row, "device_ns") <= number(row, "took_ns") + 1_000_000;
     assert!(found.iter().all(|row| text(row, "command") == "nm-queues" && is_possible(row)));
@@ -233,10 +250,10 @@ fn slow_io_that_another_task_takes_out_of_a_queue_is_that_of_who_put_it_in() {
 #[test]
 fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
     let settings = Settings { min_latency_ns: 1, ..settings_of("nm-reads", 100_000) };
-    let Some(mut running) = start_with("slow_io", &settings) else { return };
+    let Some(mut running) = start_with("block_io", &settings) else { return };
     let loops = match Loops::new() {
         Ok(loops) => loops,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip!("{why}"),
     };
     let device = loops.name();
     let reads = |copy: &str| {
@@ -250,7 +267,7 @@ fn slow_io_of_others_is_not_taken_for_that_of_the_program_that_is_looked_at() {
         reads("dd")
     );
     assert!(shell(&script).stderr(Stdio::null()).status().unwrap().success());
-    let found = events(&mut running, "slow_io", |row| text(row, "device") == device);
+    let found = events_of(&mut running, "block_io", "slow_io", |row| text(row, "device") == device);
     assert_eq!(found.len(), 200, "those of nm-reads and no others");
     let is_possible = |row: &Row| number(row, "device_ns") <= number(row, "took_ns") + 1_000_000;
     assert!(found.iter().all(|row| text(row, "command") == "nm-reads" && is_possible(row)));

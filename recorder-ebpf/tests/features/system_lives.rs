@@ -4,6 +4,7 @@ use crate::network_rows::{Row, rows, start, start_with};
 use crate::system::{events, number, text};
 use crate::system_rig::{alone, settings_of, shell, wait_with_usage};
 use nodemon_recorder_ebpf::load::{Running, Settings};
+use nodemon_skip::skip;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -172,7 +173,7 @@ for i in range(20): threading.Thread(target=work, daemon=True).start()
 import time; time.sleep(0.2); os._exit(9)'";
     let mut child = shell(script).spawn().unwrap();
     if child.wait().unwrap().code() != Some(9) {
-        return println!("skipped: there is no python3");
+        return skip!("there is no python3");
     }
     let of_child =
         |row: &Row| text(row, "event") == "exit" && number(row, "pid") == child.id().into();

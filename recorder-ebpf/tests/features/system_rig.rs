@@ -4,8 +4,16 @@ use nodemon_recorder_ebpf::load::{Filter, Settings};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// A name that nobody else has: tests run side by side, in one process and in several.
+fn own_name(what: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("nodemon-{what}-{}-{number}", std::process::id())
+}
 
 /// Held by tests in which processes come and go, so that the many of one do not take the budget and
 /// the ring of the other.
@@ -83,7 +91,7 @@ impl Group {
                 "cgroup2" => "memory.max",
                 _ => continue,
             };
-            let group = Path::new(at).join(format!("nodemon-test-{}", std::process::id()));
+            let group = Path::new(at).join(own_name("test"));
             fs::create_dir(&group).map_err(|error| format!("no control group: {error}"))?;
             let group = Group(group);
             if fs::write(group.0.join(limit), bytes.to_string()).is_ok() {
@@ -129,7 +137,7 @@ fn said(command: &str) -> Result<String, String> {
 
 impl Loops {
     pub fn new() -> Result<Loops, String> {
-        let folder = std::env::temp_dir().join(format!("nodemon-loops-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(own_name("loops"));
         let at = folder.display().to_string();
         let mut loops = Loops { folder, outer: None, inner: None };
         said(&format!(

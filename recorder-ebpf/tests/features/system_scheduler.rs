@@ -5,6 +5,7 @@ use crate::network_rows::{buckets, rows, start};
 use crate::system_rig::alone;
 use aya::maps::{MapType, loaded_maps};
 use nodemon_recorder_ebpf::load::Running;
+use nodemon_skip::skip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -173,7 +174,7 @@ fn a_task_that_sleeps_keeps_no_time_since_which_it_waits() {
     const THREADS: usize = 64;
     let _alone = alone();
     let Some(_running) = start("scheduler") else { return };
-    let Some(map) = map_of_times() else { return println!("skipped: no storage of tasks") };
+    let Some(map) = map_of_times() else { return skip!("no storage of tasks") };
     let (asleep, over) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
@@ -308,7 +309,7 @@ fn tasks_waited_for_a_cpu_as_long_as_the_kernel_says() {
     let _alone = alone();
     let Some(mut running) = start("scheduler") else { return };
     if own_wait_ns().is_none() {
-        return println!("skipped: this kernel does not say how long tasks wait");
+        return skip!("this kernel does not say how long tasks wait");
     }
     let begun_ns = waited_in_all_ns();
     let before = waits_of_all_ns();

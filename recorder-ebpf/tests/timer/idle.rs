@@ -6,6 +6,7 @@ use crate::proc::stat;
 use crate::ring::{Ring, Sample};
 use crate::{OPTIONS, start};
 use nodemon_recorder_ebpf::timer::{TimerOptions, TimerRing};
+use nodemon_skip::skip;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
@@ -16,11 +17,11 @@ fn timer_and_other_cpu() -> Option<(TimerRing, Ring, usize)> {
     let ring = Ring::map(&timer);
     let other = ring.last().cpus.iter().rposition(|cpu| cpu.is_online());
     let Some(other) = other.filter(|&cpu| cpu > 0) else {
-        println!("skipped: there is one CPU, which the timer wakes");
+        skip!("there is one CPU, which the timer wakes");
         return None;
     };
     if ring.header_u32(header::IDLE_QUANTUM_NS) != 1 {
-        println!("skipped: this kernel counts idle time by the tick");
+        skip!("this kernel counts idle time by the tick");
         return None;
     }
     Some((timer, ring, other))
@@ -59,13 +60,13 @@ fn a_cpu_that_idles_through_was_idle_to_the_nanosecond() {
     }
     let idle_ticks = idle_ticks() - before;
     if idle_ticks < 200 {
-        println!("skipped: other programs left CPU {cpu} idle for {idle_ticks} of 1000 ticks");
+        skip!("other programs left CPU {cpu} idle for {idle_ticks} of 1000 ticks");
         return;
     }
     // What samples each CPU every millisecond, a recorder for one, leaves no interval whole.
     let woken = timer_interrupts(cpu) - woken;
     if woken > 5000 {
-        println!("skipped: other programs' timers woke CPU {cpu} {woken} times in 10 s");
+        skip!("other programs' timers woke CPU {cpu} {woken} times in 10 s");
         return;
     }
     panic!("{through} intervals idle from end to end in 10 s, of which {idle_ticks} / 100 s idle");

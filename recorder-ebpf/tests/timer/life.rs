@@ -4,6 +4,7 @@ use crate::layout::header;
 use crate::ring::Ring;
 use crate::{OPTIONS, start};
 use nodemon_recorder_ebpf::timer::{TimerOptions, TimerRing};
+use nodemon_skip::skip;
 use std::fs::{read_to_string, write};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
@@ -86,14 +87,14 @@ fn is_in_kernel(id: u32) -> bool {
 /// when NODEMON_HOTPLUG is set.
 fn set_online(online: &str) -> bool {
     if std::env::var_os("NODEMON_HOTPLUG").is_none() {
-        println!("skipped: NODEMON_HOTPLUG is not set, and CPUs are not taken offline without");
+        skip!("NODEMON_HOTPLUG is not set, and CPUs are not taken offline without");
         return false;
     }
     let switch = "/sys/devices/system/cpu/cpu1/online";
     match write(switch, online) {
         Ok(()) => true,
         Err(error) => {
-            println!("skipped: cannot write to {switch}: {error}");
+            skip!("cannot write to {switch}: {error}");
             false
         }
     }

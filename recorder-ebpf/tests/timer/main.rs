@@ -14,6 +14,7 @@ mod refusals;
 mod ring;
 
 use nodemon_recorder_ebpf::timer::{TimerError, TimerOptions, TimerRing};
+use nodemon_skip::skip;
 
 /// One millisecond, 4096 samples, on whichever CPU.
 const OPTIONS: TimerOptions = TimerOptions { interval_ns: 1_000_000, slots: 4096, cpu: None };
@@ -23,7 +24,7 @@ fn start(options: &TimerOptions) -> Option<TimerRing> {
     match TimerRing::start(options) {
         Ok(timer) => Some(timer),
         Err(why @ (TimerError::NotPermitted(_) | TimerError::NoTimers | TimerError::Btf(_))) => {
-            println!("skipped: {why}");
+            skip!("{why}");
             None
         }
         Err(error) => panic!("{error}"),

@@ -3,6 +3,7 @@
 use crate::happenings::happen;
 use crate::machine::Feed;
 use crate::recording::record;
+use nodemon_skip::skip;
 
 const KERNELS: [&str; 5] = ["5.10", "6.1", "6.12", "6.18", "7.2"];
 
@@ -15,7 +16,7 @@ fn lacks(release: &str, feed: Feed) -> Option<&'static str> {
 /// The kernels that are wanted.
 fn wanted() -> Vec<&'static str> {
     let Ok(wanted) = std::env::var("NODEMON_KERNELS") else {
-        println!("skipped: it takes a quarter of an hour; `make test-kernels` runs it");
+        skip!("it takes a quarter of an hour; `make test-kernels` runs it");
         return Vec::new();
     };
     KERNELS.into_iter().filter(|name| wanted.split(' ').any(|w| w == *name)).collect()

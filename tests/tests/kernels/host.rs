@@ -98,7 +98,7 @@ fn who_gets_neither_module_nor_ebpf_records_from_proc_and_hears_why() {
         assert!(line.contains(why), "check does not say '{why}': {line}");
     }
 
-    let arguments = ["run", "--only", "cpus", "--for", "2s", "--ring-size", "64MiB"];
+    let arguments = ["run", "--only", "cpus", "--for", "4s", "--ring-size", "64MiB"];
     let ran = ordinary(home).args(arguments).output().unwrap();
     let log = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{log}");

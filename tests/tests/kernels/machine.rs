@@ -1,5 +1,6 @@
 //! An emulated machine that runs one script of `tests/vm/recorder` under a Debian kernel.
 
+use nodemon_skip::skip;
 use nodemon_tests::programs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ pub struct Machine {
 
 /// Says that a test cannot be made here.
 pub fn skip(test: &str, why: &str) {
-    println!("skipped: {test}: {why}");
+    skip!("{test}: {why}");
 }
 
 /// As [`skip`], of a test that must be made wherever everything is tested: it fails there.

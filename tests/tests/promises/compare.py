@@ -20,6 +20,8 @@ def same(kind, value, text):
         return text == ""
     if pa.types.is_timestamp(kind):
         return value.value == nanoseconds(text)
+    if pa.types.is_list(kind):
+        return text == " ".join(f"{bucket['lower']}:{bucket['count']}" for bucket in value)
     if pa.types.is_boolean(kind):
         return text == ("true" if value else "false")
     if pa.types.is_floating(kind):

@@ -2,6 +2,7 @@
 //! read-only mount, one segment alone. Reading changes no byte.
 
 use nodemon_formats::reader::SegmentState;
+use nodemon_skip::skip;
 use nodemon_tests::{
     Mount, ask_ok, copy, fingerprint, killed_recording, read_table, segments, why_no_mounts,
 };
@@ -37,7 +38,7 @@ fn the_directory_of_a_killed_recorder_is_read_without_a_byte_changing() {
     assert_eq!(read_table(&laptop, "cpu").rows, rows, "the copy says something else");
 
     if let Some(why) = why_no_mounts() {
-        println!("skipped on a read-only mount: {why}");
+        skip!("on a read-only mount: {why}");
         return;
     }
     let mount = Mount::read_only_view(&dir, &scratch.path().join("read-only"));

@@ -2,6 +2,7 @@
 //! it clears.
 
 use nodemon_formats::GapCause;
+use nodemon_skip::skip;
 use nodemon_tests::{Mount, Recorder, Setup, Ticks, ask_ok, span, wall_now_ns, why_no_mounts};
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 fn a_full_disk_pauses_writing_and_becomes_a_gap_when_it_clears() {
     if let Some(why) = why_no_mounts() {
-        println!("skipped: {why}");
+        skip!("{why}");
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
@@ -37,7 +38,7 @@ fn a_full_disk_pauses_writing_and_becomes_a_gap_when_it_clears() {
 #[test]
 fn a_directory_that_refuses_writes_pauses_writing_and_becomes_a_gap_when_it_clears() {
     if let Some(why) = why_no_mounts() {
-        println!("skipped: {why}");
+        skip!("{why}");
         return;
     }
     let scratch = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! Parquet and CSV of the same range hold the same, and what the library reads, when a reader that
 //! is not ours reads them back.
 
+use nodemon_skip::skip;
 use nodemon_tests::{Recorder, Setup, ask_ok, csv, read_table};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,7 @@ const COMPARE: &str = include_str!("compare.py");
 #[test]
 fn parquet_and_csv_of_the_same_range_are_equal_when_pyarrow_reads_them_back() {
     let Some(python) = python_with_pyarrow() else {
-        println!("skipped: there is no python3 with pyarrow and none can be made");
+        skip!("there is no python3 with pyarrow and none can be made");
         return;
     };
     let scratch = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 use nodemon_formats::reader::Recording;
 use nodemon_formats::{TableKind, Value};
+use nodemon_skip::skip;
 use nodemon_tests::{
     Fuse, Locked, Recorder, Setup, gaps, play_role, programs, read_table, wall_now_ns, why_no_fuse,
 };
@@ -142,7 +143,7 @@ fn was_read_in_time(dir: &Path, culprits: &Culprits, end: i64) -> bool {
 /// What hangs from before the start, and something more while the recorder runs.
 fn under_a_hang(feed: &str, is_killed: bool) {
     if let Some(why) = why_no_fuse() {
-        println!("skipped: {why}");
+        skip!("{why}");
         return;
     }
     // Whatever else runs here hangs as long as this does, so what can be done before is.

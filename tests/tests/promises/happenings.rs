@@ -1,6 +1,7 @@
 //! What happens is in the recording: things that last for milliseconds and that no poll sees, made
 //! to happen here and asked for with `nodemon-query`.
 
+use nodemon_skip::skip;
 use nodemon_tests::{Recorder, Setup, ask_ok, gaps, seeded};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
@@ -48,7 +49,7 @@ fn ended(mut child: Child) {
 #[test]
 fn what_happens_for_milliseconds_is_in_the_recording() {
     if !geteuid().is_root() {
-        println!("skipped: programs in the kernel take root");
+        skip!("programs in the kernel take root");
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");
@@ -61,7 +62,7 @@ fn what_happens_for_milliseconds_is_in_the_recording() {
     });
     let log = recorder.log();
     if log.contains("not on this machine") {
-        println!("skipped, of some sources: {log}");
+        skip!("of some sources: {log}");
     }
     let expects = |source: &str| !log.contains(&format!("source {source} is off"));
 

@@ -1,5 +1,6 @@
 //! Every example in every `--help` can be typed as it stands.
 
+use nodemon_skip::skip;
 use nodemon_tests::{ended_recording, programs, span, type_line};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,7 +78,7 @@ fn here_and_now(example: &str, work: &Path, recording: &Path) -> String {
         text = text.replace(time, String::from_utf8(date.stdout).unwrap().trim());
     }
     if text.contains("| jq ") && Command::new("jq").arg("--version").output().is_err() {
-        println!("skipped: there is no jq for: {text}");
+        skip!("there is no jq for: {text}");
         return "true".to_owned();
     }
     if let Some(sql) = text.strip_prefix("duckdb -c ") {
@@ -101,7 +102,7 @@ fn duckdb(sql: &str) -> String {
         probe.args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success())
     };
     if python.is_empty() || !has_it(&python) {
-        println!("skipped: there is no DuckDB for: {sql}");
+        skip!("there is no DuckDB for: {sql}");
         return "true".to_owned();
     }
     format!("{python} -c 'import duckdb, sys; print(duckdb.sql(sys.argv[1]))' {sql}")

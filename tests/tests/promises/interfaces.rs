@@ -1,5 +1,6 @@
 //! Network interfaces that come, go and swap names while a recorder counts their packets.
 
+use nodemon_skip::skip;
 use nodemon_tests::{ask_ok, programs};
 use rustix::process::geteuid;
 use serde_json::Value;
@@ -28,7 +29,7 @@ sleep 4
 #[test]
 fn interfaces_that_swap_names_are_recorded_under_those_that_they_have() {
     if !geteuid().is_root() {
-        return println!("skipped: programs in the kernel take root");
+        return skip!("programs in the kernel take root");
     }
     let scratch = tempfile::tempdir().expect("a directory");
     let dir = scratch.path().join("recording");
@@ -39,7 +40,7 @@ fn interfaces_that_swap_names_are_recorded_under_those_that_they_have() {
         .status();
     match status {
         Ok(status) if status.success() => {}
-        other => return println!("skipped: no interfaces in a namespace: {other:?}"),
+        other => return skip!("no interfaces in a namespace: {other:?}"),
     }
     let info = ask_ok(&dir, &["info"]);
     assert!(info.contains("gaps        none"), "no sample was refused:\n{info}");

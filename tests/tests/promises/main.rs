@@ -3,6 +3,7 @@
 
 mod account;
 mod concurrent;
+mod contributing;
 mod copy;
 mod damage;
 mod disk;
