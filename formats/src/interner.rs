@@ -2,6 +2,7 @@
 //! grown to its working size.
 
 use crate::memory::{clear_and_shrink, is_kept};
+use crate::narrow::{count32, index};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A set of distinct byte strings, each with a number from 0.
@@ -27,9 +28,9 @@ impl Interner {
                 _ => slot = (slot + 1) & (self.slots.len() - 1),
             }
         }
-        let number = self.ends.len() as u32;
+        let number = count32(self.ends.len());
         self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len() as u32);
+        self.ends.push(count32(self.bytes.len()));
         self.slots[slot] = number + 1;
         number
     }
@@ -92,14 +93,14 @@ impl Interner {
     }
 
     fn slot_of(&self, text: &[u8]) -> usize {
-        xxh3_64(text) as usize & (self.slots.len() - 1)
+        index(xxh3_64(text)) & (self.slots.len() - 1)
     }
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
         self.slots.clear();
         self.slots.resize(size, 0);
-        for number in 0..self.ends.len() as u32 {
+        for number in 0..count32(self.ends.len()) {
             let mut slot = self.slot_of(self.get(number));
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (size - 1);

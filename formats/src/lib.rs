@@ -8,6 +8,12 @@
 //! whoever has the directory can read it. The layout on disk is written down byte by byte in
 //! `docs/format.md`.
 
+// What comes from a disk is never cut short without a word. Tests may, of what they made themselves.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)
+)]
+
 pub mod block;
 mod chunk;
 pub mod clock;
@@ -16,6 +22,7 @@ pub mod growth;
 pub mod histogram;
 pub mod interner;
 pub mod memory;
+mod narrow;
 pub mod reader;
 pub mod record;
 pub mod ring;

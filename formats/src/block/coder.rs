@@ -2,6 +2,7 @@
 
 use super::BlockError;
 use super::wire::{Wire, put_varint, unzigzag, zigzag};
+use crate::narrow::low_byte;
 use crate::schema::{Column, ColumnType, Semantics};
 
 /// How the words of a column are kept.
@@ -82,7 +83,7 @@ pub fn analyse(words: &[u64], column: &Column, changes: &mut Vec<u64>) -> Analys
     analysis.coder = if moved * SPARSE_ROWS <= changes.len() {
         Coder::Sparse
     } else {
-        Coder::Shuffle((8 - widest.leading_zeros() / 8) as u8)
+        Coder::Shuffle(low_byte((8 - widest.leading_zeros() / 8).into()))
     };
     analysis
 }
@@ -216,5 +217,5 @@ fn fill(out: &mut [u64], from: usize, to: usize, word: u64) -> Option<()> {
 
 /// Appends plane `plane` of the changes.
 pub fn put_plane(out: &mut Vec<u8>, changes: &[u64], plane: usize) {
-    out.extend(changes.iter().map(|change| (change >> (8 * plane)) as u8));
+    out.extend(changes.iter().map(|change| low_byte(change >> (8 * plane))));
 }

@@ -9,6 +9,7 @@ use super::times::take_times;
 use super::wire::{Wire, put_planes, put_varint, unzigzag, zigzag};
 use crate::chunk::{Presence, Strings};
 use crate::interner::Interner;
+use crate::narrow::count32;
 use crate::schema::{Column, ColumnType, Semantics};
 
 const SPARSE: u8 = 1;
@@ -264,12 +265,12 @@ impl Directory {
                 self.divisors[at] = wire.varint()?;
             }
             match tag & CODER_BITS {
-                SPARSE => self.sparse_bytes[at] = wire.count(u32::MAX as usize)? as u32,
+                SPARSE => self.sparse_bytes[at] = count32(wire.count(u32::MAX as usize)?),
                 0 | SHUFFLE => {}
                 _ => return Err(BlockError::Layout("directory")),
             }
             if tag & OWN_PRESENCE != 0 {
-                own.push((at as u32, wire.count(usize::MAX)?));
+                own.push((count32(at), wire.count(usize::MAX)?));
             }
         }
         Ok(own)
@@ -279,7 +280,7 @@ impl Directory {
         let mut end = 0u32;
         for _ in 0..count {
             let length = wire.count((u32::MAX - end) as usize)?;
-            end += length as u32;
+            end += count32(length);
             self.strings.ends.push(end);
         }
         self.strings.bytes = wire.take(end as usize)?.to_vec();
@@ -308,7 +309,7 @@ impl Directory {
 
     /// In which rows a column has a value.
     pub fn presence(&self, column: usize, instance: usize) -> &Presence {
-        match self.own.binary_search_by_key(&(column as u32), |(at, _)| *at) {
+        match self.own.binary_search_by_key(&count32(column), |(at, _)| *at) {
             Ok(at) => &self.own[at].1,
             Err(_) => self.instance(instance),
         }

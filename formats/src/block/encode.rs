@@ -9,6 +9,7 @@ use super::times::put_times;
 use super::transpose::Columns;
 use super::{BlockError, GROUP_COLUMNS};
 use crate::memory::Lately;
+use crate::narrow::count32;
 use crate::schema::{Column, Schema};
 
 /// What a column of an instance takes in the directory, about.
@@ -69,10 +70,10 @@ impl Encoder {
         let mut header = BlockHeader {
             table,
             flags: if uniform { UNIFORM } else { 0 } | if rollups { ROLLUPS } else { 0 },
-            rows: rows.samples() as u32,
-            instances: rows.instances() as u32,
-            width: rows.width as u32,
-            key_width: rows.key_width as u16,
+            rows: count32(rows.samples()),
+            instances: count32(rows.instances()),
+            width: count32(rows.width),
+            key_width: u16::try_from(rows.key_width).unwrap_or(u16::MAX),
             first_ns: rows.times.first().copied().unwrap_or(0),
             ..BlockHeader::default()
         };
@@ -172,7 +173,7 @@ impl Encoder {
             sections.extend(planes);
             let frame = self.compressor.frame(&sections, &mut self.frames);
             self.group.clear();
-            header.groups.push(Group { end_column: end_column as u32, frame_bytes: frame? });
+            header.groups.push(Group { end_column: count32(end_column), frame_bytes: frame? });
         }
         Ok(())
     }
@@ -209,8 +210,8 @@ impl RowOrder {
         for (sample, &end) in rows.row_ends.iter().enumerate() {
             for &instance in &rows.rows[row..end as usize] {
                 let at = &mut next[instance as usize];
-                order[*at] = row as u32;
-                samples[*at] = sample as u32;
+                order[*at] = count32(row);
+                samples[*at] = count32(sample);
                 *at += 1;
                 row += 1;
             }

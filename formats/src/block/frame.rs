@@ -2,6 +2,7 @@
 
 use super::BlockError;
 use crate::chunk::{BufferPool, Slab};
+use crate::narrow::{count32, index};
 use rkyv::util::AlignedVec;
 use zstd::zstd_safe::{
     self, CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective,
@@ -66,7 +67,7 @@ impl Compressor {
             out.truncate(start);
             BlockError::Frame { what, why: zstd_safe::get_error_name(code) }
         })?;
-        Ok((out.len() - start) as u32)
+        Ok(count32(out.len() - start))
     }
 
     fn stream(
@@ -182,7 +183,7 @@ impl Decompressor {
             // The densest block that zstd makes is 128 KiB of one byte, in four bytes: a damaged
             // size is caught before memory is asked for.
             Ok(Some(size)) if size <= most_bytes as u64 && size / 32768 <= frame.len() as u64 => {
-                size as usize
+                index(size)
             }
             _ => return Err(BlockError::Layout(what)),
         };

@@ -1,6 +1,7 @@
 //! The fixed part of a block.
 
 use super::BlockError;
+use crate::narrow::count32;
 use rkyv::{Archive, Deserialize, Serialize, util::AlignedVec};
 
 /// The version of blocks that this build writes.
@@ -61,7 +62,7 @@ impl BlockHeader {
         let archive = rkyv::to_bytes::<rkyv::rancor::Error>(self)
             .map_err(|_| BlockError::Layout("header under construction"))?;
         out.extend_from_slice(&BLOCK_VERSION.to_le_bytes());
-        out.extend_from_slice(&(archive.len() as u32).to_le_bytes());
+        out.extend_from_slice(&count32(archive.len()).to_le_bytes());
         out.extend_from_slice(&archive);
         Ok(())
     }

@@ -6,6 +6,7 @@
 use super::predecessors::Predecessors;
 use super::wire::{Wire, put_varint, unzigzag, zigzag};
 use crate::memory::{clear_and_shrink, reserve_closely};
+use crate::narrow::index;
 use std::ops::Range;
 
 /// Cells of rows, packed in the order in which they came. Of each row: words that did not change, the
@@ -108,7 +109,7 @@ impl UnpackedRows<'_> {
         let mut at = 0;
         loop {
             // It was packed here: what it says fits, and it does not end within a row.
-            at += self.wire.varint().unwrap_or(0) as usize;
+            at += index(self.wire.varint().unwrap_or(0));
             if at >= self.words {
                 break;
             }

@@ -1,6 +1,7 @@
 //! The row before of each instance, for as long as it may have another one.
 
 use crate::memory::{clear_and_shrink, reserve_closely};
+use crate::narrow::count32;
 
 /// The words of the row before of every instance that was in the last two samples. All others, and
 /// those that are in their first sample, have zeros: who lives for a moment takes nothing here. Who
@@ -83,7 +84,7 @@ impl Predecessors {
             self.slots.push((instance, false));
             reserve_closely(&mut self.words, self.width);
             self.words.resize(self.slots.len() * self.width, 0);
-            self.slots.len() as u32 - 1
+            count32(self.slots.len()) - 1
         });
         self.slots[slot as usize] = (instance, false);
         let from = slot as usize * self.width;

@@ -3,6 +3,7 @@
 use super::packed::PackedCells;
 use crate::interner::Interner;
 use crate::memory::{clear_and_shrink, reserve_closely};
+use crate::narrow::count32;
 use crate::record::{RecordError, RecordView};
 use crate::schema::Schema;
 
@@ -126,14 +127,14 @@ impl Rows {
                     for &instance in &self.instance_map {
                         self.rows.push(instance);
                     }
-                    self.row_ends.push(self.rows.len() as u32);
+                    self.row_ends.push(count32(self.rows.len()));
                 }
                 self.in_order &=
                     self.instance_map.iter().enumerate().all(|(at, &to)| at == to as usize);
             }
             Some((rows, ends)) => {
                 self.in_order = false;
-                self.row_ends.extend(ends.iter().map(|end| first_row as u32 + end.to_native()));
+                self.row_ends.extend(ends.iter().map(|end| count32(first_row) + end.to_native()));
                 let map = &self.instance_map;
                 self.rows.extend(rows.iter().map(|row| map[row.to_native() as usize]));
             }

@@ -3,6 +3,7 @@
 use super::packed::PackedCells;
 use super::predecessors::Predecessors;
 use super::rows::Rows;
+use crate::narrow::count32;
 
 /// The cells of some rows by column: for each value column, instance by instance, the words of the
 /// rows that the instance has. Of packed rows it has some value columns at a time.
@@ -184,7 +185,7 @@ impl Columns {
         }
         let mut next = self.starts.clone();
         for &instance in &rows.rows {
-            self.targets.push(next[instance as usize] as u32);
+            self.targets.push(count32(next[instance as usize]));
             next[instance as usize] += 1;
         }
     }

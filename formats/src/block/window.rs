@@ -2,6 +2,7 @@
 
 use super::predecessors::Predecessors;
 use super::rows::Rows;
+use crate::narrow::count32;
 
 /// Cells of a piece, if a sample has no more.
 const CELLS: usize = 1 << 16;
@@ -53,7 +54,7 @@ impl Window {
                 }
                 unpacked.end_sample();
                 piece.rows.extend_from_slice(&rows.rows[start..end]);
-                piece.row_ends.push(piece.rows.len() as u32);
+                piece.row_ends.push(count32(piece.rows.len()));
                 piece.times.push(rows.times[sample]);
                 let next_cells =
                     rows.row_ends.get(sample + 1).map_or(0, |next| *next as usize - end) * width;

@@ -1,6 +1,7 @@
 //! Integers as bytes: variable-length ones, and arrays split into planes.
 
 use super::BlockError;
+use crate::narrow::low_byte;
 pub use crate::varint::put_varint;
 
 /// `|v|` small stays small: 0, -1, 1, -2 become 0, 1, 2, 3.
@@ -28,7 +29,7 @@ fn of_eight(bytes: u64) -> u64 {
 /// Appends `values` as eight planes: the lowest byte of each, then the next byte of each, ...
 pub fn put_planes(out: &mut Vec<u8>, values: &[u64]) {
     for plane in 0..8 {
-        out.extend(values.iter().map(|value| (value >> (8 * plane)) as u8));
+        out.extend(values.iter().map(|value| low_byte(value >> (8 * plane))));
     }
 }
 

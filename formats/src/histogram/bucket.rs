@@ -1,5 +1,6 @@
 //! Which values share a bucket.
 
+use crate::narrow::index;
 use std::ops::RangeInclusive;
 
 /// How many buckets there are.
@@ -16,11 +17,11 @@ const EXACT: u64 = 1 << STEPS_LOG2;
 #[inline]
 pub fn bucket(value: u64) -> usize {
     if value < EXACT {
-        return value as usize;
+        return index(value);
     }
     let exponent = value.ilog2();
     let step = (value >> (exponent - STEPS_LOG2)) & (EXACT - 1);
-    (u64::from((exponent - STEPS_LOG2 + 1) << STEPS_LOG2) | step) as usize
+    index(u64::from((exponent - STEPS_LOG2 + 1) << STEPS_LOG2) | step)
 }
 
 /// The values that bucket `index` has; those of the last one where there is no such bucket.

@@ -1,6 +1,7 @@
 //! A histogram as bytes: its buckets that have values.
 
 use super::BUCKETS;
+use crate::narrow::index;
 use crate::varint::put_varint;
 
 /// Why the bytes of a cell are no histogram.
@@ -46,7 +47,7 @@ fn take(rest: &mut &[u8], next: usize) -> Result<(usize, u64), HistogramError> {
     }
     match take_varint(rest)? {
         0 => Err(HistogramError::Empty),
-        count => Ok((next + beyond as usize, count)),
+        count => Ok((next + index(beyond), count)),
     }
 }
 

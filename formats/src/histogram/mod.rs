@@ -130,6 +130,11 @@ impl Histogram {
     /// the middle of its bucket: within an eighth of it, and between [`Histogram::min`] and
     /// [`Histogram::max`].
     pub fn percentile(&self, percent: f64) -> Option<f64> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at least 1; more than there are, or no number, finds nothing or the first"
+        )]
         let rank = (percent / 100.0 * self.count as f64).ceil().max(1.0) as u64;
         let mut below = 0u64;
         let found = self.buckets().find(|(_, count)| {

@@ -4,6 +4,7 @@ use super::ReadError;
 use super::open::OpenSegment;
 use super::tail;
 use super::timeline::Timeline;
+use crate::narrow::count32;
 use crate::schema::{Column, Schema};
 use crate::segment::{IndexEntry, SegmentError, SegmentReader, SegmentView};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ pub fn plan(
         let mut blocks: Vec<(Bytes, u32)> =
             entries.into_iter().map(|entry| (Bytes::Stored(entry), entry.size_bytes)).collect();
         if let Some(made) = tail::block(reader.access(), &view, table, &schema, problems)? {
-            let size = made.len() as u32;
+            let size = count32(made.len());
             blocks.push((Bytes::Made(made), size));
         }
         Ok::<_, SegmentError>((view, blocks))

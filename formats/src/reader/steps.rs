@@ -4,6 +4,7 @@ use super::histograms;
 use super::plan::SegmentPlan;
 use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
+use crate::narrow::index;
 use crate::schema::{Schema, TableKind};
 use crate::writer::tier_schema::{
     BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge,
@@ -113,7 +114,7 @@ pub fn of_block(
             selected: plan.wanted.selected.clone(),
             times: (times[row], times[row]),
             boot_times: (boot_time, boot_time),
-            rows: most.unwrap_or(0) as usize,
+            rows: index(most.unwrap_or(0)),
             columns,
             strings: block.strings().clone(),
             tier: Some(tier),

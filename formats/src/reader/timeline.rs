@@ -134,7 +134,9 @@ impl Timeline {
             let end = of_boot.get(at + 1).map_or(u64::MAX, |next| next.from_ns);
             let clip = |wall: i64| {
                 let boot_ns = i128::from(wall) - i128::from(piece.offset_ns);
-                boot_ns.clamp(i128::from(begin), i128::from(end)) as u64
+                u64::try_from(boot_ns)
+                    .unwrap_or(if boot_ns < 0 { 0 } else { u64::MAX })
+                    .clamp(begin, end)
             };
             let (first, last) = (clip(from), clip(to));
             if first < last {

@@ -4,6 +4,7 @@ use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
 use crate::histogram::Histogram;
 use crate::interner::Interner;
 use crate::memory::Lately;
+use crate::narrow::count32;
 use crate::schema::{Schema, TableKind};
 use rkyv::util::AlignedVec;
 
@@ -117,14 +118,14 @@ impl RecordBuilder {
             self.is_repeated = self.has_had(instance);
         }
         self.in_order &= is_next;
-        self.body.rows.push(instance as u32);
+        self.body.rows.push(count32(instance));
         self.rows_in_sample += 1;
         self.row_count += 1;
     }
 
     /// Whether the sample has had this instance, which it has from now on.
     fn has_had(&mut self, instance: usize) -> bool {
-        let sample = self.body.times.len() as u32;
+        let sample = count32(self.body.times.len());
         if self.had_by.len() <= instance {
             self.had_by.resize(instance + 1, 0);
         }
@@ -155,7 +156,7 @@ impl RecordBuilder {
             self.row_count * self.width,
             "a row has as many cells as its schema has columns"
         );
-        self.body.row_ends.push(self.body.rows.len() as u32);
+        self.body.row_ends.push(count32(self.body.rows.len()));
         self.open = false;
     }
 

@@ -13,7 +13,14 @@
 //! ```
 
 use super::FORMAT_VERSION;
+use crate::narrow::{count32, low_half};
 use xxhash_rust::xxh3::Xxh3;
+
+/// The version as the byte that an envelope has for it.
+const VERSION_BYTE: u8 = {
+    assert!(FORMAT_VERSION <= 255);
+    FORMAT_VERSION.to_le_bytes()[0]
+};
 
 /// `NMCK`, little endian.
 pub const MAGIC: [u8; 4] = *b"NMCK";
@@ -113,9 +120,9 @@ impl Envelope {
     pub fn put(&self, payload: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[self.kind as u8, FORMAT_VERSION as u8, self.piece, self.pieces]);
+        out.extend_from_slice(&[self.kind as u8, VERSION_BYTE, self.piece, self.pieces]);
         out.extend_from_slice(&self.id.to_le_bytes());
-        out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        out.extend_from_slice(&count32(payload.len()).to_le_bytes());
         let checksum = checksum(&out[start..], payload);
         out.extend_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(payload);
@@ -154,7 +161,7 @@ fn checksum(head: &[u8], payload: &[u8]) -> u32 {
     let mut hash = Xxh3::new();
     hash.update(head);
     hash.update(payload);
-    hash.digest() as u32
+    low_half(hash.digest())
 }
 
 /// The key of a chunk: see [`Envelope::key`].

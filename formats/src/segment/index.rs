@@ -11,6 +11,7 @@
 
 use super::EnvelopeError;
 use crate::block::BlockHeader;
+use crate::narrow::low_half;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of an entry.
@@ -100,5 +101,5 @@ fn checksum(key: (u32, u64, u64), value: &[u8]) -> u32 {
     bytes[4..12].copy_from_slice(&key.1.to_le_bytes());
     bytes[12..20].copy_from_slice(&key.2.to_le_bytes());
     bytes[20..].copy_from_slice(value);
-    xxh3_64(&bytes) as u32
+    low_half(xxh3_64(&bytes))
 }

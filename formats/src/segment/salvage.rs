@@ -6,6 +6,7 @@ use super::copies::{Found, MOST_COPIES_BYTES};
 use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key};
 use super::index::IndexEntry;
 use crate::block::{Block, Decompressor};
+use crate::narrow::{count32, index};
 use crate::schema::Schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -92,7 +93,7 @@ impl Salvage {
             // A chunk may begin three bytes before what is not a hole.
             let data = data_from(&salvage.file, at, length).saturating_sub(MAGIC.len() as u64 - 1);
             at = at.max(data);
-            let size = (length - at).min(WINDOW_BYTES as u64) as usize;
+            let size = index((length - at).min(WINDOW_BYTES as u64));
             salvage.file.read_exact_at(&mut window[..size], at)?;
             searched_bytes += size as u64;
             for hit in hits(&window[..size]) {
@@ -149,7 +150,7 @@ impl Salvage {
             return Ok(());
         }
         self.budget_bytes -= size;
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = vec![0; index(size)];
         self.file.read_exact_at(&mut bytes, offset)?;
         match Envelope::take(&bytes) {
             Ok((envelope, _)) => {
@@ -215,7 +216,7 @@ impl Salvage {
                 last_ns: block.times().last().copied().unwrap_or(0),
                 records: 0,
                 rows: block.header().rows,
-                size_bytes: bytes.len() as u32,
+                size_bytes: count32(bytes.len()),
                 pieces,
             };
             entries.insert(entry.key(), entry);

@@ -30,9 +30,10 @@ pub struct Batch {
 impl Batch {
     /// Adds a chunk; returns in how many pieces.
     pub fn put(&mut self, kind: ChunkKind, id: u64, payload: &[u8]) -> u8 {
-        let pieces = pieces_of(payload.len()).count() as u8;
+        let pieces = u8::try_from(pieces_of(payload.len()).count()).unwrap_or(u8::MAX);
         for (piece, range) in pieces_of(payload.len()).enumerate() {
-            let envelope = Envelope { kind, id, piece: piece as u8, pieces };
+            let envelope =
+                Envelope { kind, id, piece: u8::try_from(piece).unwrap_or(u8::MAX), pieces };
             let start = self.bytes.len();
             envelope.put(&payload[range], &mut self.bytes);
             self.puts.push((envelope.key(), start..self.bytes.len()));

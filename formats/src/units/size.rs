@@ -1,5 +1,7 @@
 //! Sizes as people write them: `8GiB`, `500MB`, `1.5TiB`; a number alone is bytes.
 
+use crate::narrow::count32;
+
 /// Units, the larger first, so that what is shown takes the largest that divides it.
 const UNITS: &[(&str, u64)] = &[
     ("TiB", 1 << 40),
@@ -47,7 +49,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     }
     let whole: u64 = whole.parse().ok()?;
     let parts: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    let below = u128::from(parts) * u128::from(scale) / 10u128.pow(fraction.len() as u32);
+    let below = u128::from(parts) * u128::from(scale) / 10u128.pow(count32(fraction.len()));
     let total = u128::from(whole) * u128::from(scale) + below;
     u64::try_from(total).ok()
 }

@@ -5,6 +5,7 @@ use crate::block::{BlockError, Compressor};
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
 use crate::memory::clear_and_shrink;
+use crate::narrow::count32;
 use crate::segment::{
     Batch, ChunkKind, IndexEntry, RingLimits, SegmentWriter, put_clock, put_gaps, put_limits,
 };
@@ -103,8 +104,8 @@ impl Segment {
             first_ns: times.first().copied().unwrap_or(0),
             last_ns: times.last().copied().unwrap_or(0),
             records,
-            rows: times.len() as u32,
-            size_bytes: block.len() as u32,
+            rows: count32(times.len()),
+            size_bytes: count32(block.len()),
             pieces: 0,
         };
         self.put_entry(entry, block, batch);
@@ -143,7 +144,8 @@ impl Segment {
         let id = self.next_journal;
         self.next_journal += 1;
         let pieces = batch.put(ChunkKind::Journal, id, scratch);
-        let tables = with_records().map(|(number, table)| (number as u32, table.records)).collect();
+        let tables =
+            with_records().map(|(number, table)| (count32(number), table.records)).collect();
         self.journal.push_back(LiveEntry { id, pieces, tables });
         Ok(())
     }

@@ -30,6 +30,7 @@ pub use totals::{Commit, WriterStats};
 use crate::block::Piece;
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
+use crate::narrow::{count32, count32_of};
 use crate::record::RecordView;
 use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
@@ -199,7 +200,7 @@ impl RecordingWriter {
         let schema = schema.into();
         if let Some(number) = self.schemas.iter().rposition(|known| known.name == schema.name) {
             if self.schemas.get(number).is_some_and(|known| *known == schema) {
-                return number as u32;
+                return count32(number);
             }
             let _ = self.commit_and(true);
         }
@@ -321,7 +322,7 @@ impl RecordingWriter {
         let before = deleted();
         self.raw.take_closed().into_iter().for_each(|segment| fine.take(segment));
         fine.step();
-        (deleted() - before) as u32
+        count32_of(deleted() - before)
     }
 
     /// Totals since the start; samples are those of the sources, blocks and bytes those of the

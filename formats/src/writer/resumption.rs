@@ -2,6 +2,7 @@
 
 use super::{RecordingWriter, WriteError, WriterOptions};
 use crate::clock::ClockOffset;
+use crate::narrow::count32;
 use crate::schema::Schema;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,9 +35,9 @@ impl Resumption {
         if let Some(number) = self.schemas.iter().rposition(|known| known.name == schema.name)
             && *self.schemas[number] == schema
         {
-            return number as u32;
+            return count32(number);
         }
         self.schemas.push(Arc::new(schema));
-        self.schemas.len() as u32 - 1
+        count32(self.schemas.len()) - 1
     }
 }

@@ -11,6 +11,7 @@ use crate::block::{Piece, Window};
 use crate::clock::ClockOffset;
 use crate::gap::{Gap, GapCause};
 use crate::memory::clear_and_shrink;
+use crate::narrow::{count32, count32_of, index};
 use crate::ring::{BoundedFile, Ring};
 use crate::schema::Schema;
 use crate::segment::{SegmentDescription, SegmentWriter};
@@ -117,7 +118,7 @@ impl RingWriter {
     /// Makes a table known. Returns its number, which every record of it carries.
     pub fn add_table(&mut self, schema: Arc<Schema>) -> u32 {
         self.tables.push(Table::new(schema));
-        self.tables.len() as u32 - 1
+        count32(self.tables.len()) - 1
     }
 
     /// Has the rows of a table's blocks shown when they are durable.
@@ -195,7 +196,7 @@ impl RingWriter {
             if !table.described {
                 tools
                     .batch
-                    .put_schema(number as u32, &table.schema)
+                    .put_schema(count32(number), &table.schema)
                     .map_err(|error| disk_error("write", &path, error))?;
                 table.described = true;
             }
@@ -204,9 +205,9 @@ impl RingWriter {
                     clear_and_shrink(&mut tools.block);
                     tools
                         .encoder
-                        .encode(rows, &table.schema, number as u32, &mut tools.block)
+                        .encode(rows, &table.schema, count32(number), &mut tools.block)
                         .map_err(|error| disk_error("write", &path, error))?;
-                    let (number, times) = (number as u32, &rows.times);
+                    let (number, times) = (count32(number), &rows.times);
                     segment.put_block(number, times, records, &tools.block, &mut tools.batch);
                     commit.blocks += 1;
                 }
@@ -255,7 +256,7 @@ impl RingWriter {
             gaps.into_iter().for_each(|gap| put_gap(for_tiers, gap));
         }
         commit.bytes = tools.batch.size_bytes() as u64;
-        commit.evicted = (self.ring.deleted() - deleted) as u32;
+        commit.evicted = count32_of(self.ring.deleted() - deleted);
         self.committed(&mut commit, &mut tools.window, sealed);
         if seal_all {
             // What is lost by now is told in the next segment, now where there is no next commit.
@@ -333,7 +334,7 @@ impl RingWriter {
         for (number, table) in self.tables.iter_mut().enumerate() {
             if table.is_sealed() && table.is_shown {
                 let show =
-                    &mut |piece: Piece<'_>| sealed(number as u32, piece, piece.rows.samples());
+                    &mut |piece: Piece<'_>| sealed(count32(number), piece, piece.rows.samples());
                 table.all_rows().for_each(|rows| window.pieces(rows, show));
             }
             commit.rows += table.committed();
@@ -389,7 +390,7 @@ impl RingWriter {
             let show = &mut |piece: Piece<'_>| {
                 let of_these = durable.min(piece.rows.samples() as u64);
                 if of_these > 0 {
-                    sealed(number as u32, piece, of_these as usize);
+                    sealed(count32(number), piece, index(of_these));
                 }
                 durable -= of_these;
             };

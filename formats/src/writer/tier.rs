@@ -18,6 +18,7 @@ use crate::clock::{ClockOffset, boottime_ns};
 use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
 use crate::memory::clear_or_give_back;
+use crate::narrow::low_half;
 use crate::record::RecordBuilder;
 use crate::ring::{Budget, Ring};
 use crate::schema::{ColumnType, Schema, TableKind};
@@ -304,7 +305,7 @@ impl TierTable {
             let cell = row * self.schema.values.len() + at;
             if !rows.is_absent(cell) {
                 let sum = || Merged::Sum(self.spare.pop().unwrap_or_default());
-                merged.get_or_insert_with(sum).add(rows.strings.get(rows.cells[cell] as u32));
+                merged.get_or_insert_with(sum).add(rows.strings.get(low_half(rows.cells[cell])));
             }
         }
     }
@@ -314,7 +315,7 @@ impl TierTable {
         let words = &rows.keys[instance * rows.key_width..(instance + 1) * rows.key_width];
         let key: Vec<Key> = (self.schema.keys.iter().zip(words))
             .map(|(key, &word)| match key.kind.is_dictionary() {
-                true => Key::Text(rows.strings.get(word as u32).to_vec()),
+                true => Key::Text(rows.strings.get(low_half(word)).to_vec()),
                 false => Key::Word(word),
             })
             .collect();
@@ -352,7 +353,7 @@ impl TierTable {
                 let is_text = column.kind.is_dictionary() && column.kind != ColumnType::Histogram;
                 match rows.is_absent(row * width + at) {
                     true => self.last.set(cell, None),
-                    false if is_text => self.last.set_text(cell, rows.strings.get(word as u32)),
+                    false if is_text => self.last.set_text(cell, rows.strings.get(low_half(word))),
                     false => self.last.set(cell, Some(word)),
                 }
             }

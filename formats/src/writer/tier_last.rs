@@ -3,6 +3,7 @@
 
 use crate::interner::Interner;
 use crate::memory::clear_or_give_back;
+use crate::narrow::low_half;
 
 /// What the strings of a step may have for their memory to be kept, bytes.
 const KEPT_BYTES: usize = 64 << 10;
@@ -43,7 +44,7 @@ impl LastValues {
 
     /// A string.
     pub fn text(&self, word: u64) -> &[u8] {
-        self.strings.get(word as u32)
+        self.strings.get(low_half(word))
     }
 
     /// Forgets all of them.

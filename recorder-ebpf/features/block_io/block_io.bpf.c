@@ -100,8 +100,8 @@ int BPF_PROG(issue_5_10, struct request_queue *queue, struct request *request)
 	return 0;
 }
 
-static __always_inline void report(struct request *request, const struct known *known,
-				   __u64 now_ns, int error, unsigned int bytes)
+static __always_inline void report(struct request *request, const struct known *known, __u64 now_ns,
+				   int error, unsigned int bytes)
 {
 	/* Where the queue takes no times, since the driver had it. */
 	__u64 since_ns = known->start_ns ? known->start_ns : known->at_ns;

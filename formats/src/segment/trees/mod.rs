@@ -18,6 +18,7 @@ pub use header::roots_are_small;
 pub use page::Key;
 
 use super::SegmentError;
+use crate::narrow;
 use header::{HEADER_BYTES, read_header};
 use page::{CHUNK_KEY_BYTES, INDEX_KEY_BYTES, Root, Tree, root_at, tables_of, tree_of, word};
 use std::collections::BTreeMap;
@@ -130,7 +131,7 @@ impl Trees {
         let offset =
             PAGE_BYTES + region * self.region_bytes + self.region_header_bytes + index * length;
         match offset + length <= self.file_bytes {
-            true => Ok((offset, length as usize)),
+            true => Ok((offset, narrow::index(length))),
             false => Err(damaged("the file is cut short")),
         }
     }

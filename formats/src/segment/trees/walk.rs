@@ -2,6 +2,7 @@
 
 use super::page::{BRANCH, Branch, CHUNK_KEY_BYTES, Key, LEAF, Leaf, Root, Tree};
 use super::{PAGE_BYTES, Trees, torn};
+use crate::narrow::index;
 use crate::segment::SegmentError;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
@@ -52,7 +53,7 @@ impl<'a> Walk<'a> {
             return Ok(page.clone());
         }
         let (offset, length) = self.trees.place(at.page)?;
-        let mut page = self.trees.read(offset, length.min(PAGE_BYTES as usize))?;
+        let mut page = self.trees.read(offset, length.min(index(PAGE_BYTES)))?;
         let needed = match page[0] {
             LEAF if !with_values => {
                 Leaf::new(&page, self.tree.key_bytes).map_or(0, |leaf| leaf.keys_end())
@@ -65,7 +66,7 @@ impl<'a> Walk<'a> {
         if needed > page.len() {
             page = self.trees.read(offset, needed)?;
         }
-        if length == PAGE_BYTES as usize && kept().len() < MOST_KEPT {
+        if length == index(PAGE_BYTES) && kept().len() < MOST_KEPT {
             kept().insert(at.page, page.clone());
         }
         Ok(page)
