@@ -8,7 +8,7 @@ use crate::block::{Block, Decompressor};
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
-use crate::writer::{fine, tier_dir, tier_schema};
+use crate::writer::{fine, tier};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Recording {
         let raw = segment_paths(dir)?;
         // The coarsest tier reaches back furthest, so it knows the oldest boots.
         let mut tiers = Vec::new();
-        for tier in tier_dir::list(dir) {
+        for tier in tier::dir::list(dir) {
             tiers.push(opening.open(segment_paths(&tier)?, false));
         }
         tiers.retain(|tier| !tier.is_empty());
@@ -189,7 +189,7 @@ impl Recording {
         let segments = self.segments.iter().rev().chain(tiers);
         segments.flat_map(|segment| segment.reader.schemas()).map(|(_, schema)| {
             if schema.tier_ns > 0 {
-                Arc::new(tier_schema::unrolled(schema))
+                Arc::new(tier::schema::unrolled(schema))
             } else {
                 schema.clone()
             }

@@ -6,7 +6,7 @@ use super::{ColumnRollup, InstanceStep, ReadError, ScanItem, Summary, TierStep};
 use crate::block::{Block, BlockError, Decompressor};
 use crate::narrow::index;
 use crate::schema::{Schema, TableKind};
-use crate::writer::tier_schema::{
+use crate::writer::tier::schema::{
     BEFORE_NS, FIRST_NS, GROWN_NS, IS_THERE, SAMPLES, is_counter, is_numeric_gauge,
 };
 use std::ops::Range;

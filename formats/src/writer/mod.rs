@@ -11,12 +11,6 @@ mod since_last_run;
 mod split;
 mod table;
 pub(crate) mod tier;
-pub(crate) mod tier_dir;
-mod tier_gauge;
-mod tier_growth;
-mod tier_histogram;
-mod tier_last;
-pub(crate) mod tier_schema;
 mod tools;
 mod totals;
 mod waiting_rows;
@@ -112,7 +106,7 @@ impl RecordingWriter {
         let mut apart = Vec::new();
         let mut tiers = Vec::new();
         for tier in &options.tiers {
-            let dir = dir.join(tier_dir::name(tier.step_ns));
+            let dir = dir.join(tier::dir::name(tier.step_ns));
             create_dir(&dir)?;
             tiers.push(Tier::open(&dir, &budget, &options, *tier)?);
             apart.push(dir);
@@ -126,7 +120,7 @@ impl RecordingWriter {
                 Some(ring.map_err(|error| disk_error("list", &fine_dir, error))?)
             }
         };
-        let mut former = tier_dir::list(dir);
+        let mut former = tier::dir::list(dir);
         former.extend(fine::existing(dir));
         former.retain(|dir| !apart.contains(dir));
         let ring = Ring::open(dir, (&budget, options.raw_size_bytes()), &apart, &former);

@@ -11,7 +11,6 @@
 //! not of the sample before: [`Waiters::exchange`] comes back as soon as every call has, and gives
 //! one that has not come back within its patience up, once. It is not waited for again. So a hang
 //! costs a sample its patience when it begins, and nothing as long as it lasts.
-//!
 //! Measured beside a load of 8 on two CPUs, in the median: an exchange of one call takes 90 µs (two
 //! switches of threads), one of 100 calls 115 µs, one without a call 40 ns.
 
@@ -291,9 +290,9 @@ impl<C> State<C> {
     }
 
     fn give_up(&mut self, now: Instant, patience: Duration) {
+        let is_over = |since: &Instant| now.saturating_duration_since(*since) >= patience;
         for helper in &mut self.helpers {
-            if matches!(helper, Helper::Busy(since) if now.saturating_duration_since(*since) >= patience)
-            {
+            if matches!(helper, Helper::Busy(since) if is_over(since)) {
                 *helper = Helper::Hangs;
             }
         }

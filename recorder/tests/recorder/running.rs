@@ -22,7 +22,10 @@ fn a_bounded_recording_says_where_it_is_ends_by_itself_and_is_private() {
     assert!((6.0..7.5).contains(&took.as_secs_f64()), "it took {took:?}");
     assert!(told.contains(&format!("into {text}, in at most 64.0 MiB")), "{told}");
     assert!(told.contains(&format!(" written; {} samples lost", lost(&dir))), "{told}");
-    assert!(told.lines().count() <= 5, "it is quiet: {told}");
+    // On a busy machine a source may be late, which is told, and told again when it comes.
+    let is_of_load = |line: &&str| line.contains("timed out") || line.contains("responds again");
+    let lines = told.lines().filter(|line| !is_of_load(line)).count();
+    assert!(lines <= 5, "it is quiet: {told}");
 
     for table in ["cpu", "memory", "disk", "process", "filesystem", "recorder"] {
         assert!(!times(&dir, table).is_empty(), "nothing of {table}");

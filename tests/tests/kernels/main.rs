@@ -4,6 +4,7 @@
 
 mod all;
 mod bursts;
+mod clock;
 mod guest;
 mod happenings;
 mod host;

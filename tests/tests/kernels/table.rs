@@ -1,7 +1,7 @@
 //! The table `cpu` at 1 ms: its account, and its counters over time.
 
 use nodemon_formats::reader::WallGap;
-use nodemon_formats::{GapCause, Value};
+use nodemon_formats::{Gap, GapCause, Value};
 use nodemon_tests::{gaps, read_table};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,32 +100,11 @@ impl Cpus {
         median as f64 / 1e6
     }
 
-    /// Every deadline has its sample or is counted in a gap. The account begins and ends with
-    /// samples that were taken in time and not within a gap (a gap that is scattered has samples in
-    /// between), because only of these it is known which deadline they have.
+    /// [`assert_balanced`] of the samples from `from` until before `to`, by wall time.
     pub fn assert_balanced(&self, from: i64, to: i64) -> String {
-        let times = self.times(from, to);
-        let all = self.gaps(from, to);
-        let in_time = |three: &[i64]| {
-            let near = |step: i64| (step - self.interval_ns).abs() <= self.interval_ns / 10;
-            near(three[1] - three[0])
-                && near(three[2] - three[1])
-                && !all.iter().any(|gap| gap.from < three[1] && three[1] < gap.to)
-        };
-        let first = times.windows(3).position(in_time).expect("some sample is taken in time") + 1;
-        let last = times.windows(3).rposition(in_time).expect("some sample is taken in time") + 1;
-        let (from, to) = (times[first], times[last]);
-        let due = (to - from + self.interval_ns / 2) / self.interval_ns + 1;
-        let stored = (last - first + 1) as i64;
         let gaps = self.gaps(from, to);
-        let lost: i64 = gaps.iter().map(|gap| gap.gap.lost.cast_signed()).sum();
-        let told =
-            format!("{due} were due, {stored} are stored, {lost} are in {} gaps", gaps.len());
-        let known = |gap: &&WallGap| matches!(gap.gap.cause, GapCause::Late | GapCause::Overrun);
-        let strange: Vec<_> = gaps.iter().filter(|gap| !known(gap)).collect();
-        assert!(strange.is_empty(), "nobody disturbed it, and yet: {strange:#?} ({told})");
-        assert_eq!(due, stored + lost, "the samples of cpu do not balance: {told}; {gaps:#?}");
-        told
+        let gaps: Vec<_> = gaps.into_iter().map(|gap| (gap.from, gap.to, gap.gap)).collect();
+        assert_balanced(&self.times(from, to), &gaps, self.interval_ns)
     }
 
     /// Each counter only grows along time, and idle, iowait and busy time together are the time
@@ -151,4 +130,31 @@ impl Cpus {
             }
         }
     }
+}
+
+/// Every deadline has its sample or is counted in a gap. The account begins and ends with samples
+/// that were taken in time and not within a gap (a gap that is scattered has samples in between),
+/// because only of these it is known which deadline they have. Gaps are given with their start and
+/// end by the clock that `times` are of.
+pub fn assert_balanced(times: &[i64], all: &[(i64, i64, Gap)], interval_ns: i64) -> String {
+    let in_time = |three: &[i64]| {
+        let near = |step: i64| (step - interval_ns).abs() <= interval_ns / 10;
+        near(three[1] - three[0])
+            && near(three[2] - three[1])
+            && !all.iter().any(|(from, to, _)| *from < three[1] && three[1] < *to)
+    };
+    let first = times.windows(3).position(in_time).expect("some sample is taken in time") + 1;
+    let last = times.windows(3).rposition(in_time).expect("some sample is taken in time") + 1;
+    let (from, to) = (times[first], times[last]);
+    let due = (to - from + interval_ns / 2) / interval_ns + 1;
+    let stored = (last - first + 1) as i64;
+    let touch = |(begin, end, _): &&(i64, i64, Gap)| *end > from && *begin < to;
+    let gaps: Vec<&Gap> = all.iter().filter(touch).map(|(.., gap)| gap).collect();
+    let lost: i64 = gaps.iter().map(|gap| gap.lost.cast_signed()).sum();
+    let told = format!("{due} were due, {stored} are stored, {lost} are in {} gaps", gaps.len());
+    let known = |gap: &&&Gap| matches!(gap.cause, GapCause::Late | GapCause::Overrun);
+    let strange: Vec<_> = gaps.iter().filter(|gap| !known(gap)).collect();
+    assert!(strange.is_empty(), "nobody disturbed it, and yet: {strange:#?} ({told})");
+    assert_eq!(due, stored + lost, "the samples of cpu do not balance: {told}; {gaps:#?}");
+    told
 }

@@ -1,71 +1,18 @@
-//! Segments that somebody crafted, under checksums that are right: they take no more memory and
-//! time than what they hold, and what is true of them is read.
+//! Blocks and rows that wait, of which there are more than anybody records.
 
-use super::child;
-use super::noise::{noise, push_noise};
-use super::support::{bits, every_type, open_writer, rows_of, segments_of};
-use nodemon_formats::block::{Block, BlockHeader, Compressor, Encoder, Rows};
-use nodemon_formats::clock::ClockOffset;
+use super::{Crafted, MIB, in_a_child, status_bytes};
+use crate::child;
+use nodemon_formats::block::{BlockHeader, Compressor, Encoder, Rows};
 use nodemon_formats::memory::give_large_pieces_back;
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::schema::{ColumnType, Schema, unit};
-use nodemon_formats::segment::{Batch, ChunkKind, IndexEntry, SegmentDescription, SegmentWriter};
+use nodemon_formats::segment::{ChunkKind, IndexEntry};
 use nodemon_formats::writer::{LEAST_RING_BYTES, RecordingWriter, WriterOptions};
 use rkyv::util::AlignedVec;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-const MIB: u64 = 1 << 20;
-
-/// A line of this process's status, bytes.
-fn status_bytes(name: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
-}
-
-/// A segment that is made by hand.
-struct Crafted {
-    writer: SegmentWriter,
-    batch: Batch,
-}
-
-impl Crafted {
-    /// Adds a block of table 0 that has ten rows from the second second on.
-    fn put_ten_rows(&mut self, block: &[u8]) {
-        let pieces = self.batch.put(ChunkKind::Block, 0, block);
-        self.batch.index(IndexEntry {
-            table: 0,
-            id: 0,
-            first_ns: 2_000_000_000,
-            last_ns: 2_000_009_000,
-            records: 1,
-            rows: 10,
-            size_bytes: block.len() as u32,
-            pieces,
-        });
-    }
-
-    fn new(dir: &Path) -> Crafted {
-        fs::create_dir_all(dir).unwrap();
-        let description = SegmentDescription {
-            number: 1,
-            host: "h".into(),
-            boot_id: "b".into(),
-            recorder_version: "1".into(),
-            tier_ns: 0,
-            created: ClockOffset { from_ns: 1, offset_ns: 1_700_000_000_000_000_000 },
-        };
-        let writer = SegmentWriter::create(dir, &description).unwrap();
-        Crafted { writer, batch: Batch::default() }
-    }
-
-    fn end(mut self) {
-        self.writer.commit(&self.batch).unwrap();
-    }
-}
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 128 {
@@ -75,7 +22,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn wide(name: &str, columns: u32) -> Schema {
+pub fn wide(name: &str, columns: u32) -> Schema {
     let mut schema = Schema::sample(name, "a test", "crafted");
     for column in 0..columns {
         schema = schema.gauge(&format!("c{column}"), ColumnType::U64, unit::COUNT, "");
@@ -85,7 +32,7 @@ fn wide(name: &str, columns: u32) -> Schema {
 }
 
 /// A block of few bytes whose columns all change, in so many rows.
-fn bomb(rows: u32, columns: u32, first_ns: u64) -> Vec<u8> {
+pub fn bomb(rows: u32, columns: u32, first_ns: u64) -> Vec<u8> {
     let mut directory = vec![1u8; columns as usize];
     directory.extend(vec![0u8; 8 * columns as usize]);
     (0..columns).for_each(|_| varint(&mut directory, 0));
@@ -116,7 +63,7 @@ fn template() -> BlockHeader {
         record.end_sample();
     }
     let mut rows = Rows::new(&schema);
-    super::support::push_into(&mut rows, &schema, &mut record, 0);
+    crate::support::push_into(&mut rows, &schema, &mut record, 0);
     let mut block = Vec::new();
     Encoder::default().encode(&rows, &schema, 0, &mut block).unwrap();
     BlockHeader::take(&block).unwrap().0
@@ -141,7 +88,7 @@ fn bombs(dir: &Path, blocks: u64, rows: u32, columns: u32, told_bytes: u32) {
 }
 
 /// Reads the table of bombs with so many threads: rows, and what was told.
-fn read_bombs(dir: &Path, threads: usize) -> (usize, Vec<String>) {
+pub fn read_bombs(dir: &Path, threads: usize) -> (usize, Vec<String>) {
     let recording = Recording::open(dir).unwrap();
     let (mut rows, mut told) = (0, Vec::new());
     told.extend(recording.problems().iter().map(ToString::to_string));
@@ -162,17 +109,9 @@ fn read_bombs(dir: &Path, threads: usize) -> (usize, Vec<String>) {
     (rows, told)
 }
 
-/// In a process of its own, whose memory nobody else uses.
-fn in_a_child(name: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let limit = "ulimit -c 0; ulimit -v 2097152;";
-    let output = child::command(&format!("crafted::{name}"), dir.path(), limit, "").output();
-    child::assert_success(&output.unwrap());
-}
-
 #[test]
 fn blocks_that_grow_to_thousands_of_times_their_bytes_are_decoded_few_at_a_time() {
-    in_a_child("child_bombs");
+    in_a_child(module_path!(), "child_bombs");
 }
 
 #[test]
@@ -196,7 +135,7 @@ fn child_bombs() {
 
 #[test]
 fn a_table_of_a_million_columns_is_left_out_and_the_others_are_read() {
-    in_a_child("child_wide");
+    in_a_child(module_path!(), "child_wide");
 }
 
 #[test]
@@ -218,50 +157,6 @@ fn child_wide() {
     let grown = status_bytes("VmHWM:").saturating_sub(before);
     assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
-}
-
-/// One whose rows are noise and whose description and schemas are gone, wherever they stand as
-/// chunks.
-fn without_schemas(path: &Path) -> usize {
-    let mut bytes = fs::read(path).unwrap();
-    let mut lost = 0;
-    for at in 0..bytes.len() - 24 {
-        if &bytes[at..at + 4] == b"NMCK" && matches!(bytes[at + 4], 1 | 2) {
-            bytes[at..at + 60].fill(0);
-            lost += 1;
-        }
-    }
-    fs::write(path, bytes).unwrap();
-    lost
-}
-
-#[test]
-fn without_the_pages_with_description_and_schemas_every_row_is_read_from_their_copies() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut writer = open_writer(dir.path());
-    let table = writer.add_table(noise());
-    writer.add_table(every_type(1_000_000_000));
-    let mut record = RecordBuilder::new(&noise());
-    for second in 0..10 {
-        push_noise(&mut writer, &mut record, table, second * 100..(second + 1) * 100);
-        writer.commit().unwrap();
-    }
-    writer.close().unwrap();
-    let (whole, told) = rows_of(dir.path(), "noise", 1);
-    assert!(told.is_empty() && !whole.is_empty());
-    let path = &segments_of(dir.path())[0];
-    assert!(without_schemas(path) >= 2);
-    let (rows, told) = rows_of(dir.path(), "noise", 1);
-    assert_eq!(bits(&rows).len(), bits(&whole).len(), "{told:?}");
-    assert!(bits(&rows) == bits(&whole));
-    assert_eq!(told.len(), 1, "{told:?}");
-    // And where the trees are gone as well.
-    let mut bytes = fs::read(path).unwrap();
-    bytes[..4096].fill(0);
-    fs::write(path, bytes).unwrap();
-    let (rows, told) = rows_of(dir.path(), "noise", 1);
-    assert!(bits(&rows) == bits(&whole), "{} of {}", rows.len(), whole.len());
-    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]
@@ -286,7 +181,7 @@ fn five_hundred_idle_cpus_at_a_millisecond_are_blocks_that_are_read() {
         record.end_sample();
         // As records come: of some MiB each.
         if at % 100 == 99 {
-            super::support::push(&mut writer, &mut record, table);
+            crate::support::push(&mut writer, &mut record, table);
         }
     }
     let commit = writer.commit().unwrap();
@@ -313,116 +208,8 @@ fn five_hundred_idle_cpus_at_a_millisecond_are_blocks_that_are_read() {
 }
 
 #[test]
-fn gaps_that_are_damaged_are_told_and_everything_else_is_answered() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut crafted = Crafted::new(dir.path());
-    crafted.batch.put_schema(0, &wide("bomb", 1)).unwrap();
-    let block = bomb(10, 1, 2_000_000_000);
-    assert!(Block::table_of(&block).is_ok());
-    crafted.put_ten_rows(&block);
-    // As many zeros as a frame may hold are no gaps.
-    let mut frame = Vec::new();
-    Compressor::default().frame(&[&vec![0; 60 << 20]], &mut frame).unwrap();
-    crafted.batch.put(ChunkKind::Gaps, 0, &frame);
-    crafted.batch.put(ChunkKind::Gaps, 1, b"no frame");
-    crafted.end();
-    let recording = Recording::open(dir.path()).unwrap();
-    assert_eq!(recording.gaps(None, i64::MIN, i64::MAX).unwrap().len(), 0);
-    let told = recording.damaged_gaps().unwrap();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(read_bombs(dir.path(), 1), (10, Vec::new()));
-}
-
-#[test]
-fn a_recorder_starts_in_time_and_little_memory_over_a_ring_whose_trees_are_all_damaged() {
-    in_a_child("child_starts");
-}
-
-#[test]
-fn child_starts() {
-    let Some(dir) = child::dir() else { return };
-    let mut writer =
-        RecordingWriter::open(&dir, WriterOptions::new(64 * LEAST_RING_BYTES)).unwrap();
-    let table = writer.add_table(noise());
-    let mut record = RecordBuilder::new(&noise());
-    for second in 0..120 {
-        push_noise(&mut writer, &mut record, table, second * 6000..(second + 1) * 6000);
-        writer.commit().unwrap();
-    }
-    writer.close().unwrap();
-    let segments = segments_of(&dir);
-    for segment in &segments {
-        let mut bytes = fs::read(segment).unwrap();
-        bytes[..4096].fill(0xff);
-        fs::write(segment, bytes).unwrap();
-    }
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    let (before, start) = (status_bytes("VmRSS:"), Instant::now());
-    drop(RecordingWriter::open(&dir, WriterOptions::new(64 * LEAST_RING_BYTES)).unwrap());
-    let (took, grown) = (start.elapsed(), status_bytes("VmHWM:").saturating_sub(before));
-    println!("{} segments: {took:?}, {} KiB", segments.len(), grown >> 10);
-    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
-    assert!(took < Duration::from_secs(2), "{took:?}");
-}
-
-#[test]
-fn a_header_whose_newest_commit_is_damaged_gives_the_one_before_and_says_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut writer = open_writer(dir.path());
-    let table = writer.add_table(noise());
-    let mut record = RecordBuilder::new(&noise());
-    for second in 0..5 {
-        push_noise(&mut writer, &mut record, table, second * 100..(second + 1) * 100);
-        writer.commit().unwrap();
-    }
-    let copy = super::support::copy_of(dir.path());
-    drop(writer);
-    let (whole, told) = rows_of(copy.path(), "noise", 1);
-    assert_eq!((whole.len() as u64, told.len()), (500 * super::noise::LANES, 0));
-    let path = &segments_of(copy.path())[0];
-    let mut bytes = fs::read(path).unwrap();
-    let named = 64 + 128 * usize::from(bytes[9] & 1);
-    bytes[named + 20] ^= 1;
-    fs::write(path, bytes).unwrap();
-    let (rows, told) = rows_of(copy.path(), "noise", 1);
-    assert_eq!(rows.len() as u64, 400 * super::noise::LANES);
-    assert!(told.len() == 1 && told[0].contains("the commit before the last"), "{told:?}");
-}
-
-#[test]
-fn a_header_whose_roots_ask_for_gigabytes_gets_none() {
-    in_a_child("child_roots");
-}
-
-#[test]
-fn child_roots() {
-    let Some(dir) = child::dir() else { return };
-    let mut writer = open_writer(&dir);
-    let table = writer.add_table(noise());
-    push_noise(&mut writer, &mut RecordBuilder::new(&noise()), table, 0..100);
-    writer.close().unwrap();
-    let (whole, _) = rows_of(&dir, "noise", 1);
-    let path = segments_of(&dir).remove(0);
-    let image = fs::read(&path).unwrap();
-    // Of the tables of those who ask, and of redb's own; under a checksum that is right.
-    for root in [8, 40] {
-        let mut bytes = image.clone();
-        for slot in [64, 192] {
-            bytes[slot + root + 7] |= 20 << 3;
-            let sum = xxhash_rust::xxh3::xxh3_128(&bytes[slot..slot + 112]);
-            bytes[slot + 112..slot + 128].copy_from_slice(&sum.to_le_bytes());
-        }
-        fs::write(&path, bytes).unwrap();
-        let (rows, _) = rows_of(&dir, "noise", 1);
-        assert!(bits(&rows) == bits(&whole), "root {root}: {} rows", rows.len());
-    }
-    let peak = status_bytes("VmHWM:");
-    assert!(peak < 64 * MIB, "{} MiB", peak / MIB);
-}
-
-#[test]
 fn more_rows_than_ever_wait_are_read_up_to_their_bound_in_time_and_little_memory() {
-    in_a_child("child_waiting");
+    in_a_child(module_path!(), "child_waiting");
 }
 
 #[test]

@@ -1,59 +1,27 @@
-//! Rollup tiers: what is left of the past when the rows themselves are gone.
-//!
-//! A tier is a ring of its own in a directory below the recording. Of each sample table that is
-//! sampled faster than its step it keeps one row a step and instance, made from the rows as their
-//! blocks are sealed: of counters the last value and the growth, of states the last value, of gauges
-//! the last, smallest, largest and mean, of histograms the sum. Steps are aligned to the wall clock.
+//! One table of a tier: the step that is being gathered, and the rows that it becomes.
 
-use super::ring_writer::{RingWriter, disk_error};
-use super::tier_gauge::Gauge;
-use super::tier_growth::{Grown, Growths, Key};
-use super::tier_histogram::Merged;
-use super::tier_last::LastValues;
-use super::tier_schema::{is_counter, is_numeric_gauge, rolled_up};
-use super::tools::Tools;
-use super::{Commit, TierOptions, WriteError, WriterOptions, WriterStats};
+use super::gauge::Gauge;
+use super::growth::{Grown, Growths, Key};
+use super::histogram::Merged;
+use super::last::LastValues;
+use super::schema::{is_counter, is_numeric_gauge};
 use crate::block::{Piece, Rows};
-use crate::clock::{ClockOffset, boottime_ns};
-use crate::gap::{Gap, SCATTERED};
 use crate::histogram::Histogram;
 use crate::memory::clear_or_give_back;
 use crate::narrow::low_half;
 use crate::record::RecordBuilder;
-use crate::ring::{Budget, Ring};
-use crate::schema::{ColumnType, Schema, TableKind};
+use crate::schema::{Column, ColumnType, Schema};
+use crate::writer::ring_writer::RingWriter;
 use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
-
-/// A tier that is being written.
-pub struct Tier {
-    step_ns: u64,
-    writer: RingWriter,
-    /// By the number of the table; `None` for tables that this tier does not keep.
-    tables: Vec<Option<Box<TierTable>>>,
-    archive: AlignedVec,
-    /// Commits of the rows since there was something to commit here.
-    commits_waited: u32,
-    /// Gaps that others of the same step may still be added to.
-    gaps: Vec<Gap>,
-}
-
-/// Gaps that wait for others at most.
-const MOST_GAPS: usize = 1000;
-
-/// What comes into a tier is made durable with every so manieth commit of the rows, which are
-/// durable already: a commit costs the same whether it brings a row or ten, and the one of the
-/// seconds would double what the rows cost.
-const COMMITS_TO_WAIT: u32 = 10;
 
 /// What a record of a tier may have for its memory to be kept, bytes.
 const LARGE_BYTES: usize = 256 << 10;
 
 /// One table of a tier.
-struct TierTable {
+pub struct TierTable {
     number: u32,
     rolled: Arc<Schema>,
     /// Of its rows.
@@ -99,187 +67,78 @@ struct Gathered {
     histograms: Vec<Option<Merged>>,
 }
 
-impl Tier {
-    /// Opens the tier in `dir`, which exists.
-    ///
-    /// # Errors
-    /// [`WriteError::Disk`].
-    pub fn open(
-        dir: &Path,
-        budget: &Budget,
-        options: &WriterOptions,
-        tier: TierOptions,
-    ) -> Result<Tier, WriteError> {
-        let ring = Ring::open(dir, (budget, tier.size_bytes), &[], &[]);
-        let ring = ring.map_err(|error| disk_error("list", dir, error))?;
-        Ok(Tier {
-            step_ns: tier.step_ns,
-            writer: RingWriter::new(ring, options.clone(), tier.step_ns),
-            tables: Vec::new(),
-            archive: AlignedVec::new(),
-            commits_waited: 0,
-            gaps: Vec::new(),
-        })
+impl TierTable {
+    /// The table of rows of `schema`, whose steps are rows of `rolled` in the table `number` of the
+    /// tier's ring.
+    pub fn new(schema: Arc<Schema>, rolled: Arc<Schema>, number: u32) -> TierTable {
+        let those = |is_one: fn(&Column) -> bool| {
+            let values = schema.values.iter().enumerate();
+            values.filter(|(_, column)| is_one(column)).map(|(at, _)| at).collect()
+        };
+        TierTable {
+            record: RecordBuilder::new(&rolled),
+            number,
+            rolled,
+            gauges: those(is_numeric_gauge),
+            histograms: those(|column| column.kind == ColumnType::Histogram),
+            growths: Growths::new(&schema),
+            schema,
+            step: NO_STEP,
+            last_ns: 0,
+            instances: BTreeMap::new(),
+            gathered: Vec::new(),
+            last: LastValues::default(),
+            of_gauges: Vec::new(),
+            grown_by: Vec::new(),
+            spare: Vec::new(),
+            places: Vec::new(),
+        }
     }
 
-    /// Makes a table known; tables must come in the order of their numbers. Returns whether it keeps it.
-    pub fn add_table(&mut self, schema: &Arc<Schema>) -> bool {
-        let kept = schema.kind == TableKind::Sample && schema.interval_ns < self.step_ns;
-        let table = kept.then(|| {
-            let rolled = Arc::new(rolled_up(schema, self.step_ns));
-            Box::new(TierTable {
-                record: RecordBuilder::new(&rolled),
-                number: self.writer.add_table(rolled.clone()),
-                rolled,
-                gauges: (0..schema.values.len())
-                    .filter(|at| is_numeric_gauge(&schema.values[*at]))
-                    .collect(),
-                histograms: (0..schema.values.len())
-                    .filter(|at| schema.values[*at].kind == ColumnType::Histogram)
-                    .collect(),
-                growths: Growths::new(schema),
-                schema: schema.clone(),
-                step: NO_STEP,
-                last_ns: 0,
-                instances: BTreeMap::new(),
-                gathered: Vec::new(),
-                last: LastValues::default(),
-                of_gauges: Vec::new(),
-                grown_by: Vec::new(),
-                spare: Vec::new(),
-                places: Vec::new(),
-            })
-        });
-        self.tables.push(table);
-        kept
-    }
-
-    /// Adds the first `samples` of some rows of a block. `clocks` are the offsets from boot time to
-    /// wall time, oldest first.
-    pub fn add(&mut self, number: u32, piece: Piece<'_>, samples: usize, clocks: &[ClockOffset]) {
+    /// Adds the first `samples` of some rows of a block; `step_of` says to which step a time belongs.
+    pub fn add(&mut self, piece: Piece<'_>, samples: usize, step_of: impl Fn(u64) -> i64) {
         let rows = piece.rows;
-        let Some(Some(table)) = self.tables.get_mut(number as usize) else { return };
-        let step_ns = self.step_ns.cast_signed();
-        let mut start = 0;
         // The numbers of instances are the same in the whole block.
         if piece.is_first {
-            table.places.clear();
-            table.places.resize(rows.instances(), NOWHERE);
+            self.places.clear();
+            self.places.resize(rows.instances(), NOWHERE);
         }
+        let mut start = 0;
         for (sample, &end) in rows.row_ends.iter().enumerate().take(samples) {
-            let time = rows.times[sample];
-            let offset_ns = offset_at(clocks, time);
-            let step = offset_ns.saturating_add_unsigned(time).div_euclid(step_ns);
-            if step != table.step {
-                table.take_last_values(rows);
-                table.end_step();
-                table.step = step;
+            let time_ns = rows.times[sample];
+            let step = step_of(time_ns);
+            if step != self.step {
+                self.take_last_values(rows);
+                self.end_step();
+                self.step = step;
             }
-            table.last_ns = time;
+            self.last_ns = time_ns;
             for row in start..end as usize {
-                table.gather(rows, row, time);
+                self.gather(rows, row, time_ns);
             }
-            table.growths.end_sample(time);
+            self.growths.end_sample(time_ns);
             start = end as usize;
         }
-        table.take_last_values(rows);
+        self.take_last_values(rows);
         if piece.is_last {
-            table.growths.forget(rows.instances());
-        }
-        if table.record.samples() > 0
-            && table.record.finish(table.number, &mut self.archive).is_ok()
-        {
-            // The record was made here, of this table; it cannot be malformed.
-            let _ = self.writer.push(&self.archive);
-            // A step of all processes is large, and comes once a minute.
-            if self.archive.len() > LARGE_BYTES {
-                self.archive = AlignedVec::new();
-                table.record = RecordBuilder::new(&table.rolled);
-            }
+            self.growths.forget(rows.instances());
         }
     }
 
-    /// Records a gap of the rows, which the tier outlives. Those of one table, cause and kind that are
-    /// less than a step apart are one here.
-    pub fn gap(&mut self, gap: &Gap) {
-        let is_near = |known: &&mut Gap| {
-            (&known.table, known.cause, known.kind()) == (&gap.table, gap.cause, gap.kind())
-                && gap.from_ns <= known.to_ns.saturating_add(self.step_ns)
-                && known.from_ns <= gap.to_ns.saturating_add(self.step_ns)
-        };
-        match self.gaps.iter_mut().rev().find(is_near) {
-            Some(known) => {
-                known.from_ns = known.from_ns.min(gap.from_ns);
-                known.to_ns = known.to_ns.max(gap.to_ns);
-                known.lost += gap.lost;
-                if gap.detail == SCATTERED {
-                    known.detail.clone_from(&gap.detail);
-                }
-            }
-            None => self.gaps.push(gap.clone()),
-        }
-    }
-
-    /// Passes on the gaps to which nothing more is added: those that began a step ago, or all.
-    fn end_gaps(&mut self, all: bool) {
-        if self.gaps.is_empty() {
+    /// Hands the steps that have ended to the ring of the tier, through memory that `archive` keeps.
+    pub fn send(&mut self, archive: &mut AlignedVec, to: &mut RingWriter) {
+        if self.record.samples() == 0 || self.record.finish(self.number, archive).is_err() {
             return;
         }
-        let (now_ns, all) = (boottime_ns(), all || self.gaps.len() > MOST_GAPS);
-        let is_old = |gap: &mut Gap| all || gap.from_ns.saturating_add(self.step_ns) <= now_ns;
-        for gap in self.gaps.extract_if(.., is_old) {
-            self.writer.gap(gap);
+        // The record was made here, of this table; it cannot be malformed.
+        let _ = to.push(archive);
+        // A step of all processes is large, and comes once a minute.
+        if archive.len() > LARGE_BYTES {
+            *archive = AlignedVec::new();
+            self.record = RecordBuilder::new(&self.rolled);
         }
     }
 
-    /// Commits what steps have ended, and on closing the step that has not.
-    ///
-    /// # Errors
-    /// [`WriteError::Disk`].
-    pub fn commit(
-        &mut self,
-        close: bool,
-        clock: ClockOffset,
-        tools: &mut Tools,
-    ) -> Result<Commit, WriteError> {
-        if close {
-            for table in self.tables.iter_mut().flatten() {
-                table.end_step();
-                if table.record.samples() > 0
-                    && table.record.finish(table.number, &mut self.archive).is_ok()
-                {
-                    let _ = self.writer.push(&self.archive);
-                }
-            }
-        }
-        self.end_gaps(close);
-        self.commits_waited += u32::from(self.writer.is_waiting());
-        if close || self.commits_waited >= COMMITS_TO_WAIT {
-            self.commits_waited = 0;
-            let committed = self.writer.commit(close, clock, tools, &mut |_, _, _| ());
-            // A block of a minute's processes is several times what a second takes, and comes
-            // once a minute.
-            if committed.as_ref().is_ok_and(|commit| commit.blocks > 0) {
-                *tools = Tools::default();
-            }
-            committed
-        } else {
-            Ok(Commit::default())
-        }
-    }
-
-    /// Changes the share of this ring. Deletes nothing.
-    pub fn set_share_bytes(&self, share_bytes: u64) {
-        self.writer.set_share_bytes(share_bytes);
-    }
-
-    /// Totals since the start.
-    pub fn stats(&self) -> WriterStats {
-        self.writer.stats()
-    }
-}
-
-impl TierTable {
     /// Adds one row of the step. Counters and states are left to [`TierTable::take_last_values`]:
     /// of a thousand rows only the last one counts.
     fn gather(&mut self, rows: &Rows, row: usize, time_ns: u64) {
@@ -362,7 +221,7 @@ impl TierTable {
 
     /// Writes a row for each instance that the step has seen. A step that has seen none is a sample
     /// without rows: what returns after it was away.
-    fn end_step(&mut self) {
+    pub fn end_step(&mut self) {
         let is_begun = std::mem::replace(&mut self.step, NO_STEP) != NO_STEP;
         if !is_begun || self.gathered.is_empty() && self.schema.keys.is_empty() {
             return;
@@ -438,10 +297,4 @@ impl TierTable {
 fn grown_by_of(growths: &Growths, place: usize) -> Range<usize> {
     let counters = growths.counters();
     place * counters..(place + 1) * counters
-}
-
-/// The offset that holds at a time: that of the latest piece that has begun, as readers have it.
-fn offset_at(clocks: &[ClockOffset], at_ns: u64) -> i64 {
-    let begun = clocks.iter().rev().find(|clock| clock.from_ns <= at_ns);
-    begun.or(clocks.first()).map_or(0, |clock| clock.offset_ns)
 }

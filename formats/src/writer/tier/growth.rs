@@ -1,7 +1,7 @@
 //! What counters grew by, while a tier gathers: instances by their keys, for as long as growth
 //! since their last sample can be told.
 
-use super::tier_schema::is_counter;
+use super::schema::is_counter;
 use crate::block::Rows;
 use crate::growth::{Beginning, Standing, Succession, between, from_zero};
 use crate::schema::{Column, ColumnType, Schema};

@@ -1,0 +1,88 @@
+//! The wall clock is set while the recorder runs: no sample is missing, and each has the time of the
+//! clock as it was set last.
+
+use crate::machine::{Feed, Machine, skip_unless_required};
+use crate::table::{MS, assert_balanced};
+use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
+use nodemon_tests::{ask, gaps};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(300);
+const SECOND: i64 = 1000 * MS;
+/// What the clock is set by in the end.
+const STEP: i64 = 7200 * SECOND;
+/// Until a commit, which is when the recorder reads both clocks, a row has the time of before.
+const NOTICED_IN: i64 = 3 * SECOND / 2;
+
+#[test]
+fn a_wall_clock_that_is_set_loses_no_row_and_time_never_goes_backwards() {
+    let machine = match Machine::new("6.1", Feed::Module, "clock") {
+        Ok(machine) => machine,
+        Err(why) => return skip_unless_required("the clock on 6.1", &why),
+    };
+    machine.boot(LIMIT).wait();
+    let disk = machine.take_disk();
+    let dir = disk.path().join("recording");
+    let said = |file: &str| std::fs::read_to_string(disk.path().join("out").join(file)).unwrap();
+    assert_eq!(said("recorder.status").trim(), "0", "{}", said("recorder.log"));
+    let verify = ask(&dir, &["verify"]);
+    assert_eq!(verify.code, Some(0), "verify says {}{}", verify.out, verify.err);
+
+    let rows = times(&dir);
+    let story = format!("{} rows; {}", rows.len(), machine.tail());
+    assert!(
+        rows.windows(2).all(|two| two[0].0 < two[1].0),
+        "the clock of boot never steps: {story}"
+    );
+    assert!(rows.windows(2).all(|two| two[0].1 < two[1].1), "nor does time: {story}");
+    // No sample is missing: each deadline has one, or is in a gap.
+    let gaps = gaps(&dir, "cpu", i64::MIN, i64::MAX).into_iter().map(|gap| gap.gap);
+    let gaps: Vec<_> =
+        gaps.map(|gap| (gap.from_ns.cast_signed(), gap.to_ns.cast_signed(), gap)).collect();
+    let boot: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    println!("{}", assert_balanced(&boot, &gaps, MS));
+
+    // The hour that the clock was ahead of itself was a mistake, which the clock of later puts right.
+    // What it was set to last holds from then on.
+    let offset = |row: &(i64, i64)| row.1 - row.0 - (rows[0].1 - rows[0].0);
+    let is_after = |row: &(i64, i64)| (offset(row) - STEP).abs() < SECOND;
+    let at = rows.iter().position(is_after).unwrap_or_else(|| panic!("it was set: {story}"));
+    let (before, after) = rows.split_at(at);
+    assert!(before.iter().all(|row| offset(row).abs() < SECOND), "set once: {story}");
+    assert!(after.iter().all(is_after), "set once: {story}");
+    let marks = marks(&said("marks"));
+    for (time, mark) in [(before[at - 1].1, "before"), (after[0].1, "after")] {
+        let late = time - marks[mark];
+        assert!((-2 * MS..NOTICED_IN).contains(&late), "{late} ns after {mark}: {story}");
+    }
+}
+
+/// Boot time and wall time of each sample of `cpu`, in the order of the recording.
+fn times(dir: &Path) -> Vec<(i64, i64)> {
+    let recording = Recording::open(dir).unwrap();
+    let request = ScanRequest {
+        table: "cpu".to_owned(),
+        from: i64::MIN,
+        to: i64::MAX,
+        ..ScanRequest::default()
+    };
+    let mut times = Vec::new();
+    for item in recording.scan(request).unwrap() {
+        let ScanItem::Chunk(chunk) = item.unwrap() else { panic!("a chunk was expected") };
+        let boot = chunk.boot_times.iter().map(|time| time.cast_signed());
+        times.extend(boot.zip(chunk.times.iter().copied()));
+    }
+    times.sort_unstable();
+    times
+}
+
+/// What the wall clock showed, by the name of the mark.
+fn marks(text: &str) -> BTreeMap<String, i64> {
+    let mark = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        (words[1].to_owned(), words[2].parse().unwrap())
+    };
+    text.lines().map(mark).collect()
+}
