@@ -1,5 +1,5 @@
-//! How fast answers are written as Parquet and CSV, beside the `parquet` crate's own encoder and
-//! DuckDB's `COPY`, all in one run over the same rows.
+//! How fast answers are written as Parquet and CSV, beside DuckDB's `COPY`, all in one run over the
+//! same rows.
 //!
 //! `export [REPEATS]`. Files are written to a directory in `TMPDIR`; every figure is the best of
 //! REPEATS (3) runs, on one thread where the line does not say otherwise. What the encoders take is
@@ -8,7 +8,6 @@
 //! python3 in `PYTHON`, or in `PATH`, where it has the `duckdb` package; otherwise its lines are
 //! missing and a word says so.
 
-mod crate_encoder;
 mod duckdb;
 mod recording;
 mod workload;
@@ -63,8 +62,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             let ours = best(repeats, || write_parquet(&workload, &parquet, threads))?;
             show(&workload, &format!("Parquet, nodemon{}", on(threads)), ours);
         }
-        let plain = best(repeats, || crate_encoder::write(&workload, &dir.join("crate.parquet")))?;
-        show(&workload, "Parquet, the parquet crate's encoder", plain);
         if let Ok(python) = &duckdb {
             let copy = duckdb::copy(python, &parquet, dir, DUCKDB_PARQUET, repeats)?;
             show(&workload, "Parquet, DuckDB COPY", copy);
