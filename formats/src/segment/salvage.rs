@@ -129,7 +129,7 @@ impl Salvage {
         self.found.range(range).map(|(key, _)| *key)
     }
 
-    /// The index, made anew from the blocks.
+    /// The index, rebuilt from the blocks.
     pub fn index(&self) -> &BTreeMap<(u32, u64, u64), IndexEntry> {
         &self.index
     }

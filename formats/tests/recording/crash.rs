@@ -107,7 +107,7 @@ fn gaps_that_wait_for_a_disk_are_merged_and_every_lost_sample_counted() {
     let place = tempfile::tempdir().unwrap();
     let (dir, away) = (place.path().join("recording"), place.path().join("away"));
     let mut writer = open_writer(&dir);
-    // A directory that is gone would be made anew.
+    // A directory that is gone would be recreated.
     fs::rename(&dir, &away).unwrap();
     fs::write(&dir, "a file in its place").unwrap();
     for number in 0..100_000 {

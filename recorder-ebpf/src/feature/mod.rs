@@ -43,7 +43,7 @@ pub struct Feature {
     /// Events that may be sent in a second unless the configuration says otherwise. The ring has room
     /// for so many, and counts as memory of the recorder twice.
     pub events_per_s: u64,
-    /// The filters that its programs heed.
+    /// The filters that its programs support.
     pub filters: Filters,
     /// Maps whose size the configuration may set (the key `entries`).
     pub sized: &'static [&'static str],

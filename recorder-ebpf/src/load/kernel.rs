@@ -7,7 +7,7 @@ use aya::{Btf, EbpfLoader};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The kernel's types (BTF). Some 13 MB and 10 ms, twice: hold one while several features start, and
-/// let go of it then.
+/// release it then.
 pub struct KernelTypes(Option<Arc<Types>>);
 
 struct Types {

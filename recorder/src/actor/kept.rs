@@ -1,5 +1,5 @@
 //! A recording that is kept going: should writing it panic, what it held in memory becomes a gap
-//! and it is opened anew, so that a fault in one table's rows does not end the recorder.
+//! and it is reopened, so that a fault in one table's rows does not end the recorder.
 
 use super::message::{Contents, Feed, QueuedRecord};
 use super::supervisor::words;
@@ -22,7 +22,7 @@ const MOST_GAPS: usize = 1000;
 /// A recording that outlives panics of its writer.
 pub struct Kept {
     writer: Option<RecordingWriter>,
-    /// How to open it anew, where that has failed.
+    /// How to reopen it, where that has failed.
     resumption: Option<Resumption>,
     /// What is not durable, by table, as the gap that it would leave; nothing where none is lost.
     undurable: BTreeMap<String, Gap>,
@@ -77,7 +77,7 @@ impl Kept {
     /// Makes everything durable, and opens the recording anew where that failed before.
     ///
     /// # Errors
-    /// As [`RecordingWriter::commit`], or why the recording cannot be opened anew.
+    /// As [`RecordingWriter::commit`], or why the recording cannot be reopened.
     pub fn commit(&mut self) -> Result<Commit, WriteError> {
         self.resume()?;
         let result = self.guarded(RecordingWriter::commit);
@@ -87,7 +87,7 @@ impl Kept {
     /// Seals everything and closes the recording. Tells the totals as well.
     ///
     /// # Errors
-    /// As [`RecordingWriter::close`], or why the recording could not be opened anew.
+    /// As [`RecordingWriter::close`], or why the recording could not be reopened.
     pub fn close(mut self) -> (Result<Commit, WriteError>, WriterStats) {
         let result = match self.resume() {
             Ok(()) => self.guarded(|writer| writer.seal()),
@@ -101,7 +101,7 @@ impl Kept {
         match (self.guarded(|writer| writer.add_table(schema.clone())), &mut self.resumption) {
             (Some(number), _) => number,
             (None, Some(resumption)) => resumption.add_table(schema),
-            // It panicked over this table and was opened anew without it.
+            // It panicked over this table and was reopened without it.
             (None, None) => u32::MAX,
         }
     }
@@ -148,7 +148,7 @@ impl Kept {
         let waiting = stats.samples_in.saturating_sub(stats.samples_stored + stats.samples_lost);
         tracing::error!(
             "the writer panicked: {why}; {waiting} samples that were not durable are lost, and the \
-             recording is opened anew"
+             recording is reopened"
         );
         self.before += stats;
         self.before.samples_lost += waiting;
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_recording_cannot_be_opened_anew_samples_are_a_gap_until_it_can() {
+    fn where_the_recording_cannot_be_reopened_samples_are_a_gap_until_it_can() {
         let dir = tempfile::tempdir().unwrap();
         let mut trial = Trial::new(dir.path());
         trial.push(5);

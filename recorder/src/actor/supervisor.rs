@@ -46,7 +46,7 @@ pub struct Ready {
 pub struct Failure {
     /// What happened.
     pub error: String,
-    /// When to open it anew.
+    /// When to reopen it.
     pub retry_in: Duration,
     /// Whether it only waits for what is not there yet.
     pub is_not_yet_present: bool,
@@ -101,7 +101,7 @@ impl Supervisor {
     /// Takes one sample. What a failed one left half done is taken back.
     ///
     /// # Errors
-    /// The source failed: it is not sampled again. [`Supervisor::release`] it, and open it anew
+    /// The source failed: it is not sampled again. [`Supervisor::release`] it, and reopen it
     /// when it is time.
     pub fn sample(&mut self, sink: &mut Sink) -> Result<(), Failure> {
         let Some(source) = &mut self.source else { return Ok(()) };

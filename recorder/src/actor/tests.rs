@@ -147,7 +147,7 @@ fn wall_ns() -> i64 {
 }
 
 #[test]
-fn a_source_that_fails_is_opened_anew_alone_and_the_time_between_is_a_gap_with_the_reason() {
+fn a_source_that_fails_is_reopened_alone_and_the_time_between_is_a_gap_with_the_reason() {
     Trial::run(1 << 20, |trial| async move {
         trial.start_source(&STEADY, INTERVAL).await;
         assert!(matches!(trial.start_source(&MOODY, INTERVAL).await, Opening::Ready(_)));
@@ -171,7 +171,7 @@ fn a_source_that_fails_is_opened_anew_alone_and_the_time_between_is_a_gap_with_t
         let first = gaps.iter().map(|gap| gap.from).min().unwrap();
         let last = gaps.iter().map(|gap| gap.to).max().unwrap();
         let seconds = (last - first) as f64 / 1e9;
-        assert!((1.0..5.0).contains(&seconds), "it was opened anew after {seconds} s");
+        assert!((1.0..5.0).contains(&seconds), "it was reopened after {seconds} s");
         let (lost, due) = (ended.lost("moody", GapCause::SourceFailed), (seconds * 100.0) as u64);
         assert!(lost.abs_diff(due) <= 2, "{lost} deadlines counted, {due} were due: {gaps:?}");
 

@@ -1,4 +1,4 @@
-//! Threads that open sources and let go of them.
+//! Threads that open and close sources.
 //!
 //! To open a source may wait for whoever has what it opens (a file server, a driver, the verifier
 //! of eBPF programs), and so may letting go of it. It is done here, one source after the other on

@@ -27,7 +27,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How often to look whether what was let go of is gone.
+/// How often to look whether what is being closed is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The threads that sample, and the sources on them; clones are the same.
@@ -112,7 +112,7 @@ impl SamplerThreads {
         Ok(moved)
     }
 
-    /// The actor of a source has died, and perhaps its whole thread: the source is begun anew as
+    /// The actor of a source has died, and perhaps its whole thread: the source is restarted as
     /// `watch`.
     ///
     /// # Errors
@@ -158,8 +158,8 @@ impl SamplerThreads {
         }
     }
 
-    /// Ends every source, and waits until `deadline` for what they send and let go of. Returns the
-    /// sources that have not ended, and how many are still being let go of.
+    /// Ends every source, and waits until `deadline` for what they send and close. Returns the
+    /// sources that have not ended, and how many are still being closed.
     pub async fn drain(&self, deadline: Instant) -> (Vec<Arc<Watch>>, usize) {
         let threads = {
             let mut own = self.0.borrow_mut();
@@ -188,7 +188,7 @@ impl SamplerThreads {
     }
 }
 
-/// Waits until `deadline` for what is let go of in `places`. Whether all of it is gone.
+/// Waits until `deadline` for what is being closed in `places`. Whether all of it is gone.
 async fn are_gone(places: &[Place], deadline: Instant) -> bool {
     while places.iter().any(|place| !place.is_done()) {
         if Instant::now() >= deadline {

@@ -1,5 +1,5 @@
 //! Looks after the sources: one that does not come back is told, becomes a gap while it lasts, and
-//! holds up nobody; one whose actor has died is begun anew.
+//! holds up nobody; one whose actor has died is restarted.
 //!
 //! It looks a little before the sources that wake each second wake again, and once more half a second
 //! before that where there is something to wait for: what held up one of them is found, and the

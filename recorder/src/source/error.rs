@@ -13,7 +13,7 @@ pub enum SourceError {
         /// Why that is so, and what would bring it.
         why: String,
     },
-    /// What the configuration asks for is not there yet. The source fails and is opened anew until
+    /// What the configuration asks for is not there yet. The source fails and is reopened until
     /// it is.
     #[error(
         "{what} does not exist yet; its key `{key}` names it, so nothing is recorded until it does \

@@ -168,7 +168,7 @@ pub struct Feeding {
 }
 
 /// A running source. It is sampled at its cadence by its actor; an error makes the supervisor drop
-/// it, wait, and open it anew, with a gap for the time between.
+/// it, wait, and reopen it, with a gap for the time between.
 pub trait Source: Send {
     /// Takes one sample of each of its tables (or drains its events). Allocates nothing in the
     /// steady state.

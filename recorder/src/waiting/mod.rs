@@ -45,7 +45,7 @@ pub trait Call: Send + 'static {
     fn make(&mut self);
 }
 
-/// The helper threads of one kind of call, of the whole process: a source that is opened anew does
+/// The helper threads of one kind of call, of the whole process: a source that is reopened does
 /// not get more of them.
 #[derive(Debug)]
 pub struct Crew {

@@ -126,7 +126,7 @@ fn when_every_helper_hangs_the_others_come_back_as_they_were_and_work_goes_on_af
 }
 
 #[test]
-fn a_source_that_is_opened_anew_gets_no_more_helpers_while_the_old_ones_hang() {
+fn a_source_that_is_reopened_gets_no_more_helpers_while_the_old_ones_hang() {
     static CREW: Crew = Crew::new(c"test-anew", 2);
     let keys: Vec<Sender<()>> = (0..2)
         .map(|number| {

@@ -44,7 +44,7 @@ fn the_second_row_of_an_instance_is_left_out_and_no_other() {
     let places: Vec<u64> = view.cells().iter().step_by(2).map(|cell| cell.to_native()).collect();
     assert_eq!(places, [0, 1, 2, 0, 2, 4, 0, 1, 3, 0, 1, 0, 1, 3, 0]);
     assert!((0..15).all(|row| view.is_absent(row, 1) && !view.is_absent(row, 0)));
-    assert_eq!(record.rows(), 0, "begun anew");
+    assert_eq!(record.rows(), 0, "restarted");
 }
 
 #[test]

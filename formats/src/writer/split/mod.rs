@@ -72,7 +72,7 @@ impl FineRing {
         }
     }
 
-    /// Gives back what the split takes that was begun; it is begun anew with the next step.
+    /// Gives back what the split takes that was begun; it is restarted with the next step.
     pub fn pause(&mut self) {
         if let Some(split) = self.split.take() {
             self.waiting.push_front(split.source().to_owned());

@@ -127,7 +127,7 @@ impl Handler<Notice> for SourceActor {
     }
 }
 
-/// Tells a source to send what it has and to end. The answer is where it is let go of.
+/// Tells a source to send what it has and to end. The answer is where it is being closed.
 #[derive(Message)]
 #[rtype(result = "Option<Place>")]
 pub struct Finish;

@@ -62,7 +62,7 @@ enum Phase {
     Opening(u64),
     /// It is sampled.
     Runs,
-    /// It has failed, and is opened anew then, `CLOCK_BOOTTIME` ns.
+    /// It has failed, and is reopened then, `CLOCK_BOOTTIME` ns.
     Waits(u64),
     /// This machine does not have it.
     Off,

@@ -79,7 +79,7 @@ fn number_of_interface(name: &str) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// The same source, which fails when what it is aimed at goes away or is made anew: the numbers
+/// The same source, which fails when what it is aimed at goes away or is recreated: the numbers
 /// that its programs have are those of nothing then, and it has to be opened with others.
 pub fn watched(descriptor: &'static Descriptor) -> &'static Descriptor {
     let open = move |context: &Context| -> Opened {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_waits_for_its_control_group_and_is_opened_anew_when_it_is_made_anew() {
+    fn a_source_waits_for_its_control_group_and_is_reopened_when_it_is_recreated() {
         let name = format!("nodemon-resolved-{}", std::process::id());
         let Some(first) = group(&name) else { return skip!("no control groups") };
         drop(first);

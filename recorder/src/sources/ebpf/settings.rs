@@ -11,7 +11,7 @@ use nodemon_recorder_ebpf::load::{Filter, Settings};
 /// When there is no such control group or interface yet, or the feature cannot tell what is to be
 /// left out: its figures would be taken for those of what was asked for.
 pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
-    if let Some(key) = unheeded(feature.filters, &asked.scope) {
+    if let Some(key) = unsupported(feature.filters, &asked.scope) {
         let what = format!("a filter `{key}` of {}", feature.name);
         let why = "its programs cannot tell which task or interface an event belongs to".to_owned();
         tracing::warn!(
@@ -43,13 +43,13 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
     Ok(settings)
 }
 
-/// The first filter that is set and not heeded.
-fn unheeded(filters: Filters, scope: &Scope) -> Option<&'static str> {
+/// The first filter that is set and not supported.
+fn unsupported(filters: Filters, scope: &Scope) -> Option<&'static str> {
     let asked = [
         ("pid", scope.pid.is_some() && !filters.task),
         ("command", scope.command.is_some() && !filters.task),
         ("cgroup", scope.cgroup.is_some() && !filters.cgroup),
         ("interface", scope.interface.is_some() && !filters.interface),
     ];
-    asked.iter().find(|(_, is_unheeded)| *is_unheeded).map(|(key, _)| *key)
+    asked.iter().find(|(_, is_unsupported)| *is_unsupported).map(|(key, _)| *key)
 }
