@@ -83,6 +83,12 @@ pub fn span(dir: &Path) -> Option<(i64, i64)> {
     Recording::open(dir).ok()?.span()
 }
 
+/// Whether a table has rows. It is known before that.
+pub fn has_rows(dir: &Path, table: &str) -> bool {
+    let table = Recording::open(dir).ok().and_then(|recording| recording.table(table).ok()?);
+    table.is_some_and(|table| table.rows > 0)
+}
+
 /// The segments of a recording, tiers left out, oldest first; none as long as there is none.
 pub fn segments(dir: &Path) -> Vec<SegmentSummary> {
     let Ok(recording) = Recording::open(dir) else { return Vec::new() };

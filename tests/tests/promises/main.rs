@@ -3,7 +3,6 @@
 
 mod account;
 mod concurrent;
-mod contributing;
 mod copy;
 mod damage;
 mod disk;
