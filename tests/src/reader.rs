@@ -83,10 +83,15 @@ pub fn span(dir: &Path) -> Option<(i64, i64)> {
     Recording::open(dir).ok()?.span()
 }
 
+/// How many rows a table has; none as long as it is not known.
+pub fn rows_in(dir: &Path, table: &str) -> u64 {
+    let table = Recording::open(dir).ok().and_then(|recording| recording.table(table).ok()?);
+    table.map_or(0, |table| table.rows)
+}
+
 /// Whether a table has rows. It is known before that.
 pub fn has_rows(dir: &Path, table: &str) -> bool {
-    let table = Recording::open(dir).ok().and_then(|recording| recording.table(table).ok()?);
-    table.is_some_and(|table| table.rows > 0)
+    rows_in(dir, table) > 0
 }
 
 /// The segments of a recording, tiers left out, oldest first; none as long as there is none.
