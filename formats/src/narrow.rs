@@ -4,8 +4,8 @@
 const _: () = assert!(usize::BITS == 64);
 
 /// How many there are of something, or the number of one of them, in the 32 bits that the layout has
-/// for it. What is counted so lies in memory and is bounded far below 2^32; beyond that it saturates,
-/// which a reader refuses, and does not begin again at 0, which it would believe.
+/// for it. What is counted so lies in memory and is bounded far below 2^32. Beyond that it would stay
+/// at the most there can be: a number that begins again at 0 would be believed.
 #[inline]
 pub fn count32(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -1,7 +1,7 @@
 //! Sinks for column formats: Parquet and Arrow.
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 pub mod arrow;
 #[cfg(test)]
 mod independent;

@@ -48,20 +48,17 @@ pub fn table(
 }
 
 fn fields() -> Vec<Field> {
-    let state = |name, kind, unit, doc| Column::new(name, kind, Semantics::State, unit, doc);
+    let field = |role, name, kind, unit, doc| {
+        let column = Column::new(name, kind, Semantics::State, unit, doc);
+        Field::of(&column, role)
+    };
     let table = "the table that has no data; empty when it is every table";
     let lost = "samples or events that are lost; 0 when that cannot be known";
-    let columns = [
-        state("table", ColumnType::String, unit::NONE, table),
-        state("until", ColumnType::I64, unit::NONE, "the end"),
-        state("cause", ColumnType::String, unit::NONE, "why there is no data"),
-        state("lost", ColumnType::U64, unit::COUNT, lost),
-        state("detail", ColumnType::String, unit::NONE, "more than the cause says"),
-    ];
-    let role = |c| if c == 0 { Role::Key } else { Role::Value };
-    let field = |(c, column): (usize, &Column)| match Field::of(column, role(c)) {
-        field if field.name == "until" => field.instant(),
-        field => field,
-    };
-    columns.iter().enumerate().map(field).collect()
+    vec![
+        field(Role::Key, "table", ColumnType::String, unit::NONE, table),
+        field(Role::Value, "until", ColumnType::I64, unit::NONE, "the end").instant(),
+        field(Role::Value, "cause", ColumnType::String, unit::NONE, "why there is no data"),
+        field(Role::Value, "lost", ColumnType::U64, unit::COUNT, lost),
+        field(Role::Value, "detail", ColumnType::String, unit::NONE, "more than the cause says"),
+    ]
 }

@@ -80,22 +80,16 @@ impl CsvEncoder {
 
     /// Appends rows to `out`.
     pub fn rows(&mut self, batch: &Batch, out: &mut Vec<u8>) {
-        let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
-        if has(ColumnType::String) {
-            self.texts.fill(batch, |text, out| quote(&readable(text), out));
-        }
-        if has(ColumnType::Bytes) {
-            self.bytes.fill(batch, hexadecimal);
-        }
-        if has(ColumnType::Histogram) {
-            self.histograms.fill(batch, |cell, out| {
-                let start = out.len();
-                pairs(cell, out);
-                if out.len() == start {
-                    out.extend_from_slice(b"\"\"");
-                }
-            });
-        }
+        let fields = &self.header.fields;
+        self.texts.fill(batch, fields, ColumnType::String, |text, out| quote(&readable(text), out));
+        self.bytes.fill(batch, fields, ColumnType::Bytes, hexadecimal);
+        self.histograms.fill(batch, fields, ColumnType::Histogram, |cell, out| {
+            let start = out.len();
+            pairs(cell, out);
+            if out.len() == start {
+                out.extend_from_slice(b"\"\"");
+            }
+        });
         let row_bytes = self.row_bytes();
         let tile = (TILE_BYTES / row_bytes).clamp(1, batch.len().max(1));
         for start in (0..batch.len()).step_by(tile) {

@@ -150,24 +150,18 @@ pub fn escape(json: &str) -> Cow<'_, str> {
 
 impl Sink for JsonlSink {
     fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
-        let has = |kind| self.header.fields.iter().any(|field| field.kind == kind);
-        if has(ColumnType::String) {
-            self.texts.fill(batch, |text, out| string(&readable(text), out));
-        }
-        if has(ColumnType::Bytes) {
-            self.bytes.fill(batch, |bytes, out| {
+        let fields = &self.header.fields;
+        self.texts
+            .fill(batch, fields, ColumnType::String, |text, out| string(&readable(text), out));
+        let quoted = |write: fn(&[u8], &mut Vec<u8>)| {
+            move |bytes: &[u8], out: &mut Vec<u8>| {
                 out.push(b'"');
-                hexadecimal(bytes, out);
+                write(bytes, out);
                 out.push(b'"');
-            });
-        }
-        if has(ColumnType::Histogram) {
-            self.histograms.fill(batch, |cell, out| {
-                out.push(b'"');
-                pairs(cell, out);
-                out.push(b'"');
-            });
-        }
+            }
+        };
+        self.bytes.fill(batch, fields, ColumnType::Bytes, quoted(hexadecimal));
+        self.histograms.fill(batch, fields, ColumnType::Histogram, quoted(pairs));
         let header = self.header.clone();
         for (row, time) in batch.times.iter().enumerate() {
             self.line.push(b'{');

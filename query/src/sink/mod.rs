@@ -3,7 +3,7 @@
 pub mod csv;
 mod cursor;
 mod formatted;
-mod histogram;
+pub mod histogram;
 pub mod jsonl;
 mod stamp;
 pub mod table;

@@ -29,7 +29,7 @@ fn what_is_recorded_once_a_second_outlives_the_fine_rows_and_a_tier_has_these() 
     assert!(problems.is_empty(), "{problems:?}");
     let fine = seconds_of_noise(&fine);
     assert!(fine.start > seconds / 2 && fine.end == seconds, "fine rows of {fine:?}");
-    // Each second that the fine rows have forgotten is there once.
+    // Each second that the fine rows no longer have is there once.
     let scan = recording.scan(everything_of("noise", 1)).unwrap();
     let steps = scan.filter(|item| matches!(item, Ok(ScanItem::Summary(_)))).count() as u64;
     assert!(steps.abs_diff(fine.start) <= 1, "{steps} seconds before {}", fine.start);
@@ -110,7 +110,7 @@ fn a_recording_of_one_ring_goes_on_with_two_and_back() {
 }
 
 #[test]
-fn between_fine_rows_that_were_forgotten_and_rows_of_before_a_tier_answers() {
+fn between_fine_rows_that_were_evicted_and_rows_of_before_a_tier_answers() {
     let dir = tempfile::tempdir().unwrap();
     let one_ring = WriterOptions { fine_size_bytes: 0, ..options() };
     let mut world = World::open(dir.path(), one_ring);
@@ -140,9 +140,9 @@ fn between_fine_rows_that_were_forgotten_and_rows_of_before_a_tier_answers() {
         assert!(time >= seen, "time goes backwards");
         seen = time;
     }
-    let forgotten = 40 - rows / ROWS;
-    assert!(forgotten > 2, "nothing was forgotten: {rows} rows");
-    assert!(steps >= forgotten - 1, "{steps} of {forgotten} seconds");
+    let evicted = 40 - rows / ROWS;
+    assert!(evicted > 2, "nothing was evicted: {rows} rows");
+    assert!(steps >= evicted - 1, "{steps} of {evicted} seconds");
 }
 
 #[test]

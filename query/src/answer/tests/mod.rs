@@ -11,8 +11,8 @@ use super::answer_items;
 use crate::error::{Outcome, QueryError};
 use crate::question::{Aggregate, Plan, Question, Step, StepQuestion};
 use crate::rows::{Batch, Missing, Sink};
+use crate::sink::histogram::pairs;
 use model::Model;
-use nodemon_formats::histogram::{bounds, buckets};
 use nodemon_formats::reader::{Part, ReadError, ScanItem};
 use nodemon_formats::{ColumnType, GapCause};
 use proptest::prelude::*;
@@ -34,11 +34,9 @@ impl Sink for Lines {
                     (false, _) => "-".to_owned(),
                     (_, ColumnType::F64) => format!("{:.6e}", f64::from_bits(word)),
                     (_, ColumnType::Histogram) => {
-                        let cell = batch.strings.get(word as u32);
-                        let pairs = buckets(cell).flatten();
-                        let pairs =
-                            pairs.map(|(at, count)| format!("{}:{count}", bounds(at).start()));
-                        pairs.collect::<Vec<_>>().join(" ")
+                        let mut text = Vec::new();
+                        pairs(batch.strings.get(word as u32), &mut text);
+                        String::from_utf8(text).unwrap()
                     }
                     (_, ColumnType::String) => {
                         String::from_utf8_lossy(batch.strings.get(word as u32)).into_owned()

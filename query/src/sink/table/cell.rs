@@ -1,8 +1,9 @@
 //! One value of a table.
 
+use super::figures::figures;
 use super::scale::{Scale, Units, alone_in};
 use crate::rows::{Batch, as_f64};
-use crate::sink::histogram::{pairs, short};
+use crate::sink::histogram::pairs;
 use nodemon_formats::ColumnType;
 use nodemon_formats::text::{printable, readable};
 use std::fmt::Write;
@@ -76,7 +77,7 @@ pub fn write_cell(
             Ok(())
         }
         Show::Figures(unit) => {
-            short(bytes(), unit, out);
+            figures(bytes(), unit, out);
             Ok(())
         }
         Show::Hexadecimal => bytes().iter().try_for_each(|byte| write!(out, "{byte:02x}")),

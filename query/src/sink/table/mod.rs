@@ -1,9 +1,12 @@
 //! Aligned columns for people.
 
 mod cell;
+mod figures;
 mod idle;
 mod layout;
 mod scale;
+
+pub use scale::alone;
 
 use crate::error::QueryError;
 use crate::output::Output;
@@ -15,7 +18,6 @@ use jiff::tz::Offset;
 use layout::{GUTTER, Layout, time_width};
 use nodemon_formats::text::printable;
 use nodemon_formats::units::show_duration;
-pub use scale::alone;
 use std::ops::Range;
 use std::sync::Arc;
 
