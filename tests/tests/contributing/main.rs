@@ -28,6 +28,9 @@ fn the_examples_of_the_contributing_page_build_record_and_answer() {
         assert!(is_named || before.get(path) == Some(text), "{} changed", path.display());
     }
 
+    let shared_packages = rename_version(&mut tree);
+    assert!(shared_packages >= 7, "{shared_packages} packages of the workspace in Cargo.lock");
+
     // What others wait for is built first: both builds lock one directory.
     let shared = target_dir_of(&programs().recorder);
     // The same place each time: what did not change is not built again.
@@ -124,6 +127,30 @@ fn apply(page: &str, tree: &mut Tree) -> Vec<PathBuf> {
         changed.push(path);
     }
     changed
+}
+
+/// Gives the packages of the copy another version, and returns how many there are. Cargo tells the
+/// packages of two trees that share a directory apart by name and version only: what it built of the
+/// copy would be taken for what it built of this tree, and changes of this tree would go unnoticed.
+fn rename_version(tree: &mut Tree) -> usize {
+    let version = env!("CARGO_PKG_VERSION");
+    let of = |version: &str| format!("version = \"{version}\"\n");
+    let (old, new) = (of(version), of(&format!("{version}-contributing")));
+    let mut edit = |path: &str, edit: &dyn Fn(String) -> String| {
+        let text = tree.get_mut(Path::new(path)).unwrap();
+        *text = edit(String::from_utf8(text.clone()).unwrap()).into();
+        String::from_utf8(text.clone()).unwrap()
+    };
+    let manifest = edit("Cargo.toml", &|text| text.replacen(&old, &new, 1));
+    assert!(manifest.contains(&new), "the workspace has no version {version}");
+    let lock = edit("Cargo.lock", &|text| {
+        let package = |part: &str| match part.starts_with("nodemon-") {
+            true => part.replacen(&old, &new, 1),
+            false => part.to_owned(),
+        };
+        text.split("name = \"").map(package).collect::<Vec<_>>().join("name = \"")
+    });
+    lock.matches(&new).count()
 }
 
 /// Puts the lines with a `+` where the line without one is.
