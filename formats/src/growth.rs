@@ -76,7 +76,7 @@ pub enum Standing {
 
 impl Succession {
     /// That of the table of `schema`.
-    pub fn of(schema: &Schema) -> Succession {
+    pub fn from_schema(schema: &Schema) -> Succession {
         let start = schema.keys.iter().position(|key| key.name == START_KEY);
         let beginning = match start {
             Some(key) => Beginning::Start { key, quantum_ns: schema.keys[key].quantum },
@@ -191,7 +191,7 @@ mod tests {
         let mut schema = Schema::sample(table, "a test", "").key(key, ColumnType::U64, "");
         schema = schema.counter("grows", unit::COUNT, "");
         schema.interval_ns = SECOND;
-        Succession::of(&schema)
+        Succession::from_schema(&schema)
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Interner {
         slice_of(&self.ends, &self.bytes, number as usize)
     }
 
+    /// The string whose number a column has as `word`; empty where there is none.
+    #[inline]
+    pub fn at_word(&self, word: u64) -> &[u8] {
+        slice_of(&self.ends, &self.bytes, index(word))
+    }
+
     /// How many strings there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -22,7 +22,7 @@ pub mod growth;
 pub mod histogram;
 pub mod interner;
 pub mod memory;
-mod narrow;
+pub mod narrow;
 pub mod reader;
 pub mod record;
 pub mod ring;

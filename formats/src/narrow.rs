@@ -1,4 +1,7 @@
-//! Numbers in fewer bits, where it is known that they fit.
+//! Numbers in fewer bits, and of other kinds: where it is known that they fit, or what becomes of
+//! those that do not.
+
+use std::time::Duration;
 
 /// Whatever is built for has addresses of 64 bits: [`index`] relies on it.
 const _: () = assert!(usize::BITS == 64);
@@ -22,6 +25,23 @@ pub fn count32_of(count: u64) -> u32 {
 #[expect(clippy::cast_possible_truncation, reason = "an address has 64 bits, as asserted above")]
 pub fn index(number: u64) -> usize {
     number as usize
+}
+
+/// Nanoseconds of a time, of which there are enough for 584 years.
+#[inline]
+pub fn duration_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A number without its fraction: 0 where it is negative or none, at most the greatest there is.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the language has it so"
+)]
+pub fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// The lowest byte.

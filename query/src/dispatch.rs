@@ -3,7 +3,7 @@
 use crate::cli::{Cli, Command, GlobalArgs};
 use crate::context::{Context, color, tell};
 use crate::error::{Outcome, QueryError};
-use crate::{export, info, pages, range, replay, tables, verify};
+use crate::{export, info, man_pages, range, replay, tables, verify};
 use clap::Parser;
 use nodemon_formats::memory::give_large_pieces_back;
 use std::io::IsTerminal;
@@ -30,8 +30,8 @@ fn run(global: &GlobalArgs, command: Command) -> Result<Outcome, QueryError> {
         Command::Replay(args) => replay::run(&Context::open(global)?, &args),
         Command::Export(args) => export::run(&Context::open(global)?, &args),
         Command::Verify(args) => verify::run(&Context::open(global)?, &args),
-        Command::Completions(args) => pages::completions(args.shell),
-        Command::Man(args) => pages::manual(args.pages.as_deref()),
+        Command::Completions(args) => man_pages::completions(args.shell),
+        Command::Man(args) => man_pages::manual(args.pages.as_deref()),
     }
 }
 

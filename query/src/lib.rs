@@ -6,6 +6,13 @@
 //! those down for a person or a program. Every format is a sink of the same rows, so `-f` never
 //! changes what is answered, only how it looks.
 
+// What comes from a disk, the kernel or a person is never cut short without a word. Tests may, of
+// what they made themselves.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)
+)]
+
 pub mod answer;
 pub mod cli;
 pub mod columnar;
@@ -21,9 +28,9 @@ pub mod gaps;
 pub mod info;
 pub mod interrupt;
 pub mod listing;
+pub mod man_pages;
 mod off;
 pub mod output;
-pub mod pages;
 pub mod question;
 pub mod range;
 pub mod replay;

@@ -1,6 +1,6 @@
 //! Why a feature does not run.
 
-use crate::refusal::{Refusal, last_lines, refusal};
+use crate::rejection::{Rejection, last_lines, rejection};
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
@@ -54,28 +54,28 @@ pub enum FeatureError {
 
 impl From<EbpfError> for FeatureError {
     fn from(error: EbpfError) -> FeatureError {
-        FeatureError::of(refusal(&error))
+        FeatureError::from_rejection(rejection(&error))
     }
 }
 
 impl From<MapError> for FeatureError {
     fn from(error: MapError) -> FeatureError {
-        FeatureError::of(refusal(&error))
+        FeatureError::from_rejection(rejection(&error))
     }
 }
 
 impl FeatureError {
-    fn of(refusal: Refusal) -> FeatureError {
-        match refusal {
-            Refusal::NotPermitted(why) => FeatureError::NotPermitted(why),
-            Refusal::Other(text) => FeatureError::Load(text),
+    fn from_rejection(rejection: Rejection) -> FeatureError {
+        match rejection {
+            Rejection::NotPermitted(why) => FeatureError::NotPermitted(why),
+            Rejection::Other(text) => FeatureError::Load(text),
         }
     }
 
     /// What the loader said of `program`.
-    pub(crate) fn of_program(program: &'static str, error: ProgramError) -> FeatureError {
+    pub(crate) fn from_program(program: &'static str, error: ProgramError) -> FeatureError {
         let ProgramError::LoadError { io_error, verifier_log } = error else {
-            return FeatureError::of(refusal(&error));
+            return FeatureError::from_rejection(rejection(&error));
         };
         let log = verifier_log.to_string();
         if io_error.kind() == io::ErrorKind::PermissionDenied && log.trim().is_empty() {

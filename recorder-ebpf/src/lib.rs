@@ -12,14 +12,21 @@
 //! - [`names`]: what the kernel numbers, as people know it.
 //! - [`packets`]: programs on network interfaces that come and go.
 //! - [`percpu`]: where the kernel's per-CPU variables are, out of its BTF.
-//! - [`heap`]: gives back what reading that BTF took.
+//! - [`allocator`]: gives back what reading that BTF took.
 //!
 //! Whether a kernel can run a program is found out by loading it, never by the kernel's version.
 
+// What comes from a disk, the kernel or a person is never cut short without a word. Tests may, of
+// what they made themselves.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)
+)]
+
+pub mod allocator;
 pub mod drain;
 mod error;
 pub mod feature;
-pub mod heap;
 pub mod load;
 mod mapped;
 pub mod names;
@@ -28,7 +35,7 @@ mod object;
 mod packets;
 mod percpu;
 pub mod process;
-mod refusal;
+mod rejection;
 mod sys;
 pub mod timer;
 

@@ -58,5 +58,5 @@ pub(crate) fn program_fd(object: &Ebpf, name: &'static str) -> Result<ProgramFd,
         .program(name)
         .ok_or_else(|| FeatureError::Object(format!("there is no program '{name}'")))?;
     let fd = program.fd().and_then(|fd| fd.try_clone().map_err(ProgramError::IOError));
-    fd.map_err(|error| FeatureError::of_program(name, error))
+    fd.map_err(|error| FeatureError::from_program(name, error))
 }

@@ -91,6 +91,9 @@ struct IterInfo {
     map_fd: u32,
 }
 
+const ITER_INFO_BYTES: u32 = 4;
+const _: () = assert!(size_of::<IterInfo>() == ITER_INFO_BYTES as usize);
+
 /// `attr.iter_create`.
 #[repr(C)]
 #[derive(Default)]
@@ -180,7 +183,7 @@ pub(crate) fn link_iterator(
         prog_fd: program.as_raw_fd().cast_unsigned(),
         attach_type: BPF_TRACE_ITER,
         iter_info: info.as_ref().map_or(0, |info| std::ptr::from_ref(info) as u64),
-        iter_info_len: info.as_ref().map_or(0, |_| size_of::<IterInfo>() as u32),
+        iter_info_len: info.as_ref().map_or(0, |_| ITER_INFO_BYTES),
         ..LinkAttr::default()
     };
     // SAFETY: the structure, and the one that it points to, live until the call returns.

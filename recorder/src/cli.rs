@@ -5,6 +5,7 @@ use crate::config::{Catalogue, ConfigError, Settings, SourceSettings};
 use crate::source::SourceKind;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::units::{parse_duration, parse_size};
 use nodemon_formats::writer::TierOptions;
 use std::path::PathBuf;
@@ -185,7 +186,7 @@ impl FromStr for SourceFlag {
             match value.split_once('=') {
                 Some(("feed", feed)) => settings.feed = Some(feed.parse()?),
                 Some(("drain", drain)) => settings.drain = Some(interval(drain)?),
-                Some((key, value)) => settings.scope.set(key, value)?,
+                Some((key, value)) => settings.filters.set(key, value)?,
                 _ if value == "on" || value == "off" => settings.enabled = Some(value == "on"),
                 _ => settings.interval = Some(interval(value)?),
             }
@@ -198,7 +199,7 @@ fn parse_tier(text: &str) -> Result<TierOptions, String> {
     let (step, size) = text.split_once('=').ok_or("write STEP=SIZE, as in 1m=64MiB")?;
     let step = parse_interval(step).map_err(|error| error.to_string())?;
     let size_bytes = parse_size(size).map_err(|error| error.to_string())?;
-    Ok(TierOptions { step_ns: step.as_nanos() as u64, size_bytes })
+    Ok(TierOptions { step_ns: duration_ns(step), size_bytes })
 }
 
 impl How {
@@ -228,7 +229,7 @@ impl How {
         }
         for source in &self.sources {
             catalogue.check_source(&source.name).map_err(flag("--source"))?;
-            let SourceSettings { feed, drain, scope, .. } = &source.settings;
+            let SourceSettings { feed, drain, filters, .. } = &source.settings;
             let kind = catalogue.kind(&source.name);
             if (feed.is_some() || drain.is_some())
                 && !kind.is_some_and(SourceKind::is_kernel_sampled)
@@ -239,7 +240,7 @@ impl How {
                 );
                 return Err(flag("--source")(what));
             }
-            if !scope.is_empty() && !kind.is_some_and(SourceKind::is_ebpf) {
+            if !filters.is_empty() && !kind.is_some_and(SourceKind::is_ebpf) {
                 let what = format!("source `{}` does not support filters", source.name);
                 return Err(flag("--source")(what));
             }

@@ -11,7 +11,7 @@ use crate::time_namespace::{self, OtherClock};
 use nodemon_formats::text::printable;
 use nodemon_formats::writer::WriteError;
 use nodemon_recorder_ebpf::FeatureError;
-use nodemon_recorder_ebpf::heap;
+use nodemon_recorder_ebpf::allocator;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -108,8 +108,8 @@ pub fn perform(cli: &Cli) -> ExitCode {
 
 fn run(options: &Run) -> Result<(), CommandError> {
     log_to_stderr(options);
-    heap::keep_large_pieces_apart();
-    heap::share_one_heap();
+    allocator::keep_large_pieces_apart();
+    allocator::share_one_heap();
     privilege::lift_limit_of_locked_memory();
     privilege::keep_files_private();
     let origin = origin(&options.how)?;
@@ -124,7 +124,7 @@ fn run(options: &Run) -> Result<(), CommandError> {
 fn check(options: &Check) -> Result<(), CommandError> {
     privilege::lift_limit_of_locked_memory();
     let config = origin(&options.how)?.read()?;
-    let report = check::Report::of(&config, &Catalogue::new(&SOURCES));
+    let report = check::Report::from_config(&config, &Catalogue::new(&SOURCES));
     print(&match terminal_width() {
         Some(width) => format!("{report:width$}"),
         None => report.to_string(),

@@ -1,5 +1,12 @@
 //! The recorder of nodemon: sources, the writer, configuration, control.
 
+// What comes from a disk, the kernel or a person is never cut short without a word. Tests may, of
+// what they made themselves.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)
+)]
+
 pub mod actor;
 #[cfg(test)]
 mod allocations;

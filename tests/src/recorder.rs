@@ -1,5 +1,6 @@
 //! A recorder as a process of its own.
 
+use crate::reader::has_rows;
 use crate::{programs, span};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -59,6 +60,9 @@ impl Setup {
     }
 }
 
+/// Tables that have rows on every machine, each of another source.
+const ALWAYS: [&str; 6] = ["cpu", "kernel", "load", "memory", "vmstat", "process"];
+
 /// A running recorder; killed when this is dropped.
 #[derive(Debug)]
 pub struct Recorder {
@@ -94,11 +98,14 @@ impl Recorder {
         Recorder { child, dir: setup.dir.clone(), log }
     }
 
-    /// Starts it and waits until the first rows can be read.
+    /// Starts it and waits until rows of every table can be read that any machine has: on a busy one
+    /// the first source may have filled segments before the last is open.
     pub fn start_recording(setup: &Setup) -> Recorder {
         let mut recorder = Recorder::start(setup);
-        recorder.wait_until("its first rows can be read", Duration::from_secs(20), |dir| {
-            span(dir).is_some()
+        let is_limited = setup.arguments.iter().any(|word| word == "--only");
+        recorder.wait_until("rows of every table can be read", Duration::from_secs(40), |dir| {
+            let is_all = || ALWAYS.iter().all(|table| has_rows(dir, table));
+            span(dir).is_some() && (is_limited || is_all())
         });
         recorder
     }

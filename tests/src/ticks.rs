@@ -24,7 +24,7 @@ impl Ticks {
     /// after its tick, under load after the next one even, so the account begins and ends at a
     /// sample whose neighbours show that it was taken in time, and not within a gap: one that is
     /// scattered has samples in between, and counts what is missing on either side of them.
-    pub fn of(dir: &Path, name: &str) -> Ticks {
+    pub fn of_table(dir: &Path, name: &str) -> Ticks {
         let table = read_table(dir, name);
         assert_eq!(table.problems, [] as [&str; 0], "{name} is damaged");
         let (times, interval) = (table.times(), table.interval_ns);

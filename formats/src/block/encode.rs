@@ -77,7 +77,7 @@ impl Encoder {
             first_ns: rows.times.first().copied().unwrap_or(0),
             ..BlockHeader::default()
         };
-        let presence = if uniform { None } else { Some(RowOrder::of(rows)) };
+        let presence = if uniform { None } else { Some(RowOrder::from_rows(rows)) };
         if let Some(order) = &presence {
             for instance in 0..rows.instances() {
                 order.bits(instance, rows, &mut self.bits);
@@ -195,7 +195,7 @@ struct RowOrder {
 }
 
 impl RowOrder {
-    fn of(rows: &Rows) -> RowOrder {
+    fn from_rows(rows: &Rows) -> RowOrder {
         let mut starts = vec![0; rows.instances() + 1];
         for &instance in &rows.rows {
             starts[instance as usize + 1] += 1;

@@ -7,8 +7,14 @@ use rkyv::{Archive, Deserialize, Serialize, util::AlignedVec};
 /// The version of blocks that this build writes.
 pub const BLOCK_VERSION: u32 = 1;
 
-/// In front of the header archive: version (u32) and the archive's length (u32).
-const PREFIX_BYTES: usize = 8;
+/// In front of the header archive.
+mod offset {
+    /// u32
+    pub const VERSION: usize = 0;
+    /// u32
+    pub const ARCHIVE_BYTES: usize = 4;
+    pub const ARCHIVE: usize = 8;
+}
 
 /// Every row has every instance.
 pub const UNIFORM: u16 = 1;
@@ -70,22 +76,23 @@ impl BlockHeader {
     /// Reads the header at the start of a block and returns it with its length.
     pub fn take(block: &[u8]) -> Result<(BlockHeader, usize), BlockError> {
         let damaged = BlockError::Layout("header");
-        let Some((prefix, rest)) = block.split_first_chunk::<PREFIX_BYTES>() else {
+        let Some((prefix, rest)) = block.split_first_chunk::<{ offset::ARCHIVE }>() else {
             return Err(damaged);
         };
-        let version = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
+        let word = |at| u32::from_le_bytes(std::array::from_fn(|byte| prefix[at + byte]));
+        let version = word(offset::VERSION);
         if version > BLOCK_VERSION {
             return Err(BlockError::Newer(version));
         } else if version != BLOCK_VERSION {
             return Err(damaged);
         }
-        let size = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]) as usize;
+        let size = word(offset::ARCHIVE_BYTES) as usize;
         let bytes = rest.get(..size).ok_or(damaged)?;
         let mut archive = AlignedVec::<16>::with_capacity(size);
         archive.extend_from_slice(bytes);
         let header = rkyv::from_bytes::<BlockHeader, rkyv::rancor::Error>(&archive)
             .map_err(|_| BlockError::Layout("header"))?;
-        Ok((header, PREFIX_BYTES + size))
+        Ok((header, offset::ARCHIVE + size))
     }
 
     /// Number of columns: one for each value column of each instance.

@@ -43,7 +43,7 @@ impl PackedCells {
         });
         let words = cells.iter().copied().chain(absent);
         let mut same = 0;
-        for (before, word) in self.before.of(instance).iter_mut().zip(words) {
+        for (before, word) in self.before.row_of(instance).iter_mut().zip(words) {
             let change = word.wrapping_sub(std::mem::replace(before, word));
             if change == 0 {
                 same += 1;
@@ -105,7 +105,7 @@ impl UnpackedRows<'_> {
     /// The words of the next row, which is one of `instance`: those of its cells that are wanted, then
     /// the words of bits that say which are absent, from the one that has the first.
     pub fn next(&mut self, instance: u32) -> &[u64] {
-        let row = self.before.of(instance);
+        let row = self.before.row_of(instance);
         let mut at = 0;
         loop {
             // It was packed here: what it says fits, and it does not end within a row.
@@ -173,7 +173,7 @@ mod tests {
                 (0..*ends).for_each(|_| packed.end_sample());
             }
             let mut memory = Predecessors::new(3);
-            memory.of(2).fill(9);
+            memory.row_of(2).fill(9);
             let cells = cells.start.min(width)..cells.end.min(width);
             let mut unpacked = packed.unpack(cells.clone(), &mut memory);
             for (number, (instance, row, ends)) in rows.iter().enumerate() {

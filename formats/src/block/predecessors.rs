@@ -54,7 +54,7 @@ impl Predecessors {
     }
 
     /// The row before of `instance`, to become its next.
-    pub fn of(&mut self, instance: u32) -> &mut [u64] {
+    pub fn row_of(&mut self, instance: u32) -> &mut [u64] {
         let at = instance as usize;
         if self.places.len() <= at {
             self.places.resize(at + 1, Before::None);
@@ -151,7 +151,7 @@ mod tests {
         // Ten stay, a hundred others come with each sample, of which twenty are in two.
         for sample in 0..200 {
             for instance in 0..10 {
-                let row = before.of(instance);
+                let row = before.row_of(instance);
                 let expected = if sample < 2 { 0 } else { sample - 1 };
                 assert!(row.iter().all(|word| *word == expected), "{instance} at {sample}");
                 row.fill(sample);
@@ -159,7 +159,7 @@ mod tests {
             let newcomers = 10 + sample as u32 * 100;
             let again = if sample > 0 { newcomers - 100..newcomers - 80 } else { 0..0 };
             for instance in (newcomers..newcomers + 100).chain(again) {
-                let row = before.of(instance);
+                let row = before.row_of(instance);
                 assert!(row.iter().all(|word| *word == 0), "{instance} at {sample}");
                 row.fill(9);
             }
@@ -168,6 +168,6 @@ mod tests {
         assert!(before.words.len() <= (10 + 20 + 20) * WIDTH, "{} words", before.words.len());
         // One that was away begins once more.
         before.end_sample();
-        assert!(before.of(3).iter().all(|word| *word == 0));
+        assert!(before.row_of(3).iter().all(|word| *word == 0));
     }
 }

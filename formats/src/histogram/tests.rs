@@ -5,7 +5,7 @@
 use super::{BUCKETS, Histogram, HistogramError, bounds, bucket, buckets};
 use proptest::prelude::*;
 
-fn of(values: &[u64]) -> Histogram {
+fn histogram_of(values: &[u64]) -> Histogram {
     let mut histogram = Histogram::new();
     values.iter().for_each(|value| histogram.add(*value));
     histogram
@@ -50,10 +50,10 @@ fn buckets_are_those_that_are_written_down() {
 
 #[test]
 fn a_cell_is_what_is_written_down() {
-    assert_eq!(cell(&of(&[])), []);
-    assert_eq!(cell(&of(&[0])), [1, 1]);
+    assert_eq!(cell(&histogram_of(&[])), []);
+    assert_eq!(cell(&histogram_of(&[0])), [1, 1]);
     // Buckets 2, 3 and 495: distances 3, 1 and 492.
-    assert_eq!(cell(&of(&[2, 3, 3, u64::MAX])), [3, 1, 1, 2, 0xec, 3, 1]);
+    assert_eq!(cell(&histogram_of(&[2, 3, 3, u64::MAX])), [3, 1, 1, 2, 0xec, 3, 1]);
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn each_way_to_be_malformed_has_its_error_and_adds_nothing() {
         (vec![0xf0, 3, 1, 1, 1], HistogramError::Bucket),
         (vec![1, 1, 1, 0], HistogramError::Empty),
     ] {
-        let mut histogram = of(&[5]);
+        let mut histogram = histogram_of(&[5]);
         assert_eq!(histogram.merge_cell(&bytes), Err(error), "{bytes:?}");
-        assert_eq!(histogram, of(&[5]), "{bytes:?}");
+        assert_eq!(histogram, histogram_of(&[5]), "{bytes:?}");
     }
     let mut histogram = Histogram::new();
     histogram.merge_cell(&count(1)).unwrap();
@@ -84,12 +84,12 @@ fn each_way_to_be_malformed_has_its_error_and_adds_nothing() {
 
 #[test]
 fn without_values_there_is_nothing_to_tell() {
-    let mut histogram = of(&[1, 1000]);
+    let mut histogram = histogram_of(&[1, 1000]);
     histogram.clear();
     assert_eq!((histogram.count(), histogram.min(), histogram.max()), (0, None, None));
     assert_eq!((histogram.mean(), histogram.percentile(50.0)), (None, None));
     histogram.add(9);
-    assert_eq!(histogram, of(&[9]), "nothing is left of what was cleared");
+    assert_eq!(histogram, histogram_of(&[9]), "nothing is left of what was cleared");
     assert_eq!((histogram.min(), histogram.max()), (Some(9), Some(9)));
 }
 
@@ -98,7 +98,7 @@ proptest! {
     fn percentiles_are_within_an_eighth_of_the_values_and_between_the_extremes(
         values in values(300), percent in prop_oneof![0.0..100.0f64, Just(100.0)],
     ) {
-        let histogram = of(&values);
+        let histogram = histogram_of(&values);
         let mut sorted = values.clone();
         sorted.sort_unstable();
         let rank = (percent / 100.0 * sorted.len() as f64).ceil().max(1.0) as usize;
@@ -125,10 +125,10 @@ proptest! {
     ) {
         let (mut of_cells, mut of_histograms) = (Histogram::new(), Histogram::new());
         for part in &parts {
-            of_cells.merge_cell(&cell(&of(part))).unwrap();
-            of_histograms.merge(&of(part));
+            of_cells.merge_cell(&cell(&histogram_of(part))).unwrap();
+            of_histograms.merge(&histogram_of(part));
         }
-        let all = of(&parts.concat());
+        let all = histogram_of(&parts.concat());
         prop_assert_eq!(&of_cells, &all);
         prop_assert_eq!(&of_histograms, &all);
         prop_assert_eq!(of_cells.count(), all.count());

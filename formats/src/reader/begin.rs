@@ -1,8 +1,8 @@
 //! How a scan begins: which segments it goes through.
 
-use super::cover;
 use super::plan::Wanted;
 use super::recording::Recording;
+use super::ring_choice;
 use super::{ReadError, Scan, ScanRequest};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Recording {
         let mut selected: Vec<usize> = request.columns.clone().unwrap_or_else(all);
         selected.retain(|column| *column < width);
         let mut segments = VecDeque::new();
-        for part in cover::parts(self, &schema, &request) {
+        for part in ring_choice::parts(self, &schema, &request) {
             let (schema, selected) = (schema.clone(), selected.clone());
             let wanted = Arc::new(Wanted { schema, selected, from: part.from, to: part.to });
             let touched = part.segments.iter().filter(|segment| {

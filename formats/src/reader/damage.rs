@@ -117,7 +117,7 @@ mod tests {
         let mut meet = |path: &str, kind, id| {
             let why = EnvelopeError::Checksum;
             let error = SegmentError::Chunk { kind, id, why };
-            damages.note(&ReadError::of_segment(Path::new(path), error));
+            damages.note(&ReadError::from_segment(Path::new(path), error));
         };
         for block in 3..118 {
             meet("a", ChunkKind::Block, block);

@@ -54,7 +54,7 @@ pub enum ReadError {
 
 impl ReadError {
     /// The error of a segment, with its file.
-    pub(super) fn of_segment(path: &Path, error: SegmentError) -> ReadError {
+    pub(super) fn from_segment(path: &Path, error: SegmentError) -> ReadError {
         let path = path.to_owned();
         match error {
             SegmentError::Io(source) => ReadError::Io { path, source },
@@ -65,7 +65,9 @@ impl ReadError {
             SegmentError::Record(RecordError::Version { found }) => {
                 ReadError::Newer { path, version: found }
             }
-            error => ReadError::Damaged { path, part: Part::of(&error), what: error.to_string() },
+            error => {
+                ReadError::Damaged { path, part: Part::from_error(&error), what: error.to_string() }
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ impl Recording {
         let mut gaps: Vec<WallGap> = Vec::new();
         let mut until = i64::MAX;
         for segments in self.levels() {
-            let finer = Finer::of(&gaps);
+            let finer = Finer::from_gaps(&gaps);
             let of_level = self.gaps_in(segments)?.into_iter();
             let before: Vec<WallGap> =
                 of_level.filter_map(|gap| finer.rest_of(gap, until)).collect();
@@ -136,7 +136,7 @@ struct Reported {
 }
 
 impl<'a> Finer<'a> {
-    fn of(gaps: &'a [WallGap]) -> Finer<'a> {
+    fn from_gaps(gaps: &'a [WallGap]) -> Finer<'a> {
         let mut finer: HashMap<Sort<'a>, Reported> = HashMap::new();
         for WallGap { gap, from, to } in gaps {
             let none = Reported { from: *from, lost_until: Vec::new() };
@@ -201,7 +201,7 @@ mod tests {
             gap("overslept", (10, 12), 40),
             gap("overslept", (20, 22), 1000),
         ];
-        let finer = Finer::of(&of_rows);
+        let finer = Finer::from_gaps(&of_rows);
         let rest = finer.rest_of(gap("overslept", (3, 12), 100), 5).unwrap();
         assert_eq!((rest.from, rest.to, rest.gap.lost), (3, 5, 10));
         // Of another kind nothing is told that could be told twice.
@@ -216,7 +216,7 @@ mod tests {
         let of_rows: Vec<_> =
             (0..count).map(|at| gap("", (count + at, count + at + 1), 1)).collect();
         let start = std::time::Instant::now();
-        let finer = Finer::of(&of_rows);
+        let finer = Finer::from_gaps(&of_rows);
         let of_tier = (0..count).map(|at| gap("", (at, 2 * count), 1 << 20));
         let rest: Vec<_> = of_tier.filter_map(|gap| finer.rest_of(gap, count)).collect();
         assert!(rest.iter().all(|gap| gap.gap.lost == (1 << 20) - (1 << 17)));

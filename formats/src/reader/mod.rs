@@ -3,7 +3,6 @@
 
 mod ahead;
 mod begin;
-mod cover;
 mod damage;
 mod decode;
 mod error;
@@ -17,6 +16,7 @@ mod part;
 mod plan;
 mod recording;
 mod retention;
+mod ring_choice;
 mod scan;
 mod steps;
 mod summary;

@@ -57,7 +57,7 @@ impl OpenSegment {
 
     /// An error of this segment.
     pub fn error(&self, error: SegmentError) -> ReadError {
-        ReadError::of_segment(&self.path, error)
+        ReadError::from_segment(&self.path, error)
     }
 
     /// Damage in this segment.
@@ -82,7 +82,7 @@ impl Opening {
         for path in paths {
             match open_segment(&path) {
                 Ok((reader, spans, damage)) => {
-                    let damage = damage.map(|error| ReadError::of_segment(&path, error));
+                    let damage = damage.map(|error| ReadError::from_segment(&path, error));
                     self.problems.extend(damage);
                     opened.push((reader, spans, path));
                 }
@@ -94,7 +94,7 @@ impl Opening {
                 {
                     opened.clear();
                 }
-                Err(error) => self.problems.push(ReadError::of_segment(&path, error)),
+                Err(error) => self.problems.push(ReadError::from_segment(&path, error)),
             }
         }
         let boot_ids = opened.iter().map(|(reader, ..)| &reader.description().boot_id[..]);

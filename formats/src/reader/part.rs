@@ -15,7 +15,7 @@ pub enum Part {
 
 impl Part {
     /// The part that an error is of.
-    pub(super) fn of(error: &SegmentError) -> Part {
+    pub(super) fn from_error(error: &SegmentError) -> Part {
         match error {
             SegmentError::Chunk { kind, id, .. }
             | SegmentError::Missing { kind, id }

@@ -1,6 +1,6 @@
 //! Puts samples into a record. Allocates only while its buffers grow to their working size.
 
-use super::{RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION, RecordV1};
+use super::{RECORD_MAGIC, RECORD_VERSION, RecordV1, offset};
 use crate::histogram::Histogram;
 use crate::interner::Interner;
 use crate::memory::Lately;
@@ -301,7 +301,7 @@ impl RecordBuilder {
         out.extend_from_slice(&RECORD_VERSION.to_le_bytes());
         out.extend_from_slice(&schema.to_le_bytes());
         out.extend_from_slice(&0u32.to_le_bytes());
-        debug_assert_eq!(out.len(), RECORD_PREFIX_BYTES);
+        debug_assert_eq!(out.len(), offset::ARCHIVE);
         let all = self.body.times.len() * self.body.instances as usize;
         if self.in_order && self.row_count == all {
             self.body.rows.clear();

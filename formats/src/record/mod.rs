@@ -29,8 +29,17 @@ use rkyv::{Archive, Serialize};
 pub const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"NREC");
 /// The version that this build writes.
 pub const RECORD_VERSION: u32 = 1;
-/// Bytes in front of the archive.
-pub const RECORD_PREFIX_BYTES: usize = 16;
+
+/// Where the fields in front of the archive are, and the archive: a multiple of 16 bytes.
+mod offset {
+    /// u32
+    pub const MAGIC: usize = 0;
+    /// u32
+    pub const VERSION: usize = 4;
+    /// u32
+    pub const SCHEMA: usize = 8;
+    pub const ARCHIVE: usize = 16;
+}
 
 /// The body of a record, version 1. Flat vectors, so that archiving is a few copies.
 #[derive(Archive, Serialize, Default)]

@@ -1,6 +1,6 @@
 //! Reads a record in place.
 
-use super::{ArchivedRecordV1, RECORD_MAGIC, RECORD_PREFIX_BYTES, RECORD_VERSION};
+use super::{ArchivedRecordV1, RECORD_MAGIC, RECORD_VERSION, offset};
 use rkyv::rend::{u32_le, u64_le};
 
 /// What is wrong with the bytes of a record.
@@ -34,8 +34,8 @@ pub struct RecordView<'a> {
 impl<'a> RecordView<'a> {
     /// The number of the table a record belongs to, without validating the rest.
     pub fn schema_of(bytes: &[u8]) -> Option<u32> {
-        let prefix = bytes.get(..RECORD_PREFIX_BYTES)?;
-        Some(u32::from_le_bytes(prefix[8..12].try_into().ok()?))
+        let prefix = bytes.get(..offset::ARCHIVE)?;
+        Some(u32::from_le_bytes(prefix[offset::SCHEMA..][..4].try_into().ok()?))
     }
 
     /// Validates the record in `bytes`, which must be aligned to 16 bytes, against the shape of its
@@ -48,20 +48,19 @@ impl<'a> RecordView<'a> {
         width: usize,
         key_width: usize,
     ) -> Result<RecordView<'a>, RecordError> {
-        let prefix = bytes.get(..RECORD_PREFIX_BYTES).ok_or(RecordError::NotARecord)?;
+        let prefix = bytes.get(..offset::ARCHIVE).ok_or(RecordError::NotARecord)?;
         let word = |at: usize| {
             u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]])
         };
-        if word(0) != RECORD_MAGIC {
+        if word(offset::MAGIC) != RECORD_MAGIC {
             return Err(RecordError::NotARecord);
         }
-        if word(4) != RECORD_VERSION {
-            return Err(RecordError::Version { found: word(4) });
+        if word(offset::VERSION) != RECORD_VERSION {
+            return Err(RecordError::Version { found: word(offset::VERSION) });
         }
-        let body =
-            rkyv::access::<ArchivedRecordV1, rkyv::rancor::Error>(&bytes[RECORD_PREFIX_BYTES..])
-                .map_err(RecordError::Archive)?;
-        let view = RecordView { schema: word(8), body, width };
+        let body = rkyv::access::<ArchivedRecordV1, rkyv::rancor::Error>(&bytes[offset::ARCHIVE..])
+            .map_err(RecordError::Archive)?;
+        let view = RecordView { schema: word(offset::SCHEMA), body, width };
         view.check(width, key_width)?;
         Ok(view)
     }

@@ -22,10 +22,21 @@ const VERSION_BYTE: u8 = {
     FORMAT_VERSION.to_le_bytes()[0]
 };
 
+/// Where the fields of an envelope are.
+mod offset {
+    pub const KIND: usize = 4;
+    pub const VERSION: usize = 5;
+    pub const PIECE: usize = 6;
+    pub const PIECES: usize = 7;
+    pub const ID: usize = 8;
+    pub const PAYLOAD_BYTES: usize = 16;
+    pub const CHECKSUM: usize = 20;
+}
+
 /// `NMCK`, little endian.
 pub const MAGIC: [u8; 4] = *b"NMCK";
 /// Bytes in front of the payload.
-pub const ENVELOPE_BYTES: usize = 24;
+pub const ENVELOPE_BYTES: usize = offset::CHECKSUM + 4;
 /// A block is split into at most this many pieces.
 pub const MOST_PIECES: usize = 3;
 
@@ -54,7 +65,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    fn of(byte: u8) -> Option<ChunkKind> {
+    fn from_byte(byte: u8) -> Option<ChunkKind> {
         use ChunkKind::{
             Block, Clock, Copies, Description, FineLimits, Gaps, Journal, Limits, Schema,
         };
@@ -136,25 +147,33 @@ impl Envelope {
     pub fn take(bytes: &[u8]) -> Result<(Envelope, &[u8]), EnvelopeError> {
         let (head, rest) =
             bytes.split_first_chunk::<ENVELOPE_BYTES>().ok_or(EnvelopeError::NotAChunk)?;
-        if head[..4] != MAGIC {
+        if head[..offset::KIND] != MAGIC {
             return Err(EnvelopeError::NotAChunk);
         }
         let word =
             |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let payload = rest.get(..word(16) as usize).ok_or(EnvelopeError::NotAChunk)?;
-        if word(20) != checksum(&head[..20], payload) {
+        let payload = rest.get(..payload_bytes(head)).ok_or(EnvelopeError::NotAChunk)?;
+        if word(offset::CHECKSUM) != checksum(&head[..offset::CHECKSUM], payload) {
             return Err(EnvelopeError::Checksum);
         }
-        if u32::from(head[5]) > FORMAT_VERSION {
-            return Err(EnvelopeError::Newer(head[5]));
+        let [version, piece, pieces] =
+            [offset::VERSION, offset::PIECE, offset::PIECES].map(|at| head[at]);
+        if u32::from(version) > FORMAT_VERSION {
+            return Err(EnvelopeError::Newer(version));
         }
-        let kind = ChunkKind::of(head[4]).ok_or(EnvelopeError::NotAChunk)?;
-        if head[6] >= head[7] || usize::from(head[7]) > MOST_PIECES {
+        let kind = ChunkKind::from_byte(head[offset::KIND]).ok_or(EnvelopeError::NotAChunk)?;
+        if piece >= pieces || usize::from(pieces) > MOST_PIECES {
             return Err(EnvelopeError::NotAChunk);
         }
-        let id = u64::from(word(8)) | u64::from(word(12)) << 32;
-        Ok((Envelope { kind, id, piece: head[6], pieces: head[7] }, payload))
+        let id = u64::from(word(offset::ID)) | u64::from(word(offset::ID + 4)) << 32;
+        Ok((Envelope { kind, id, piece, pieces }, payload))
     }
+}
+
+/// Length of the payload behind an envelope, as the envelope says.
+pub fn payload_bytes(head: &[u8; ENVELOPE_BYTES]) -> usize {
+    let [a, b, c, d] = std::array::from_fn(|byte| head[offset::PAYLOAD_BYTES + byte]);
+    u32::from_le_bytes([a, b, c, d]) as usize
 }
 
 fn checksum(head: &[u8], payload: &[u8]) -> u32 {

@@ -14,8 +14,20 @@ use crate::block::BlockHeader;
 use crate::narrow::low_half;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Where the fields of an entry are.
+mod offset {
+    pub const LAST_NS: usize = 0;
+    pub const RECORDS: usize = 8;
+    pub const ROWS: usize = 16;
+    pub const SIZE_BYTES: usize = 20;
+    pub const PIECES: usize = 24;
+    pub const CHECKSUM: usize = 28;
+}
+
 /// Bytes of an entry.
-pub const ENTRY_BYTES: usize = 32;
+pub const ENTRY_BYTES: usize = offset::CHECKSUM + 4;
+/// Bytes of its key, as the checksum has it: table, first row, block.
+const KEY_BYTES: usize = 4 + 8 + 8;
 
 /// The index entry of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +59,14 @@ impl IndexEntry {
     /// The value that is kept.
     pub fn value(&self) -> [u8; ENTRY_BYTES] {
         let mut value = [0; ENTRY_BYTES];
-        value[0..8].copy_from_slice(&self.last_ns.to_le_bytes());
-        value[8..16].copy_from_slice(&self.records.to_le_bytes());
-        value[16..20].copy_from_slice(&self.rows.to_le_bytes());
-        value[20..24].copy_from_slice(&self.size_bytes.to_le_bytes());
-        value[24] = self.pieces;
-        let checksum = checksum(self.key(), &value[..28]);
-        value[28..].copy_from_slice(&checksum.to_le_bytes());
+        let mut put = |at: usize, bytes: &[u8]| value[at..at + bytes.len()].copy_from_slice(bytes);
+        put(offset::LAST_NS, &self.last_ns.to_le_bytes());
+        put(offset::RECORDS, &self.records.to_le_bytes());
+        put(offset::ROWS, &self.rows.to_le_bytes());
+        put(offset::SIZE_BYTES, &self.size_bytes.to_le_bytes());
+        put(offset::PIECES, &[self.pieces]);
+        let checksum = checksum(self.key(), &value[..offset::CHECKSUM]);
+        value[offset::CHECKSUM..].copy_from_slice(&checksum.to_le_bytes());
         value
     }
 
@@ -69,37 +82,38 @@ impl IndexEntry {
     ///
     /// # Errors
     /// When it is not what was written.
-    pub fn of(key: (u32, u64, u64), value: &[u8]) -> Result<IndexEntry, EnvelopeError> {
+    pub fn from_pair(key: (u32, u64, u64), value: &[u8]) -> Result<IndexEntry, EnvelopeError> {
         let value: &[u8; ENTRY_BYTES] = value.try_into().map_err(|_| EnvelopeError::NotAChunk)?;
         let word = |at: usize| {
             u32::from_le_bytes([value[at], value[at + 1], value[at + 2], value[at + 3]])
         };
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        if word(28) != checksum(key, &value[..28]) {
+        if word(offset::CHECKSUM) != checksum(key, &value[..offset::CHECKSUM]) {
             return Err(EnvelopeError::Checksum);
         }
         // No time goes back, and none is later than a clock of 63 bits counts.
-        if long(0) < key.1 || long(0) > i64::MAX as u64 || word(16) == 0 {
+        let (last_ns, rows) = (long(offset::LAST_NS), word(offset::ROWS));
+        if last_ns < key.1 || last_ns > i64::MAX as u64 || rows == 0 {
             return Err(EnvelopeError::NotAChunk);
         }
         Ok(IndexEntry {
             table: key.0,
             first_ns: key.1,
             id: key.2,
-            last_ns: long(0),
-            records: long(8),
-            rows: word(16),
-            size_bytes: word(20),
-            pieces: value[24],
+            last_ns,
+            records: long(offset::RECORDS),
+            rows,
+            size_bytes: word(offset::SIZE_BYTES),
+            pieces: value[offset::PIECES],
         })
     }
 }
 
 fn checksum(key: (u32, u64, u64), value: &[u8]) -> u32 {
-    let mut bytes = [0; 20 + 28];
+    let mut bytes = [0; KEY_BYTES + offset::CHECKSUM];
     bytes[0..4].copy_from_slice(&key.0.to_le_bytes());
     bytes[4..12].copy_from_slice(&key.1.to_le_bytes());
-    bytes[12..20].copy_from_slice(&key.2.to_le_bytes());
-    bytes[20..].copy_from_slice(value);
+    bytes[12..KEY_BYTES].copy_from_slice(&key.2.to_le_bytes());
+    bytes[KEY_BYTES..].copy_from_slice(value);
     low_half(xxh3_64(&bytes))
 }

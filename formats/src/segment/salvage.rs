@@ -3,7 +3,9 @@
 
 use super::bounded::take;
 use super::copies::{Found, MOST_COPIES_BYTES};
-use super::envelope::{ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key};
+use super::envelope::{
+    ChunkKind, ENVELOPE_BYTES, Envelope, EnvelopeError, MAGIC, chunk_key, payload_bytes,
+};
 use super::index::IndexEntry;
 use crate::block::{Block, Decompressor};
 use crate::narrow::{count32, index};
@@ -143,8 +145,7 @@ impl Salvage {
             return Ok(());
         }
         self.file.read_exact_at(&mut head, offset)?;
-        let payload = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
-        let size = ENVELOPE_BYTES as u64 + u64::from(payload);
+        let size = (ENVELOPE_BYTES + payload_bytes(&head)) as u64;
         let most_bytes = MOST_CHUNK_BYTES.min(effort.most_bytes / 4);
         if offset + size > length || size > self.budget_bytes.min(most_bytes) {
             return Ok(());

@@ -24,7 +24,7 @@ const MOST_CHUNK_BYTES: usize = 40 << 20;
 
 fn read_entry(key: Key, value: &[u8]) -> Result<IndexEntry, SegmentError> {
     let (kind, id) = (ChunkKind::Block, key.2);
-    IndexEntry::of(key, value).map_err(|why| SegmentError::Chunk { kind, id, why })
+    IndexEntry::from_pair(key, value).map_err(|why| SegmentError::Chunk { kind, id, why })
 }
 
 /// One state of a segment.

@@ -5,9 +5,9 @@ mod error;
 pub(crate) mod fine;
 mod options;
 mod pending_gaps;
+mod restart;
 mod resumption;
 mod ring_writer;
-mod since_last_run;
 mod split;
 mod table;
 pub(crate) mod tier;
@@ -163,7 +163,7 @@ impl RecordingWriter {
             None => self.raw.former_newest_first(&fine::dir_of(self.raw.dir())),
         };
         let rings = [fine, self.raw.newest_first()];
-        let last = since_last_run::find(&rings, &self.options.boot_id, self.opened_ns);
+        let last = restart::find(&rings, &self.options.boot_id, self.opened_ns);
         if let Some(last) = last {
             last.gaps.into_iter().for_each(|gap| self.raw.gap(gap));
             self.clock = last.clock.unwrap_or(self.clock);

@@ -118,7 +118,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn of(block: &[u8]) -> Opened {
+    fn from_block(block: &[u8]) -> Opened {
         let (header, mut at) = BlockHeader::take(block).unwrap();
         let mut raw = |size: u32| {
             let mut raw = Vec::new();
@@ -199,7 +199,7 @@ fn child_blocks() {
     });
     proptest!(config(600), |(bytes in proptest::collection::vec(any::<u8>(), 0..300))| {
         ask_everything(&bytes, &every_type(1_000_000));
-        let _ = IndexEntry::of((0, 0, 0), &bytes[..bytes.len().min(32)]);
+        let _ = IndexEntry::from_pair((0, 0, 0), &bytes[..bytes.len().min(32)]);
     });
 }
 
@@ -209,7 +209,7 @@ fn child_directories() {
         return;
     }
     proptest!(config(1000), |(samples in samples(20, 1000), changes in changes())| {
-        let mut opened = Opened::of(&block_of(&samples));
+        let mut opened = Opened::from_block(&block_of(&samples));
         opened.directory = changed(&opened.directory, &changes);
         ask_everything(&opened.block(), &every_type(1_000_000));
     });
@@ -225,7 +225,7 @@ fn child_groups() {
         changes in changes(),
         group in any::<prop::sample::Index>(),
     )| {
-        let mut opened = Opened::of(&block_of(&samples));
+        let mut opened = Opened::from_block(&block_of(&samples));
         if !opened.groups.is_empty() {
             let group = group.index(opened.groups.len());
             opened.groups[group] = changed(&opened.groups[group], &changes);
@@ -271,7 +271,7 @@ fn child_headers() {
         directory in proptest::option::of(proptest::collection::vec(0u8..3, 0..4000)),
     )| {
         for schema in shapes() {
-            let mut opened = Opened::of(&block_of(&samples));
+            let mut opened = Opened::from_block(&block_of(&samples));
             for (change, value) in [(change, value), second] {
                 let header = &mut opened.header;
                 match change {

@@ -79,9 +79,9 @@ impl Emitter<'_> {
 fn joined(missing: Vec<Missing>, step: Step) -> Vec<Missing> {
     let mut joined: Vec<(Missing, u64, i64)> = Vec::new();
     for gap in missing {
-        let number = step.of(gap.from);
+        let number = step.number_at(gap.from);
         let length = gap.to.saturating_sub(gap.from);
-        let of_step = |known: &Missing| step.of(known.from) == number;
+        let of_step = |known: &Missing| step.number_at(known.from) == number;
         let alike = |known: &Missing| known.cause == gap.cause && known.detail == gap.detail;
         let mut in_step = joined.iter_mut().rev().take_while(|(known, ..)| of_step(known));
         match in_step.find(|(known, ..)| alike(known)) {

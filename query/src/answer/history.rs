@@ -23,7 +23,7 @@ pub struct Break {
 
 impl Break {
     /// The one that a gap stands for, if another recorder began behind it.
-    pub fn of(gap: &WallGap) -> Option<Break> {
+    pub fn from_gap(gap: &WallGap) -> Option<Break> {
         let rebooted = gap.gap.cause == GapCause::Rebooted;
         let restarted = rebooted || gap.gap.cause == GapCause::NotRunning;
         restarted.then_some(Break { at: gap.to, rebooted })
@@ -80,7 +80,7 @@ impl<'a> History<'a> {
     pub fn new(plan: &'a Plan, breaks: Vec<Break>) -> History<'a> {
         History {
             plan,
-            succession: Succession::of(&plan.schema),
+            succession: Succession::from_schema(&plan.schema),
             breaks: breaks.into_iter().peekable(),
             last: None,
             restarted: false,
@@ -102,7 +102,7 @@ impl<'a> History<'a> {
     }
 
     /// The last value of a slot of an instance.
-    pub fn of(&mut self, number: usize, slot: usize) -> &mut Previous {
+    pub fn previous_of(&mut self, number: usize, slot: usize) -> &mut Previous {
         &mut self.previous[number * self.plan.slots.len() + slot]
     }
 
@@ -194,7 +194,7 @@ impl<'a> History<'a> {
                     Some(by) => less(slot.kind, summary.columns[at].last, by),
                     None => None,
                 };
-                let previous = self.of(instance.number, s);
+                let previous = self.previous_of(instance.number, s);
                 *previous = Previous::default();
                 if let Some(base) = base {
                     previous.remember(base, before_ns);
@@ -280,7 +280,7 @@ impl<'a> History<'a> {
                 let cells = chunk.cells(s, instance.index);
                 if let Some(row) = (0..begin).rev().find(|row| cells.present.at(*row)) {
                     let (word, time) = (cells.words.at(row), chunk.boot_times[row]);
-                    self.of(instance.number, s).remember(word, time);
+                    self.previous_of(instance.number, s).remember(word, time);
                 }
             }
         }

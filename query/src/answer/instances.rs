@@ -3,6 +3,7 @@
 
 use crate::question::{KeyTest, Plan};
 use nodemon_formats::Value;
+use nodemon_formats::narrow::count32;
 use std::collections::HashMap;
 
 /// Instances that are alive.
@@ -112,7 +113,7 @@ impl<'a> Instances<'a> {
             }
             None => {
                 self.known.push(instance);
-                self.known.len() as u32 - 1
+                count32(self.known.len() - 1)
             }
         };
         self.numbers.insert(self.text.clone().into(), number);

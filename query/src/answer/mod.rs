@@ -60,7 +60,7 @@ pub fn answer(
     // All of them, because pieces of one may lie before and behind.
     let gaps = recording.gaps(Some(&plan.schema.name), i64::MIN, i64::MAX)?;
     let near = gaps.iter().filter(|gap| gap.to >= from && gap.from < plan.to);
-    let breaks = near.filter_map(Break::of).collect();
+    let breaks = near.filter_map(Break::from_gap).collect();
     let gaps = gaps::of_answer(gaps, plan);
     let before = before.map(|request| recording.scan(request)).transpose()?;
     let items = before.into_iter().flatten().chain(recording.scan(plan.request())?);

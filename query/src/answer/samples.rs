@@ -9,6 +9,7 @@ use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
 use nodemon_formats::interner::Interner;
+use nodemon_formats::narrow::{count32, index};
 use nodemon_formats::reader::{Chunk, Presence, Summary};
 use nodemon_formats::{ColumnType, Value};
 use std::ops::Range;
@@ -149,7 +150,7 @@ impl<'a> Samples<'a> {
                 let cells = chunk.cells(s, wanted.index);
                 let mut column_of_instance = InstanceColumn { column, stride: instances, offset };
                 if slot.rate {
-                    let previous = self.history.of(wanted.number, s);
+                    let previous = self.history.previous_of(wanted.number, s);
                     column_of_instance.rates(
                         slot.kind,
                         cells,
@@ -216,14 +217,14 @@ impl<'a> Samples<'a> {
         let kind = if slot.rate { ColumnType::F64 } else { slot.kind };
         let strings = &self.batch.strings;
         let verdicts: Vec<bool> = match kind.is_dictionary() {
-            true => (0..strings.len() as u32)
+            true => (0..count32(strings.len()))
                 .map(|number| test.test.passes_bytes(kind, strings.get(number)))
                 .collect(),
             false => Vec::new(),
         };
         for (row, word) in column.words.iter().enumerate() {
             let passes = || match kind.is_dictionary() {
-                true => verdicts.get(*word as usize).copied().unwrap_or(false),
+                true => verdicts.get(index(*word)).copied().unwrap_or(false),
                 false => test.test.passes_number(kind, *word),
             };
             if keep.get(row) && !(column.is_present(row) && passes()) {

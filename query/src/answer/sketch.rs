@@ -4,6 +4,7 @@
 //! have few values as a rule, of which percentiles shall be exact, and what it bounds, the number of
 //! buckets by collapsing the lowest, would cost the bound of 1 % where values span many magnitudes.
 
+use nodemon_formats::narrow::whole;
 use std::collections::BTreeMap;
 
 /// Up to this many values percentiles are exact.
@@ -50,7 +51,7 @@ impl Sketch {
 
     /// The smallest value that at least `percent` percent of the values do not exceed.
     pub fn percentile(&mut self, percent: f64) -> Option<f64> {
-        let rank = (percent / 100.0 * self.count as f64).ceil().max(1.0) as u64;
+        let rank = whole((percent / 100.0 * self.count as f64).ceil().max(1.0));
         if self.buckets.is_empty() {
             let last = self.exact.len().checked_sub(1)?;
             let index = usize::try_from(rank - 1).map_or(last, |index| index.min(last));

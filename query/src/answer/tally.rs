@@ -4,6 +4,7 @@ use super::growth::Growth;
 use super::sketch::Sketch;
 use crate::question::Aggregate;
 use crate::rows::as_f64;
+use nodemon_formats::narrow::whole;
 use nodemon_formats::reader::ColumnRollup;
 use nodemon_formats::{ColumnType, Histogram};
 
@@ -123,7 +124,7 @@ impl Tally {
             Aggregate::Avg => Some(self.growth.per_s().to_bits()),
             Aggregate::Sum => Some(match kind {
                 ColumnType::F64 => self.growth.by.to_bits(),
-                _ => self.growth.by as u64,
+                _ => whole(self.growth.by),
             }),
             _ if self.ordered == 0 => None,
             _ => self.of_order(aggregate),

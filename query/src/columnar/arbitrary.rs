@@ -93,11 +93,11 @@ pub fn answer() -> impl Strategy<Value = Answer> {
 /// A header with a column of each of `kinds`, `c0`, `c1`, ...
 pub fn header(kinds: &[ColumnType]) -> Header {
     let schema = Schema::sample("disk", "/proc/diskstats", "Traffic of \"block\" devices");
-    let mut header = Header::of(&schema, "node1");
+    let mut header = Header::from_schema(&schema, "node1");
     for (c, kind) in kinds.iter().enumerate() {
         let column = Column::new(&format!("c{c}"), *kind, Semantics::Counter, "ns", "some, doc");
         let role = if c == 0 { Role::Key } else { Role::Value };
-        header.fields.push(Field::of(&column, role));
+        header.fields.push(Field::from_column(&column, role));
     }
     header
 }

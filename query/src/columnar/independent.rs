@@ -16,7 +16,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// Prints every row of a file, one line each, formatted as [`formatted`] does.
 const PRINT: &str = r#"
@@ -127,8 +127,7 @@ fn write_parquet(answer: &Answer, path: &Path) {
 }
 
 fn write_stream(answer: &Answer, path: &Path) {
-    let header = Arc::new(answer.header.clone());
-    let mut writer = ArrowWriter::new(File::create(path).unwrap(), header).unwrap();
+    let mut writer = ArrowWriter::new(File::create(path).unwrap(), &answer.header).unwrap();
     writer.gap(&arbitrary::gap()).unwrap();
     answer.batches.iter().for_each(|batch| writer.rows(batch).unwrap());
     writer.finish().unwrap();

@@ -42,7 +42,7 @@ pub fn table(
     let column = |words| BatchColumn { words, present: None };
     batch.columns = words.into_iter().map(column).collect();
     let schema = Schema::event(NAME, "nodemon-recorder", "Time without data, and why");
-    let mut header = Header::of(&schema, recording.host());
+    let mut header = Header::from_schema(&schema, recording.host());
     header.fields = fields();
     Ok((header, batch))
 }
@@ -50,7 +50,7 @@ pub fn table(
 fn fields() -> Vec<Field> {
     let field = |role, name, kind, unit, doc| {
         let column = Column::new(name, kind, Semantics::State, unit, doc);
-        Field::of(&column, role)
+        Field::from_column(&column, role)
     };
     let table = "the table that has no data; empty when it is every table";
     let lost = "samples or events that are lost; 0 when that cannot be known";

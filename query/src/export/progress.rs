@@ -3,6 +3,7 @@
 use super::tables::Source;
 use crate::span::Span;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use nodemon_formats::narrow::whole;
 use nodemon_formats::text::printable;
 use std::cell::Cell;
 
@@ -40,9 +41,9 @@ impl Progress {
 
     /// The table at hand is written up to wall time `time`.
     pub fn reached(&self, time: i64) {
-        let whole = (self.to - self.from).max(1) as f64;
-        let share = (time.saturating_sub(self.from) as f64 / whole).clamp(0.0, 1.0);
-        self.bar.set_position(self.done.get() + (self.weight.get() as f64 * share) as u64);
+        let length = (self.to - self.from).max(1) as f64;
+        let share = (time.saturating_sub(self.from) as f64 / length).clamp(0.0, 1.0);
+        self.bar.set_position(self.done.get() + whole(self.weight.get() as f64 * share));
     }
 
     /// The table is written.

@@ -6,6 +6,7 @@ use crate::error::QueryError;
 use crate::span::Span;
 use crate::time::show_precise;
 use nodemon_formats::Schema;
+use nodemon_formats::narrow::whole;
 use std::sync::Arc;
 
 /// A table to write.
@@ -47,7 +48,7 @@ pub fn choose(
             let (from, to) = (span.from.max(first), span.to.min(last.saturating_add(1)));
             overlap |= from < to;
             let share = to.saturating_sub(from).max(0) as f64 / (last - first).max(1) as f64;
-            weight += (table.size_bytes as f64 * share.min(1.0)) as u64;
+            weight += whole(table.size_bytes as f64 * share.min(1.0));
         }
         sources.push(Source { schema, weight });
     }

@@ -8,16 +8,16 @@ use std::collections::HashMap;
 /// How often the tables are sampled whose gaps are joined, ns.
 pub enum Interval<'a> {
     /// All of them.
-    Of(i64),
+    Same(i64),
     /// Each by its name; what is not in it happens at any time.
-    OfEach(&'a HashMap<String, i64>),
+    ByTable(&'a HashMap<String, i64>),
 }
 
 impl Interval<'_> {
-    fn of(&self, table: &str) -> i64 {
+    fn for_table(&self, table: &str) -> i64 {
         match self {
-            Interval::Of(interval) => *interval,
-            Interval::OfEach(intervals) => intervals.get(table).copied().unwrap_or(0),
+            Interval::Same(interval) => *interval,
+            Interval::ByTable(intervals) => intervals.get(table).copied().unwrap_or(0),
         }
     }
 }
@@ -30,7 +30,7 @@ pub fn join(gaps: Vec<WallGap>, interval: Interval<'_>) -> Vec<WallGap> {
     let mut last: HashMap<(String, GapCause, String), usize> = HashMap::new();
     for gap in gaps {
         let key = (gap.gap.table.clone(), gap.gap.cause, gap.gap.kind().to_owned());
-        let slack = interval.of(&gap.gap.table);
+        let slack = interval.for_table(&gap.gap.table);
         let known = last.get(&key).and_then(|at| joined.get_mut(*at));
         match known.filter(|known| gap.from <= known.to.saturating_add(slack)) {
             Some(known) => {
@@ -78,7 +78,7 @@ mod tests {
                 pieces.push(gap(table, GapCause::SourceFailed, from, to, who));
             }
         }
-        let joined = join(pieces, Interval::Of(SECOND));
+        let joined = join(pieces, Interval::Same(SECOND));
         assert_eq!(spans(&joined), [(0, 60 * SECOND, 60); 3]);
     }
 
@@ -87,13 +87,13 @@ mod tests {
         let late = |from, to| gap("cpu", GapCause::Late, from, to, "the sampling timer fired late");
         let scattered = gap("cpu", GapCause::Late, 25, 40, SCATTERED);
         let joined =
-            join(vec![late(0, 10), late(15, 20), scattered, late(46, 50)], Interval::Of(5));
+            join(vec![late(0, 10), late(15, 20), scattered, late(46, 50)], Interval::Same(5));
         assert_eq!(spans(&joined), [(0, 40, 3), (46, 50, 1)]);
         assert_eq!(joined[0].gap.detail, SCATTERED, "there were samples in between");
         let other = gap("cpu", GapCause::Overrun, 10, 20, "");
         let joined = join(
             vec![late(0, 10), other, gap("disk", GapCause::Late, 10, 20, "")],
-            Interval::Of(5),
+            Interval::Same(5),
         );
         assert_eq!(joined.len(), 3, "another cause or table is another gap: {joined:?}");
     }

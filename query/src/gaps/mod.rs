@@ -26,7 +26,7 @@ pub fn all(recording: &Recording) -> Result<Vec<WallGap>, ReadError> {
     };
     let intervals: HashMap<String, i64> = schemas.iter().map(interval).collect();
     let gaps = recording.gaps(None, i64::MIN, i64::MAX)?;
-    Ok(join(gaps, Interval::OfEach(&intervals)))
+    Ok(join(gaps, Interval::ByTable(&intervals)))
 }
 
 /// The same gaps, those of tables that miss the same as one.
@@ -36,7 +36,7 @@ pub fn reported(gaps: Vec<WallGap>) -> Vec<ReportedGap> {
 
 /// The gaps of an answer, out of all of its table.
 pub fn of_answer(gaps: Vec<WallGap>, plan: &Plan) -> Vec<Missing> {
-    let joined = join(gaps, Interval::Of(plan.schema.interval_ns.cast_signed()));
+    let joined = join(gaps, Interval::Same(plan.schema.interval_ns.cast_signed()));
     // Steps begin before what was asked for.
     let asked = plan.from.saturating_add(plan.step.map_or(0, |step| step.length));
     let is_told =

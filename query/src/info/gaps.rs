@@ -90,9 +90,9 @@ pub fn listing(context: &Context, gaps: &[ReportedGap]) -> String {
     let mut listing = Listing::new(&["gap", ">length", "table", "why"]);
     for gap in gaps {
         let (from, to) = (gap.missing.from, gap.missing.to);
-        let day = |at| Stamp::of(at, zone).date;
+        let day = |at| Stamp::from_ns(at, zone).date;
         let end = if day(from) == day(to) {
-            Stamp::of(to, zone).clock(3)
+            Stamp::from_ns(to, zone).clock(3)
         } else {
             show_precise(to, zone)
         };

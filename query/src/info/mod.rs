@@ -131,7 +131,7 @@ fn state(context: &Context) -> String {
 fn span(context: &Context, first: i64, last: i64) -> String {
     let zone = &context.anchors.zone;
     let length = show_duration(last.saturating_sub(first));
-    let (begin, end) = (Stamp::of(first, zone), Stamp::of(last, zone));
+    let (begin, end) = (Stamp::from_ns(first, zone), Stamp::from_ns(last, zone));
     let end = if begin.date == end.date { end.clock(0) } else { end.text(0) };
     format!("{} .. {end} ({length})", begin.text(0))
 }

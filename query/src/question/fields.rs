@@ -19,20 +19,20 @@ pub fn fill(
     host: &str,
 ) -> Result<Header, QueryError> {
     let schema = plan.schema.clone();
-    let mut header = Header::of(&schema, host);
+    let mut header = Header::from_schema(&schema, host);
     if let Some(step) = plan.step {
         header.interval_ns = step.length.unsigned_abs();
     }
     match (schema.kind, &question.step) {
         (TableKind::Sample, _) => {
             plan.keys = (0..schema.keys.len()).collect();
-            header.fields.extend(schema.keys.iter().map(|key| Field::of(key, Role::Key)));
+            header.fields.extend(schema.keys.iter().map(|key| Field::from_column(key, Role::Key)));
         }
         (TableKind::Event, None) => {
             for (index, key) in schema.keys.iter().enumerate() {
                 let slot = plan.slot(index, false);
                 plan.cells.push(Cell { slot, aggregate: None });
-                header.fields.push(Field::of(key, Role::Key));
+                header.fields.push(Field::from_column(key, Role::Key));
             }
         }
         // Events of a step are counted, whatever their keys.
@@ -128,7 +128,7 @@ fn of_histogram(
 }
 
 fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool) -> Field {
-    let mut field = Field::of(column, Role::Value);
+    let mut field = Field::from_column(column, Role::Value);
     let keeps_type = matches!(
         aggregate,
         None | Some(Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last)
@@ -165,5 +165,5 @@ fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool)
 fn events() -> Field {
     let column =
         Column::new("events", ColumnType::U64, Semantics::Gauge, unit::COUNT, "events in the step");
-    Field::of(&column, Role::Value)
+    Field::from_column(&column, Role::Value)
 }

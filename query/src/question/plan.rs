@@ -233,7 +233,7 @@ pub(super) fn is_rated(column: &Column) -> bool {
 impl Step {
     /// The number of the step that `time` lies in.
     #[inline]
-    pub fn of(&self, time: i64) -> i64 {
+    pub fn number_at(&self, time: i64) -> i64 {
         time.saturating_sub(self.origin).div_euclid(self.length)
     }
 

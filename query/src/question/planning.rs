@@ -17,7 +17,7 @@ impl Question {
     pub fn plan(&self, schema: &Arc<Schema>, host: &str) -> Result<Plan, QueryError> {
         let mut plan = Plan {
             schema: schema.clone(),
-            header: Arc::new(Header::of(schema, host)),
+            header: Arc::new(Header::from_schema(schema, host)),
             from: self.from,
             to: self.to,
             slots: Vec::new(),
@@ -36,8 +36,8 @@ impl Question {
             plan.add_filter(filter, self.rates)?;
         }
         if let Some(step) = plan.step {
-            plan.from = step.start(step.of(self.from));
-            plan.to = step.start(step.of(self.to.saturating_sub(1)).saturating_add(1));
+            plan.from = step.start(step.number_at(self.from));
+            plan.to = step.start(step.number_at(self.to.saturating_sub(1)).saturating_add(1));
         }
         Ok(plan)
     }

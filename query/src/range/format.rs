@@ -14,7 +14,7 @@ use terminal_size::{Height, Width};
 ///
 /// # Errors
 /// When a terminal would be spoilt by it.
-pub fn of(args: &RangeArgs) -> Result<&'static Format, QueryError> {
+pub fn from_args(args: &RangeArgs) -> Result<&'static Format, QueryError> {
     let by_name = || args.output.as_deref().and_then(format::of_path);
     let format = args.format.or_else(by_name).unwrap_or(format::TABLE);
     if format.is_binary && args.output.is_none() && std::io::stdout().is_terminal() {

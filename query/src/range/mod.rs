@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// cannot be written.
 pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut outcome = context.warn_of_problems();
-    let format = format::of(args)?;
+    let format = format::from_args(args)?;
     let schemas = tables(context, args, format)?;
     let span = context.anchors.span(&args.span)?;
     context.note_anchor(&span);
@@ -101,7 +101,7 @@ fn note_tier(context: &Context, schema: &Schema, answer: &Answer) {
 
 fn question(context: &Context, args: &RangeArgs, format: &Format, span: &Span) -> Question {
     // Steps begin when clocks on the wall show round times.
-    let offset = Stamp::of(span.from, &context.anchors.zone).offset;
+    let offset = Stamp::from_ns(span.from, &context.anchors.zone).offset;
     let origin = -i64::from(offset.seconds()) * 1_000_000_000;
     Question {
         from: span.from,

@@ -1,5 +1,6 @@
 //! One histogram of a tick, as people and programs are told it.
 
+use nodemon_formats::narrow::whole;
 use serde_json::{Value, json};
 
 /// One histogram of one instance over one tick, in which there was an event.
@@ -34,10 +35,10 @@ impl Distribution {
             "keys": keys.collect::<serde_json::Map<_, _>>(),
             "column": self.column,
             "unit": self.unit,
-            "count": self.count as u64,
+            "count": whole(self.count),
             "p50": self.p50,
             "p99": self.p99,
-            "max": self.max as u64,
+            "max": whole(self.max),
         })
     }
 }

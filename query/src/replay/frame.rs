@@ -74,7 +74,7 @@ impl Frame {
     pub fn top(&self, order: Order) -> Vec<&Process> {
         let mut processes: Vec<&Process> = self.processes.iter().collect();
         processes.sort_by(|a, b| {
-            let by = |order: Order| order.of(b).total_cmp(&order.of(a));
+            let by = |order: Order| order.value_of(b).total_cmp(&order.value_of(a));
             by(order).then_with(|| by(Order::Memory))
         });
         processes
@@ -94,7 +94,7 @@ pub enum Order {
 
 impl Order {
     /// How much a process has; what is not known counts as nothing.
-    fn of(self, process: &Process) -> f64 {
+    fn value_of(self, process: &Process) -> f64 {
         let both = process.read_bytes.unwrap_or(0.0) + process.write_bytes.unwrap_or(0.0);
         match self {
             Order::Cpu => process.cpus.unwrap_or(0.0),

@@ -97,8 +97,7 @@ fn place<P: Placed>(found: Vec<(i64, P)>, window: Window, holds: i64, frames: &m
     }
     let mut ticks = ticks.into_iter().peekable();
     let mut latest: Option<(i64, Vec<P>)> = None;
-    for (n, frame) in frames.iter_mut().enumerate() {
-        let now = window.first + n as i64;
+    for (now, frame) in (window.first..).zip(frames.iter_mut()) {
         let is_missing = |gap: &TableGap| gap.table.is_empty() || gap.table == P::TABLE;
         if frame.gaps.iter().any(is_missing) {
             latest = None;
@@ -126,7 +125,7 @@ impl<P: Placed> Sink for Parts<P> {
     fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
         for (row, time) in batch.times.iter().enumerate() {
             let row = Row { batch, row, places: &self.places };
-            self.found.push((self.step.of(*time), P::of(&row)));
+            self.found.push((self.step.number_at(*time), P::from_row(&row)));
         }
         Ok(())
     }
@@ -152,7 +151,7 @@ fn gather_events(
     let mut events = Events { header: plan.header.clone(), found: Vec::new() };
     let outcome = answer(recording, &plan, &mut events, warn)?.outcome;
     for event in events.found {
-        let n = window.step.of(event.time) - window.first;
+        let n = window.step.number_at(event.time) - window.first;
         if let Some(frame) = usize::try_from(n).ok().and_then(|n| frames.get_mut(n)) {
             frame.events.push(event);
         }
@@ -192,10 +191,10 @@ fn describe(header: &Header, batch: &Batch, row: usize) -> String {
         let word = column.words[row];
         let value = match field.kind {
             ColumnType::String => {
-                let bytes = batch.strings.get(word as u32);
+                let bytes = batch.strings.at_word(word);
                 Value::String(readable(bytes).into_owned())
             }
-            ColumnType::Bytes => Value::Bytes(batch.strings.get(word as u32).to_vec()),
+            ColumnType::Bytes => Value::Bytes(batch.strings.at_word(word).to_vec()),
             kind => Value::from_word(kind, word),
         };
         let space = if text.is_empty() { "" } else { " " };

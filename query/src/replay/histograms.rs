@@ -73,8 +73,7 @@ fn place(
     frames: &mut [Frame],
 ) {
     let mut behind_gap = i64::MIN;
-    for (n, frame) in frames.iter_mut().enumerate() {
-        let now = window.first + n as i64;
+    for (now, frame) in (window.first..).zip(frames) {
         let is_missing = |gap: &TableGap| gap.table.is_empty() || gap.table == table;
         if frame.gaps.iter().any(is_missing) {
             behind_gap = now;
@@ -100,7 +99,7 @@ struct Found {
 impl Sink for Found {
     fn rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
         for (row, time) in batch.times.iter().enumerate() {
-            let tick = self.step.of(*time);
+            let tick = self.step.number_at(*time);
             if self.ticks.last().is_none_or(|(last, _)| *last != tick) {
                 self.ticks.push((tick, Vec::new()));
             }
@@ -145,7 +144,7 @@ fn key_text(batch: &Batch, column: usize, kind: ColumnType, row: usize) -> Strin
     }
     let word = column.words[row];
     match kind.is_dictionary() {
-        true => readable(batch.strings.get(word as u32)).into_owned(),
+        true => readable(batch.strings.at_word(word)).into_owned(),
         false => Cell::from_word(kind, word).to_string(),
     }
 }

@@ -122,6 +122,6 @@ fn step(context: &Context, args: &ReplayArgs, span: &Span) -> Result<Step, Query
         return Err(QueryError::Usage("--step must be longer than 0".into()));
     }
     // Ticks begin when clocks on the wall show round times.
-    let offset = Stamp::of(span.from, &context.anchors.zone).offset;
+    let offset = Stamp::from_ns(span.from, &context.anchors.zone).offset;
     Ok(Step { origin: -i64::from(offset.seconds()) * 1_000_000_000, length })
 }

@@ -8,6 +8,7 @@ use crate::error::QueryError;
 use crate::question::Step;
 use crate::time::Stamp;
 use jiff::tz::TimeZone;
+use nodemon_formats::narrow::{count32, index, whole};
 use nodemon_formats::reader::Recording;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -40,7 +41,7 @@ impl Overview {
         let columns = i64::try_from(width).unwrap_or(1).max(1);
         let length = tick.saturating_mul(ticks.div_euclid(columns) + 1);
         let step = Step { origin: from, length };
-        let count = step.of(to - 1) + 1;
+        let count = step.number_at(to - 1) + 1;
         let window = Window { step, count: usize::try_from(count).unwrap_or(1), first: 0 };
         let mut frames = window.frames();
         gather_part::<Cpu>(recording, window, &mut frames, warn)?;
@@ -55,23 +56,23 @@ impl Overview {
     /// span begins and ends, by clocks in `zone`, stands at its ends.
     pub fn line(&self, now: i64, zone: &TimeZone) -> Line<'static> {
         const HEIGHTS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-        let here = self.step.of(now);
-        let columns = self.busy.iter().enumerate().map(|(n, busy)| {
+        let here = self.step.number_at(now);
+        let columns = (0..).zip(&self.busy).map(|(n, busy)| {
             let mut style = match busy {
                 Some(busy) if *busy >= 0.9 => Style::new().fg(Color::Red),
                 Some(busy) if *busy >= 0.7 => Style::new().fg(Color::Yellow),
                 Some(_) => Style::new().fg(Color::Cyan),
                 None => Style::new().add_modifier(Modifier::DIM),
             };
-            if n as i64 == here {
+            if n == here {
                 style = style.add_modifier(Modifier::REVERSED);
             }
-            let height = |busy: f64| HEIGHTS[((busy * 8.0) as usize).min(7)];
+            let height = |busy: f64| HEIGHTS[index(whole(busy * 8.0)).min(7)];
             Span::styled(busy.map_or(".", height), style)
         });
-        let clock = |time: i64| Span::raw(Stamp::of(time, zone).clock(0));
+        let clock = |time: i64| Span::raw(Stamp::from_ns(time, zone).clock(0));
         let begin = [clock(self.step.start(0)), Span::raw(" ")];
-        let end = [Span::raw(" "), clock(self.step.start(self.busy.len() as i64))];
+        let end = [Span::raw(" "), clock(self.step.start(i64::from(count32(self.busy.len()))))];
         Line::from_iter(begin.into_iter().chain(columns).chain(end))
     }
 

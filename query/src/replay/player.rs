@@ -63,7 +63,7 @@ q  Esc       quit";
 
 impl Wish {
     /// What `key` asks for.
-    pub fn of(key: KeyEvent) -> Option<Wish> {
+    pub fn from_key(key: KeyEvent) -> Option<Wish> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         Some(match key.code {
             KeyCode::Char('c' | 'd') if control => Wish::Quit,
@@ -152,7 +152,7 @@ mod tests {
     fn a_tick_stays_as_long_as_it_took_divided_by_the_speed() {
         let mut player = Player::new(0, 10.0);
         assert_eq!(player.interval(1_000_000_000), Duration::from_millis(100));
-        let faster = Wish::of(KeyEvent::new(KeyCode::Char('+'), KeyModifiers::NONE)).unwrap();
+        let faster = Wish::from_key(KeyEvent::new(KeyCode::Char('+'), KeyModifiers::NONE)).unwrap();
         player.grant(faster);
         assert_eq!(player.interval(1_000_000_000), Duration::from_millis(50));
         assert_eq!(player.state(), "x20");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn control_c_leaves_and_c_orders_by_cpu_time() {
-        let key = |modifiers| Wish::of(KeyEvent::new(KeyCode::Char('c'), modifiers)).unwrap();
+        let key = |modifiers| Wish::from_key(KeyEvent::new(KeyCode::Char('c'), modifiers)).unwrap();
         assert_eq!(key(KeyModifiers::CONTROL), Wish::Quit);
         assert_ne!(key(KeyModifiers::NONE), Wish::Quit);
     }

@@ -11,7 +11,7 @@ use nodemon_formats::reader::{Recording, WallGap};
 use std::ops::RangeInclusive;
 
 /// Ticks that are read at once: few enough to be there at once, enough to read each block once.
-const WINDOW_TICKS: i64 = 64;
+const WINDOW_TICKS: u16 = 64;
 
 /// Every tick of a span.
 pub struct Reel<'a> {
@@ -40,7 +40,7 @@ pub enum Direction {
 impl<'a> Reel<'a> {
     /// The ticks that touch `[from, to)`.
     pub fn new(recording: &'a Recording, step: Step, from: i64, to: i64) -> Reel<'a> {
-        let ticks = step.of(from)..=step.of(to.saturating_sub(1));
+        let ticks = step.number_at(from)..=step.number_at(to.saturating_sub(1));
         Reel {
             recording,
             step,
@@ -75,8 +75,8 @@ impl<'a> Reel<'a> {
     pub fn frame(&mut self, tick: i64, warn: Warn<'_>) -> Result<&Frame, QueryError> {
         let at = |first: i64| usize::try_from(tick - first).unwrap_or(usize::MAX);
         if at(self.first) >= self.frames.len() {
-            let first = tick.div_euclid(WINDOW_TICKS) * WINDOW_TICKS;
-            let window = Window { step: self.step, first, count: WINDOW_TICKS as usize };
+            let first = tick.div_euclid(WINDOW_TICKS.into()) * i64::from(WINDOW_TICKS);
+            let window = Window { step: self.step, first, count: WINDOW_TICKS.into() };
             if self.gaps.is_none() {
                 self.gaps = Some(self.read_gaps()?);
             }
@@ -128,11 +128,11 @@ impl<'a> Reel<'a> {
                     let end = gaps.map(|gap| gap.missing.to).max().unwrap_or(frame.to);
                     // Nor is time that nothing tells of; one block may span a century of it.
                     let row = self.recording.next_row(end)?.unwrap_or(i64::MAX);
-                    next = next.max(step.of(end.max(row)) - 1);
+                    next = next.max(step.number_at(end.max(row)) - 1);
                 }
                 Direction::Back => {
                     let start = gaps.map(|gap| gap.missing.from).min().unwrap_or(frame.from);
-                    next = next.min(step.of(start) + 1);
+                    next = next.min(step.number_at(start) + 1);
                 }
             }
         }

@@ -61,7 +61,7 @@ fn play(
         };
         if event::poll(wait).map_err(of_terminal)? {
             match event::read().map_err(of_terminal)? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => match Wish::of(key) {
+                Event::Key(key) if key.kind != KeyEventKind::Release => match Wish::from_key(key) {
                     Some(Wish::Quit) => return Ok(()),
                     Some(wish) => {
                         obey(wish, reel, overview, player, warn)?;

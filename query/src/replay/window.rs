@@ -36,7 +36,7 @@ impl Window {
             to: self.step.start(tick + 1),
             ..Frame::default()
         };
-        (0..self.count as i64).map(|n| frame(self.first + n)).collect()
+        (self.first..).take(self.count).map(frame).collect()
     }
 }
 

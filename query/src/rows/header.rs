@@ -60,7 +60,7 @@ pub enum Role {
 
 impl Header {
     /// A header without fields for the table of `schema`.
-    pub fn of(schema: &Schema, host: &str) -> Header {
+    pub fn from_schema(schema: &Schema, host: &str) -> Header {
         Header {
             table: schema.name.clone(),
             kind: schema.kind,
@@ -113,7 +113,7 @@ impl Field {
     }
 
     /// A column of a schema as it is.
-    pub fn of(column: &Column, role: Role) -> Field {
+    pub fn from_column(column: &Column, role: Role) -> Field {
         Field {
             name: column.name.clone(),
             label: label(column).to_owned(),

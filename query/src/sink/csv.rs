@@ -28,7 +28,7 @@ pub const FORMAT: Format = Format {
     is_for_people: false,
     sink: |output, header, _| Ok(Box::new(CsvSink::new(header.clone(), output))),
     export: Some(|output, header| {
-        Ok(Box::new(CsvSink::of(CsvEncoder::new(header.clone()).without_gaps(), output)))
+        Ok(Box::new(CsvSink::from_encoder(CsvEncoder::new(header.clone()).without_gaps(), output)))
     }),
 };
 
@@ -197,11 +197,11 @@ const WRITE_BYTES: usize = 256 << 10;
 impl CsvSink {
     /// A sink that writes rows with these columns to `output`.
     pub fn new(header: Arc<Header>, output: Output) -> CsvSink {
-        CsvSink::of(CsvEncoder::new(header), output)
+        CsvSink::from_encoder(CsvEncoder::new(header), output)
     }
 
     /// A sink that writes what `encoder` makes of rows to `output`.
-    pub fn of(encoder: CsvEncoder, output: Output) -> CsvSink {
+    pub fn from_encoder(encoder: CsvEncoder, output: Output) -> CsvSink {
         let mut text = Vec::with_capacity(2 * WRITE_BYTES);
         encoder.header(&mut text);
         CsvSink { encoder, output, text }

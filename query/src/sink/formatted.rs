@@ -2,6 +2,7 @@
 
 use crate::rows::{Batch, Bitmap, Field};
 use nodemon_formats::ColumnType;
+use nodemon_formats::narrow::index;
 
 /// What the strings of a batch that are of one type look like in a format.
 #[derive(Default)]
@@ -32,7 +33,7 @@ impl Formatted {
         let used = (!kinds.all(|other| other == kind)).then(|| numbers_of(batch, fields, kind));
         for number in 0..batch.strings.len() {
             if used.as_ref().is_none_or(|used| used.get(number)) {
-                format(batch.strings.get(number as u32), &mut self.bytes);
+                format(batch.strings.at_word(number as u64), &mut self.bytes);
             }
             let start = self.ends.last().copied().unwrap_or(0);
             self.longest = self.longest.max(self.bytes.len() - start);
@@ -48,7 +49,7 @@ impl Formatted {
     /// What the string of that number looks like; empty when there is none.
     #[inline]
     pub fn get(&self, number: u64) -> &[u8] {
-        let number = number as usize;
+        let number = index(number);
         let Some(&end) = self.ends.get(number) else { return &[] };
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         &self.bytes[start..end]
@@ -64,8 +65,8 @@ fn numbers_of(batch: &Batch, fields: &[Field], kind: ColumnType) -> Bitmap {
         }
         for &word in &column.words {
             // Where a value is absent the word may be of no string.
-            if (word as usize) < used.len() {
-                used.set(word as usize, true);
+            if index(word) < used.len() {
+                used.set(index(word), true);
             }
         }
     }

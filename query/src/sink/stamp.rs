@@ -3,6 +3,7 @@
 use super::cursor::eight_digits;
 use crate::time::Stamp;
 use jiff::tz::TimeZone;
+use nodemon_formats::narrow::low_half;
 
 /// Writes times like `2026-11-20T03:12:07.001000000Z`, of which only the fraction changes from row
 /// to row most of the time.
@@ -29,10 +30,10 @@ impl Rfc3339 {
     #[inline]
     pub fn text(&mut self, time: i64) -> &[u8; Rfc3339::LENGTH] {
         let second = time.div_euclid(1_000_000_000);
-        let nanosecond = time.rem_euclid(1_000_000_000) as u32;
+        let nanosecond = low_half(time.rem_euclid(1_000_000_000).cast_unsigned());
         if self.second != Some(second) {
             self.second = Some(second);
-            let stamp = Stamp::of(second.saturating_mul(1_000_000_000), &TimeZone::UTC);
+            let stamp = Stamp::from_ns(second.saturating_mul(1_000_000_000), &TimeZone::UTC);
             let text = format!("{}T{}", stamp.date, stamp.clock(0));
             self.text[..FRACTION - 1].copy_from_slice(text.as_bytes());
         }

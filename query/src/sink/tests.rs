@@ -17,10 +17,10 @@ use std::sync::Arc;
 fn header(columns: &[(&str, ColumnType, &'static str)]) -> Arc<Header> {
     let mut schema = Schema::sample("t", "", "");
     schema.interval_ns = 1_000_000;
-    let mut header = Header::of(&schema, "");
+    let mut header = Header::from_schema(&schema, "");
     for (name, kind, unit) in columns {
         let column = Column::new(name, *kind, Semantics::Gauge, *unit, "");
-        header.fields.push(Field::of(&column, Role::Value));
+        header.fields.push(Field::from_column(&column, Role::Value));
     }
     Arc::new(header)
 }

@@ -5,12 +5,12 @@ use jiff::tz::{Offset, TimeZone};
 
 /// An instant in a zone, to the second: `2026-11-20 03:12:07`.
 pub fn show_instant(ns: i64, zone: &TimeZone) -> String {
-    Stamp::of(ns, zone).text(0)
+    Stamp::from_ns(ns, zone).text(0)
 }
 
 /// An instant in a zone, to the millisecond: `2026-11-20 03:12:07.250`.
 pub fn show_precise(ns: i64, zone: &TimeZone) -> String {
-    Stamp::of(ns, zone).text(3)
+    Stamp::from_ns(ns, zone).text(3)
 }
 
 /// An instant, taken apart in a zone.
@@ -26,7 +26,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// Takes `ns` since the epoch apart.
-    pub fn of(ns: i64, zone: &TimeZone) -> Stamp {
+    pub fn from_ns(ns: i64, zone: &TimeZone) -> Stamp {
         let instant = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
         let offset = zone.to_offset(instant);
         let civil = offset.to_datetime(instant);
@@ -76,10 +76,10 @@ mod tests {
         let ns = 1_795_140_727_250_999_999;
         assert_eq!(show_instant(ns, &berlin), "2026-11-20 03:12:07");
         assert_eq!(show_precise(ns, &berlin), "2026-11-20 03:12:07.250");
-        assert_eq!(Stamp::of(ns, &berlin).clock(6), "03:12:07.250999");
-        assert_eq!(Stamp::of(ns, &berlin).zone(), "+01:00");
+        assert_eq!(Stamp::from_ns(ns, &berlin).clock(6), "03:12:07.250999");
+        assert_eq!(Stamp::from_ns(ns, &berlin).zone(), "+01:00");
         assert_eq!(show_instant(ns, &TimeZone::UTC), "2026-11-20 02:12:07");
-        assert_eq!(Stamp::of(ns, &TimeZone::UTC).zone(), "UTC");
+        assert_eq!(Stamp::from_ns(ns, &TimeZone::UTC).zone(), "UTC");
         assert_eq!(show_instant(-1, &TimeZone::UTC), "1969-12-31 23:59:59");
     }
 }

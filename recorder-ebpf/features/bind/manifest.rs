@@ -25,7 +25,7 @@ pub static FEATURE: Feature = Feature {
         origin: Origin::Events("events"),
         keys: &[],
         values: columns_of_task![
-            Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port"),
+            Column::endpoint("local", "address and port"),
             Column::named("type", Cell::U16, TYPES, "of the socket: stream, dgram, raw, ..."),
             Column::id("protocol", Cell::U16, "its number: 6 is TCP, 17 is UDP"),
             Column::decoded("error", Cell::I32, names::error, "why it failed; empty if it did not"),

@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 
 pub static FEATURE: Feature = Feature {
     name: "bpf_jit",
@@ -7,7 +9,7 @@ pub static FEATURE: Feature = Feature {
     object: object!("bpf_jit"),
     symbols: &[("bpf_jit_current", "bpf_jit_current"), ("bpf_jit_limit", "bpf_jit_limit")],
     hooks: &[Hook::needed(&[Attach::Iterator("read_figures", "bpf_prog")])],
-    filters: Filters::NONE,
+    filters: SupportedFilters::NONE,
     tables: &[Table {
         name: "bpf_jit",
         doc: "Memory that the machine code of BPF programs takes: of eBPF, and of the filters of \

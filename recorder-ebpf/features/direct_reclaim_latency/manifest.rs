@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, count, object};
 
 const SCOPES: &[&str] = &["machine", "cgroup"];
 
@@ -12,12 +12,12 @@ pub static FEATURE: Feature = Feature {
         Hook::wanted(&[Attach::Typed("ended_in_group", "mm_vmscan_memcg_reclaim_end")]),
         Hook::wanted(&[Attach::Typed("began_in_group", "mm_vmscan_memcg_reclaim_begin")]),
     ],
-    per_cpu: &[("latencies", 512 * SCOPES.len() as u32)],
+    per_cpu: &[("latencies", 512 * count(SCOPES))],
     tables: &[Table {
         name: "direct_reclaim_latency",
         doc: "How long tasks that wanted memory had to free some themselves (direct reclaim), each \
               time.",
-        origin: Origin::DenseHistogram("latencies", SCOPES.len() as u32),
+        origin: Origin::DenseHistogram("latencies", count(SCOPES)),
         keys: &[Column::named(
             "scope",
             Cell::U32,

@@ -1,5 +1,5 @@
 use crate::feature::{
-    Attach, COMMON, Cell, Column, Feature, Filters, HardwareEvent, Hook, Origin, Table, object,
+    Attach, COMMON, Cell, Column, Feature, HardwareEvent, Hook, Origin, SupportedFilters, Table, object,
 };
 
 pub static FEATURE: Feature = Feature {
@@ -12,7 +12,7 @@ pub static FEATURE: Feature = Feature {
         Hook::wanted(&[Attach::Hardware("referenced", HardwareEvent::CacheReferences, 1_000_000)]),
     ],
     per_cpu: &[("counts", 1)],
-    filters: Filters::NONE,
+    filters: SupportedFilters::NONE,
     tables: &[Table {
         name: "llc",
         doc: "References to the last level of the processor's caches, and misses, by CPU, in steps \

@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 use crate::names;
 
 const DIRECTIONS: &[&str] = &["received", "sent"];
@@ -11,7 +13,7 @@ pub static FEATURE: Feature = Feature {
     object: object!("net_traffic"),
     hooks: &[Hook::needed(&[Attach::Packets("nodemon_received", "nodemon_sent")])],
     sized: &["traffic"],
-    filters: Filters::INTERFACE,
+    filters: SupportedFilters::INTERFACE,
     tables: &[Table {
         name: "net_traffic",
         doc: "Packets and bytes of network interfaces, by direction, version of the Internet \

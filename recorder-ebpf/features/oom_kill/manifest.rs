@@ -1,5 +1,5 @@
 use crate::feature::{
-    Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, columns_of_task, object,
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, columns_of_task, object,
 };
 
 pub static FEATURE: Feature = Feature {
@@ -13,7 +13,7 @@ pub static FEATURE: Feature = Feature {
         Attach::Probe("marked_by_probe", "mark_oom_victim"),
         Attach::Typed("marked_by_pid", "mark_victim"),
     ])],
-    filters: Filters::NONE,
+    filters: SupportedFilters::NONE,
     events_per_s: 100,
     tables: &[Table {
         name: "oom_kill",

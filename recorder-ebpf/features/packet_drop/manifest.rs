@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 use crate::names;
 
 pub static FEATURE: Feature = Feature {
@@ -10,7 +12,7 @@ pub static FEATURE: Feature = Feature {
         Attach::Typed("dropped", "kfree_skb"),
         Attach::Typed("dropped_somehow", "kfree_skb"),
     ])],
-    filters: Filters::NONE,
+    filters: SupportedFilters::NONE,
     tables: &[Table {
         name: "packet_drop",
         doc: "Packets that the kernel dropped, by its reason. Before 5.17 it has none. \

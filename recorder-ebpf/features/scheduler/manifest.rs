@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, WithoutStorage, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, WithoutStorage, count, object,
+};
 
 const REASONS: &[&str] =
     &["preempted", "yielded", "sleeping", "blocked", "blocked_io", "stopped", "ended", "other"];
@@ -17,8 +19,8 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("woken", "sched_wakeup")]),
         Hook::needed(&[Attach::Typed("started", "sched_wakeup_new")]),
     ],
-    per_cpu: &[("waits", 512), ("switches", REASONS.len() as u32)],
-    filters: Filters::NONE,
+    per_cpu: &[("waits", 512), ("switches", count(REASONS))],
+    filters: SupportedFilters::NONE,
     tables: &[
         Table {
             name: "run_queue_latency",
@@ -31,7 +33,7 @@ pub static FEATURE: Feature = Feature {
         Table {
             name: "context_switch",
             doc: "Why CPUs went from one task to another, in all.",
-            origin: Origin::DenseCounters("switches", REASONS.len() as u32),
+            origin: Origin::DenseCounters("switches", count(REASONS)),
             keys: &[Column::named(
                 "reason",
                 Cell::U32,

@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, count, object,
+};
 
 const VECTORS: &[&str] = &[
     "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu",
@@ -16,21 +18,21 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("raised", "softirq_raise")]),
         Hook::needed(&[Attach::Typed("left", "softirq_exit")]),
     ],
-    per_cpu: &[("waits", 512 * VECTORS.len() as u32), ("runs", 512 * VECTORS.len() as u32)],
-    filters: Filters::NONE,
+    per_cpu: &[("waits", 512 * count(VECTORS)), ("runs", 512 * count(VECTORS))],
+    filters: SupportedFilters::NONE,
     tables: &[
         Table {
             name: "softirq_latency",
             doc: "How long softirqs waited, from when they were raised until they ran. \
                   Costs some 400 ns a softirq, with its duration.",
-            origin: Origin::DenseHistogram("waits", VECTORS.len() as u32),
+            origin: Origin::DenseHistogram("waits", count(VECTORS)),
             keys: KEYS,
             values: &[Column::histogram("latency_ns", "ns", "from raise to entry: the wait")],
         },
         Table {
             name: "softirq_duration",
             doc: "How long softirqs ran.",
-            origin: Origin::DenseHistogram("runs", VECTORS.len() as u32),
+            origin: Origin::DenseHistogram("runs", count(VECTORS)),
             keys: KEYS,
             values: &[Column::histogram("duration_ns", "ns", "from entry to exit: the work")],
         },

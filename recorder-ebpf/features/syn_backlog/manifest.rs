@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 
 const QUEUES: &[&str] = &["accept", "syn"];
 
@@ -13,7 +15,7 @@ pub static FEATURE: Feature = Feature {
         Attach::Typed("ready", "sk_data_ready"),
     ])],
     sized: &["waiting"],
-    filters: Filters::SOCKET,
+    filters: SupportedFilters::SOCKET,
     tables: &[Table {
         name: "syn_backlog",
         doc: "How many connections wait in the queues of TCP listeners whenever one more is \

@@ -1,4 +1,4 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, object};
+use crate::feature::{Attach, COMMON, Cell, Column, Feature, Hook, Origin, Table, count, object};
 
 const RESULTS: &[&str] = &["established", "failed"];
 
@@ -7,13 +7,13 @@ pub static FEATURE: Feature = Feature {
     reads: "inet_sock_set_state",
     object: object!("tcp_connect_latency"),
     hooks: &[Hook::needed(&[Attach::Typed("changed", "inet_sock_set_state")])],
-    per_cpu: &[("latencies", 512 * RESULTS.len() as u32)],
+    per_cpu: &[("latencies", 512 * count(RESULTS))],
     tables: &[Table {
         name: "tcp_connect_latency",
         doc: "How long it took to connect by TCP: from the SYN until the connection was \
               established, or until it was not to be. Costs nothing but at \
               the ends of a connection.",
-        origin: Origin::DenseHistogram("latencies", RESULTS.len() as u32),
+        origin: Origin::DenseHistogram("latencies", count(RESULTS)),
         keys: &[Column::named("result", Cell::U32, RESULTS, "established or failed")],
         values: &[Column::histogram("latency_ns", "ns", "the time that it took")],
     }],

@@ -40,13 +40,8 @@ pub static FEATURE: Feature = Feature {
                   recorder's network namespace are seen.",
             origin: Origin::Iterator("each"),
             keys: &[
-                Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),
-                Column::decoded(
-                    "remote",
-                    Cell::Bytes(18),
-                    names::endpoint,
-                    "address and port of the other side",
-                ),
+                Column::endpoint("local", "address and port here"),
+                Column::endpoint("remote", "address and port of the other side"),
                 Column::id("net_ns", Cell::U32, NET_NS),
                 Column::id("inode", Cell::U64, "that of the socket, 0 when no file has it"),
             ],
@@ -104,13 +99,8 @@ pub static FEATURE: Feature = Feature {
             origin: Origin::Events("events"),
             keys: &[Column::named("direction", Cell::U32, DIRECTIONS, "connected, accepted")],
             values: columns_of_task![
-                Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),
-                Column::decoded(
-                    "remote",
-                    Cell::Bytes(18),
-                    names::endpoint,
-                    "address and port of the other side",
-                ),
+                Column::endpoint("local", "address and port here"),
+                Column::endpoint("remote", "address and port of the other side"),
                 Column::id("net_ns", Cell::U32, NET_NS),
                 Column::named("state", Cell::U32, names::TCP_STATES, "in which it ended"),
                 Column::decoded(

@@ -20,13 +20,8 @@ pub static FEATURE: Feature = Feature {
         values: columns_of_task![
             Column::named("from", Cell::U32, names::TCP_STATES, "the state before"),
             Column::named("to", Cell::U32, names::TCP_STATES, "the state from then on"),
-            Column::decoded("local", Cell::Bytes(18), names::endpoint, "address and port here"),
-            Column::decoded(
-                "remote",
-                Cell::Bytes(18),
-                names::endpoint,
-                "address and port of the other side",
-            ),
+            Column::endpoint("local", "address and port here"),
+            Column::endpoint("remote", "address and port of the other side"),
         ],
     }],
     ..COMMON

@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 use crate::names;
 
 const VERSIONS: &[&str] = &["4", "6"];
@@ -11,7 +13,7 @@ pub static FEATURE: Feature = Feature {
         Hook::needed(&[Attach::Typed("segment", "tcp_retransmit_skb")]),
         Hook::wanted(&[Attach::Typed("syn_ack", "tcp_retransmit_synack")]),
     ],
-    filters: Filters::SOCKET,
+    filters: SupportedFilters::SOCKET,
     tables: &[Table {
         name: "tcp_retransmit",
         doc: "TCP segments that were sent again, by the state of their connection: a SYN in \

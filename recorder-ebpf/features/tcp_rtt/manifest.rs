@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 
 pub static FEATURE: Feature = Feature {
     name: "tcp_rtt",
@@ -6,7 +8,7 @@ pub static FEATURE: Feature = Feature {
     object: object!("tcp_rtt"),
     hooks: &[Hook::needed(&[Attach::Typed("arrived", "tcp_probe")])],
     per_cpu: &[("times", 512)],
-    filters: Filters::SOCKET,
+    filters: SupportedFilters::SOCKET,
     tables: &[Table {
         name: "tcp_rtt",
         doc: "Round trip times of TCP: the smoothed one of its connection for every segment that \

@@ -1,4 +1,6 @@
-use crate::feature::{Attach, COMMON, Cell, Column, Feature, Filters, Hook, Origin, Table, object};
+use crate::feature::{
+    Attach, COMMON, Cell, Column, Feature, Hook, Origin, SupportedFilters, Table, object,
+};
 use crate::names;
 
 pub static FEATURE: Feature = Feature {
@@ -8,7 +10,7 @@ pub static FEATURE: Feature = Feature {
     object: object!("timer"),
     hooks: &[Hook::needed(&[Attach::Typed("started", "timer_start")])],
     sized: &["starts"],
-    filters: Filters::NONE,
+    filters: SupportedFilters::NONE,
     tables: &[Table {
         name: "timer",
         doc: "Timers of the kernel that were started, by the function that they call; timers of \

@@ -50,13 +50,13 @@ impl DenseCounters {
     /// Hands out the number (32 bits) and the sums of every element that was ever counted.
     pub fn each(&mut self, mut element: impl FnMut(&[u8], &[u8])) {
         sum(&self.array, &mut self.sums);
-        for (number, sums) in self.sums.chunks_exact(self.words).enumerate().take(self.stretch) {
+        for (number, sums) in (0u32..).zip(self.sums.chunks_exact(self.words).take(self.stretch)) {
             if sums.iter().all(|sum| *sum == 0) {
                 continue;
             }
             self.row.clear();
             self.row.extend(sums.iter().flat_map(|sum| sum.to_le_bytes()));
-            element(&(number as u32).to_le_bytes(), &self.row);
+            element(&number.to_le_bytes(), &self.row);
         }
     }
 }
@@ -76,11 +76,11 @@ impl DenseHistogram {
     /// Hands out every bucket that was ever hit.
     pub fn each(&mut self, mut bucket: impl FnMut(&[u8], u32, u64)) {
         sum(&self.array, &mut self.sums);
-        let histograms = self.sums.chunks_exact(HISTOGRAM_SLOTS).enumerate().take(self.keys);
-        for (key, histogram) in histograms {
-            let key = (key as u32).to_le_bytes();
-            for (number, count) in histogram.iter().enumerate().filter(|(_, count)| **count > 0) {
-                bucket(&key, number as u32, *count);
+        let histograms = self.sums.chunks_exact(HISTOGRAM_SLOTS).take(self.keys);
+        for (key, histogram) in (0u32..).zip(histograms) {
+            let key = key.to_le_bytes();
+            for (number, count) in (0u32..).zip(histogram).filter(|(_, count)| **count > 0) {
+                bucket(&key, number, *count);
             }
         }
     }

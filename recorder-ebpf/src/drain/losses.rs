@@ -29,7 +29,7 @@ pub struct Losses {
 
 impl Losses {
     /// Those of a feature that is loaded.
-    pub fn of(object: &mut Ebpf) -> Result<Losses, FeatureError> {
+    pub fn from_object(object: &mut Ebpf) -> Result<Losses, FeatureError> {
         let words = match object.map("losses") {
             None => None,
             Some(_) => {

@@ -51,7 +51,7 @@ enum Kind {
 
 impl Reader {
     /// What reads `table` out of a feature that is loaded.
-    pub(crate) fn of(
+    pub(crate) fn for_table(
         table: &Table,
         object: &mut Ebpf,
         iterators: &[(&'static str, OwnedFd)],

@@ -95,6 +95,7 @@ impl Ring {
     }
 
     /// Where a position is in the data.
+    #[expect(clippy::cast_possible_truncation, reason = "the size is a power of two of a usize")]
     fn offset(&self, position: u64) -> usize {
         position as usize & (self.size_bytes - 1)
     }

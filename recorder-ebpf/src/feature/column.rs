@@ -1,6 +1,6 @@
 //! A column: what it is in C, and how people see it.
 
-use crate::names::Names;
+use crate::names::{self, Names};
 
 /// One column.
 #[derive(Clone, Copy, Debug)]
@@ -127,10 +127,12 @@ impl Cell {
         let mut word = [0; 8];
         let size = self.size_bytes().min(8).min(bytes.len());
         word[..size].copy_from_slice(&bytes[..size]);
-        let number = u64::from_le_bytes(word);
         match self {
-            Cell::I32 => i64::from(number as u32 as i32).cast_unsigned(),
-            _ => number,
+            Cell::I32 => {
+                let [a, b, c, d, ..] = word;
+                i64::from(i32::from_le_bytes([a, b, c, d])).cast_unsigned()
+            }
+            _ => u64::from_le_bytes(word),
         }
     }
 }
@@ -167,6 +169,12 @@ impl Column {
     ) -> Column {
         let show = Show::Decoded(decode);
         Column { name, cell, show, meaning: Meaning::State, unit: "", doc }
+    }
+
+    /// An address of 16 bytes and a port of 2, as text.
+    pub const fn endpoint(name: &'static str, doc: &'static str) -> Column {
+        let column = Column::decoded(name, Cell::Bytes(18), names::endpoint, doc);
+        Column { unit: "address:port", ..column }
     }
 
     /// A number of 64 bits that only grows.

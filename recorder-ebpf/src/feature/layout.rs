@@ -27,7 +27,7 @@ pub struct Place {
 
 impl Place {
     /// Its bytes within a structure; empty where the structure ends before.
-    pub fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    pub fn bytes_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.offset..self.offset + self.cell.size_bytes()).unwrap_or_default()
     }
 }

@@ -44,7 +44,7 @@ pub struct Feature {
     /// for so many, and counts as memory of the recorder twice.
     pub events_per_s: u64,
     /// The filters that its programs support.
-    pub filters: Filters,
+    pub filters: SupportedFilters,
     /// Maps whose size the configuration may set (the key `entries`).
     pub sized: &'static [&'static str],
     /// Variables of the object that are to be the addresses of variables of the kernel.
@@ -55,7 +55,7 @@ pub struct Feature {
 
 /// What may be left out in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Filters {
+pub struct SupportedFilters {
     /// All but a process, or programs of a name.
     pub task: bool,
     /// All but a control group.
@@ -64,15 +64,19 @@ pub struct Filters {
     pub interface: bool,
 }
 
-impl Filters {
+impl SupportedFilters {
     /// Of what tasks do.
-    pub const TASK: Filters = Filters { task: true, cgroup: true, interface: false };
+    pub const TASK: SupportedFilters =
+        SupportedFilters { task: true, cgroup: true, interface: false };
     /// Of sockets, which know the control group that they were made in.
-    pub const SOCKET: Filters = Filters { task: false, cgroup: true, interface: false };
+    pub const SOCKET: SupportedFilters =
+        SupportedFilters { task: false, cgroup: true, interface: false };
     /// Of packets.
-    pub const INTERFACE: Filters = Filters { task: false, cgroup: false, interface: true };
+    pub const INTERFACE: SupportedFilters =
+        SupportedFilters { task: false, cgroup: false, interface: true };
     /// Of what nobody in particular does.
-    pub const NONE: Filters = Filters { task: false, cgroup: false, interface: false };
+    pub const NONE: SupportedFilters =
+        SupportedFilters { task: false, cgroup: false, interface: false };
 }
 
 /// What a feature is where the kernel keeps nothing with tasks or sockets for programs.
@@ -92,6 +96,13 @@ macro_rules! object {
 }
 pub(crate) use object;
 
+/// How many names there are, as maps count their elements.
+#[expect(clippy::cast_possible_truncation, reason = "asserted when it is compiled")]
+pub(crate) const fn count(names: &[&str]) -> u32 {
+    assert!(names.len() < 1 << 16);
+    names.len() as u32
+}
+
 /// A feature as most are: on, every second. What a manifest does not say is taken from here.
 pub const COMMON: Feature = Feature {
     name: "",
@@ -104,7 +115,7 @@ pub const COMMON: Feature = Feature {
     per_cpu: &[],
     precious: "",
     events_per_s: 1000,
-    filters: Filters::TASK,
+    filters: SupportedFilters::TASK,
     sized: &[],
     symbols: &[],
     tables: &[],

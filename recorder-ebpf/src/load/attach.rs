@@ -197,7 +197,7 @@ fn of_place(point: &Attach, error: ProgramError) -> FeatureError {
 }
 
 fn of_program(point: &Attach, error: ProgramError) -> FeatureError {
-    match FeatureError::of_program(point.program(), error) {
+    match FeatureError::from_program(point.program(), error) {
         FeatureError::NotPermitted(why)
             if matches!(point, Attach::Entry(..) | Attach::Exit(..)) =>
         {

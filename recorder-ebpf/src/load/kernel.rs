@@ -1,8 +1,8 @@
 //! What the kernel says of its types, read once for all features that start together.
 
 use super::FeatureError;
-use crate::heap;
-use crate::refusal::refusal_to_come;
+use crate::allocator;
+use crate::rejection::expected_rejection;
 use aya::{Btf, EbpfLoader};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -28,7 +28,7 @@ impl KernelTypes {
         if let Some(types) = shared.upgrade() {
             return Ok(KernelTypes(Some(types)));
         }
-        if let Some(error) = refusal_to_come() {
+        if let Some(error) = expected_rejection() {
             return Err(FeatureError::NotPermitted(error.to_string()));
         }
         let btf = Btf::from_sys_fs().map_err(|error| FeatureError::NoTypes(error.to_string()))?;
@@ -55,7 +55,7 @@ impl KernelTypes {
 impl Drop for KernelTypes {
     fn drop(&mut self) {
         if self.0.take().and_then(Arc::into_inner).is_some() {
-            heap::give_back();
+            allocator::give_back();
         }
     }
 }

@@ -89,7 +89,7 @@ impl Running {
             object: None,
             programs: Vec::new(),
             readers: Vec::new(),
-            losses: Losses::of(&mut object)?,
+            losses: Losses::from_object(&mut object)?,
             missing: Vec::new(),
         };
         let mut iterators = Vec::new();
@@ -113,7 +113,7 @@ impl Running {
             }
         }
         for table in feature.tables {
-            running.readers.push(Reader::of(table, &mut object, &iterators, settings.cpus)?);
+            running.readers.push(Reader::for_table(table, &mut object, &iterators, settings.cpus)?);
         }
         let follows = running.packets.is_some() || !running.cpus.is_empty();
         running.object = follows.then_some(object);

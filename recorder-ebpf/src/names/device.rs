@@ -1,7 +1,7 @@
 //! Block devices.
 
 use super::enumeration::Enumeration;
-use super::{Names, put_number, word};
+use super::{Names, put_number, word_32};
 
 /// The kernel's own device numbers: 12 bits of major above 20 of minor.
 const MINOR_BITS: u32 = 20;
@@ -29,7 +29,7 @@ const STATUSES: &[i32] = &[
 /// Why a request to a block device failed: `ETIMEDOUT`. The kernel says it as `blk_status_t`, before
 /// 5.16 as an error; 0 is none and leaves no text.
 pub fn block_error(names: &mut Names, status: &[u8], text: &mut Vec<u8>) {
-    let status = word(status) as u32 as i32;
+    let status = word_32(status).cast_signed();
     let known =
         usize::try_from(status).ok().and_then(|status| STATUSES.get(status.checked_sub(1)?));
     let error = match status {
@@ -42,7 +42,7 @@ pub fn block_error(names: &mut Names, status: &[u8], text: &mut Vec<u8>) {
 
 /// The name of what a block device was asked to do: `read`. One that has none stays a number.
 pub fn block_operation(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
-    let number = word(number) as u32;
+    let number = word_32(number);
     if let Some(name) = FIRST_OPERATIONS.get(number as usize) {
         return text.extend_from_slice(name.as_bytes());
     }
@@ -55,7 +55,7 @@ pub fn block_operation(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
 
 /// The name of a block device: `nvme0n1`. One that is gone stays its two numbers: `259:0`.
 pub fn device(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
-    let number = word(number) as u32;
+    let number = word_32(number);
     let (major, minor) = (number >> MINOR_BITS, number & ((1 << MINOR_BITS) - 1));
     let known = names.devices.entry(number).or_insert_with(|| {
         let link = std::fs::read_link(format!("/sys/dev/block/{major}:{minor}")).ok()?;

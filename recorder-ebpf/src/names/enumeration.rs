@@ -27,7 +27,7 @@ impl Enumeration {
             }
             Ok(found)
         });
-        crate::heap::give_back();
+        crate::allocator::give_back();
         members.unwrap_or_default()
     }
 

@@ -72,7 +72,7 @@ pub fn mount_flags(_: &mut Names, flags: &[u8], text: &mut Vec<u8>) {
 pub fn open_flags(_: &mut Names, flags: &[u8], text: &mut Vec<u8>) {
     let flags = word(flags);
     let (access, others) = (flags & libc::O_ACCMODE as u64, flags & !(libc::O_ACCMODE as u64));
-    text.extend_from_slice(match access as i32 {
+    text.extend_from_slice(match i32::try_from(access).unwrap_or(libc::O_ACCMODE) {
         libc::O_RDONLY => b"rdonly",
         libc::O_WRONLY => b"wronly",
         libc::O_RDWR => b"rdwr",

@@ -1,7 +1,7 @@
 //! Functions and variables of the kernel, by their addresses.
 
 use super::{Names, put_number, word};
-use crate::heap;
+use crate::allocator;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -48,7 +48,7 @@ pub(crate) fn addresses_of(variables: &[&str]) -> io::Result<HashMap<String, u64
     // To those who may not see them all are 0.
     let addresses = found.filter_map(named).filter(|(_, address)| *address != 0).collect();
     drop(symbols);
-    heap::give_back();
+    allocator::give_back();
     Ok(addresses)
 }
 
@@ -75,7 +75,7 @@ impl Functions {
     /// Lets go of the list of symbols, which takes some 10 MB.
     pub fn settle(&mut self) {
         if self.symbols.take().is_some() {
-            heap::give_back();
+            allocator::give_back();
         }
     }
 

@@ -1,10 +1,10 @@
 //! Network interfaces.
 
-use super::{Names, put_number, word};
+use super::{Names, put_number, word_32};
 
 /// The name of an interface: `eth0`. One that is gone, or in another namespace, stays a number.
 pub fn interface(names: &mut Names, number: &[u8], text: &mut Vec<u8>) {
-    let index = word(number) as u32;
+    let index = word_32(number);
     let known = names.interfaces.entry(index).or_insert_with(|| look_up(index));
     match known {
         Some(name) => text.extend_from_slice(name.as_bytes()),

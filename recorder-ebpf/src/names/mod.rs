@@ -77,6 +77,12 @@ fn word(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
+/// A number of up to 32 bits, the lowest byte first.
+fn word_32(bytes: &[u8]) -> u32 {
+    let [a, b, c, d, ..] = word(bytes).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// A number as text.
 fn put_number(number: impl std::fmt::Display, text: &mut Vec<u8>) {
     use std::io::Write;

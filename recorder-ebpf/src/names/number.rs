@@ -1,6 +1,6 @@
 //! System calls, errors and signals: numbers that a processor's kernel gives names.
 
-use super::{Names, put_number, word};
+use super::{Names, put_number, word, word_32};
 
 // Made by `build.rs` out of the headers of the kernel.
 include!(concat!(env!("OUT_DIR"), "/numbers.rs"));
@@ -57,7 +57,7 @@ pub fn syscall(_: &mut Names, number: &[u8], text: &mut Vec<u8>) {
 /// not negative is no error and leaves no text.
 pub fn error(_: &mut Names, number: &[u8], text: &mut Vec<u8>) {
     let number = match number.len() {
-        4 => i64::from(word(number) as u32 as i32),
+        4 => word_32(number).cast_signed().into(),
         _ => word(number).cast_signed(),
     };
     if number < 0 {
@@ -66,10 +66,12 @@ pub fn error(_: &mut Names, number: &[u8], text: &mut Vec<u8>) {
 }
 
 /// The name of a signal: `SIGTERM`, `SIGRTMIN+2`. 0 is none.
-pub fn signal(_: &mut Names, number: &[u8], text: &mut Vec<u8>) {
-    match word(number) {
+pub fn signal(_: &mut Names, bytes: &[u8], text: &mut Vec<u8>) {
+    match word(bytes) {
         0 => {}
-        number if number < 32 => text.extend_from_slice(SIGNALS[number as usize].as_bytes()),
+        number if number < 32 => {
+            text.extend_from_slice(SIGNALS[word_32(bytes) as usize].as_bytes())
+        }
         // The C library keeps the first two for itself.
         number @ 34..=64 => {
             text.extend_from_slice(b"SIGRTMIN");

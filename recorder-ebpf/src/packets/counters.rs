@@ -21,7 +21,7 @@ impl Counters {
     ///
     /// # Errors
     /// When there is none of that name, or it is of another kind.
-    pub fn of(object: &Ebpf) -> Result<Counters, FeatureError> {
+    pub fn from_object(object: &Ebpf) -> Result<Counters, FeatureError> {
         let Some(Map::PerCpuHashMap(map)) = object.map(MAP) else {
             return Err(FeatureError::Object(format!("there is no map '{MAP}' of interfaces")));
         };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub enum Place {
     /// Links to the interface (TCX, from 6.6 on), which end with the process.
     Tcx,
-    /// Filters in its clsact qdisc, which stay when a process is killed.
+    /// SupportedFilters in its clsact qdisc, which stay when a process is killed.
     Clsact,
 }
 
@@ -92,7 +92,7 @@ fn attach(
         return program.attach_with_options(name, direction, options);
     }
     let at = |priority| TcAttachOptions::Netlink(NlOptions { priority, ..NlOptions::default() });
-    // Filters of other kinds may have the first place; then the kernel finds one.
+    // SupportedFilters of other kinds may have the first place; then the kernel finds one.
     program
         .attach_with_options(name, direction, at(1))
         .or_else(|_| program.attach_with_options(name, direction, at(0)))

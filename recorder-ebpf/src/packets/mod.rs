@@ -86,7 +86,7 @@ impl Packets {
             let program: &mut SchedClassifier = find(object, name)?;
             match program.load() {
                 Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
-                Err(error) => return Err(FeatureError::of_program(name, error)),
+                Err(error) => return Err(FeatureError::from_program(name, error)),
             }
         }
         let told = |source| FeatureError::Read { path: "the list of interfaces".into(), source };
@@ -97,7 +97,7 @@ impl Packets {
             // Before they are listed, so that none comes in between.
             monitor: LinkMonitor::new().map_err(told)?,
             is_stale: false,
-            counters: Counters::of(object)?,
+            counters: Counters::from_object(object)?,
             store: Store::new().ok().map(Arc::new),
             has_more: false,
             there: Vec::new(),
@@ -108,7 +108,7 @@ impl Packets {
         let why = packets.poll(object).map_err(told)?;
         match why {
             Some(why) if packets.attached.is_empty() => {
-                Err(FeatureError::of_program(received, why))
+                Err(FeatureError::from_program(received, why))
             }
             _ => Ok(packets),
         }

@@ -1,4 +1,4 @@
-//! Filters of a qdisc, which are the only way before 6.6, and which no test can have by itself on a
+//! SupportedFilters of a qdisc, which are the only way before 6.6, and which no test can have by itself on a
 //! kernel that has TCX; and hundreds of interfaces.
 
 #![allow(clippy::unwrap_used)]

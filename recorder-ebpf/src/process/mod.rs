@@ -77,7 +77,7 @@ impl ProcessTable {
         let none = || FeatureError::NoTypes("kernel BTF already released".to_owned());
         let mut object = object.ok_or_else(none)??;
         let iterator: &mut Iter = find(&mut object, PROGRAM)?;
-        iterator.load("task", types).map_err(|error| FeatureError::of_program(PROGRAM, error))?;
+        iterator.load("task", types).map_err(|error| FeatureError::from_program(PROGRAM, error))?;
         let fd = program_fd(&object, PROGRAM)?;
         let link = sys::link_iterator(fd.as_fd(), None)
             .map_err(|error| FeatureError::Load(format!("iterator over tasks: {error}")))?;

@@ -1,7 +1,7 @@
 //! Why there is no timer.
 
 use crate::percpu::BtfError;
-use crate::refusal::{Refusal, last_lines, refusal};
+use crate::rejection::{Rejection, last_lines, rejection};
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::{ProgramError, ProgramType};
@@ -86,7 +86,7 @@ impl From<MapError> for TimerError {
 
 impl TimerError {
     /// What the loader said of `program`.
-    pub(super) fn of_program(program: &'static str, error: ProgramError) -> TimerError {
+    pub(super) fn from_program(program: &'static str, error: ProgramError) -> TimerError {
         let ProgramError::LoadError { io_error, verifier_log } = error else {
             return general(&error);
         };
@@ -111,9 +111,9 @@ fn lacks(helper: BpfHelper) -> bool {
 }
 
 fn general(error: &(dyn Error + 'static)) -> TimerError {
-    match refusal(error) {
-        Refusal::NotPermitted(why) => TimerError::NotPermitted(why),
-        Refusal::Other(text) => TimerError::Load(text),
+    match rejection(error) {
+        Rejection::NotPermitted(why) => TimerError::NotPermitted(why),
+        Rejection::Other(text) => TimerError::Load(text),
     }
 }
 

@@ -26,7 +26,7 @@ mod program;
 pub use crate::percpu::BtfError;
 pub use error::TimerError;
 
-use crate::heap;
+use crate::allocator;
 use aya::Ebpf;
 use aya::maps::MapData;
 use program::Loaded;
@@ -86,7 +86,7 @@ impl TimerRing {
     pub fn start(options: &TimerOptions) -> Result<TimerRing, TimerError> {
         options.check()?;
         let started = Loaded::load(options).and_then(|loaded| loaded.start(options.cpu));
-        heap::give_back();
+        allocator::give_back();
         started
     }
 

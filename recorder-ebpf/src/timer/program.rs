@@ -30,9 +30,9 @@ impl Loaded {
         let distances = host::distances()?;
         let mut programs = create(options, &distances, cpus)?;
         let program: &mut SchedClassifier = find(&mut programs, "start")?;
-        program.load().map_err(|error| TimerError::of_program("start", error))?;
+        program.load().map_err(|error| TimerError::from_program("start", error))?;
         let program: &mut RawTracePoint = find(&mut programs, "learn")?;
-        program.load().map_err(|error| TimerError::of_program("learn", error))?;
+        program.load().map_err(|error| TimerError::from_program("learn", error))?;
         // Last, because an older kernel lacks both, and its age says more.
         if distances.to_cpustat == 0 {
             return Err(TimerError::Missing("'kernel_cpustat' among the per-CPU data of its BTF"));
@@ -117,13 +117,14 @@ fn unknown(programs: &Ebpf) -> Result<Vec<u32>, TimerError> {
 fn learn_on(programs: &mut Ebpf, cpu: Option<u32>) -> Result<(), TimerError> {
     let program: &mut RawTracePoint = find(programs, "learn")?;
     let ran = program.test_run(RawTracePointRunOptions { args: [0; 12], cpu });
-    ran.map(drop).map_err(|error| TimerError::of_program("learn", error))
+    ran.map(drop).map_err(|error| TimerError::from_program("learn", error))
 }
 
 /// Has the timer started by the CPU on which this runs.
 fn run(program: &SchedClassifier) -> Result<(), TimerError> {
     let options = TestRunOptions { data_in: Some(&PACKET), ..TestRunOptions::new() };
-    let done = program.test_run(options).map_err(|error| TimerError::of_program("start", error))?;
+    let done =
+        program.test_run(options).map_err(|error| TimerError::from_program("start", error))?;
     match i32::try_from(done.return_value) {
         Ok(0) => Ok(()),
         Ok(errno) => Err(TimerError::Start(io::Error::from_raw_os_error(errno))),

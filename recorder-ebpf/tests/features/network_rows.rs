@@ -121,7 +121,7 @@ fn table_of(feature_name: &str, name: &str) -> (usize, &'static Table) {
 
 fn put(columns: &[Column], places: &[Place], bytes: &[u8], names: &mut Names, cells: &mut Row) {
     for (column, place) in columns.iter().zip(places) {
-        let bytes = place.of(bytes);
+        let bytes = place.bytes_of(bytes);
         let number = column.cell.number(bytes);
         let text = |text: &[u8]| Cell::Text(String::from_utf8_lossy(text).into_owned());
         let cell = match column.show {

@@ -31,10 +31,10 @@ fn buckets(running: &mut Running, name: &str, table_name: &str) -> BTreeMap<(Str
         .buckets(|keys, bucket, count| {
             let mut text = Vec::new();
             match key.show {
-                Show::Decoded(decode) => decode(&mut names, place.of(keys), &mut text),
+                Show::Decoded(decode) => decode(&mut names, place.bytes_of(keys), &mut text),
                 Show::Named(known) => {
                     text.extend_from_slice(
-                        known[key.cell.number(place.of(keys)) as usize].as_bytes(),
+                        known[key.cell.number(place.bytes_of(keys)) as usize].as_bytes(),
                     );
                 }
                 _ => panic!("{} is no name", key.name),

@@ -24,7 +24,7 @@ fn between<T>(ring: &Ring, read: impl FnOnce() -> T) -> (Sample, T, Sample) {
 #[test]
 fn states_are_those_of_proc_stat_within_its_rounding() {
     let Some((_timer, ring)) = ring() else { return };
-    let load = proc::Load::of(1);
+    let load = proc::Load::with_threads(1);
     for _ in 0..50 {
         let (before, stat, after) = between(&ring, proc::stat);
         for cpu in 0..ring.cpus {
@@ -68,7 +68,7 @@ fn softirqs_are_those_of_proc_softirqs() {
 #[test]
 fn switches_and_running_tasks_are_those_of_proc_stat() {
     let Some((_timer, ring)) = ring() else { return };
-    let load = proc::Load::of(3 * ring.cpus);
+    let load = proc::Load::with_threads(3 * ring.cpus);
     let mut most = 0;
     for _ in 0..50 {
         let (before, stat, after) = between(&ring, proc::stat);

@@ -41,7 +41,7 @@ fn the_median_interval_is_what_was_asked_for_at_rest_and_under_load() {
     let Some(timer) = start(&OPTIONS) else { return };
     let ring = Ring::map(&timer);
     for busy in [0, 2 * ring.cpus] {
-        let load = Load::of(busy);
+        let load = Load::with_threads(busy);
         let samples = ring.collect(Duration::from_secs(2));
         drop(load);
         let mut intervals: Vec<u64> =
@@ -67,7 +67,7 @@ fn deadlines_are_kept_or_counted_as_missed() {
     for interval_ns in [100_000, 1_000_000, 7_777_777] {
         let Some(timer) = start(&TimerOptions { interval_ns, ..OPTIONS }) else { return };
         let ring = Ring::map(&timer);
-        let load = Load::of(ring.cpus);
+        let load = Load::with_threads(ring.cpus);
         let samples = ring.collect(Duration::from_millis(700));
         drop(load);
         assert!(samples.len() > 20, "{} samples at {interval_ns} ns", samples.len());

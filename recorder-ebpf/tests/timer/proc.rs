@@ -62,7 +62,7 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn of(threads: usize) -> Load {
+    pub fn with_threads(threads: usize) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let spin = |stop: Arc<AtomicBool>| {
             while !stop.load(Ordering::Relaxed) {

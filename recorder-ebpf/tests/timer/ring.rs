@@ -91,7 +91,8 @@ impl Ring {
         let words = (0..bytes / 8).map(|word| self.word(start + word * 8).load(Ordering::Relaxed));
         let copy: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
         fence(Ordering::Acquire);
-        (sequence.load(Ordering::Relaxed) == 2 * position + 2).then(|| Sample::of(position, &copy))
+        (sequence.load(Ordering::Relaxed) == 2 * position + 2)
+            .then(|| Sample::from_bytes(position, &copy))
     }
 
     /// All samples of the next `time`, none left out. Panics if one was overwritten.
@@ -136,20 +137,20 @@ impl Ring {
 }
 
 impl Sample {
-    fn of(position: u64, bytes: &[u8]) -> Sample {
+    fn from_bytes(position: u64, bytes: &[u8]) -> Sample {
         Sample {
             position,
             monotonic_ns: u64_at(bytes, slot::MONOTONIC_NS),
             boottime_ns: u64_at(bytes, slot::BOOTTIME_NS),
             missed: u64_at(bytes, slot::MISSED),
             cost_ns: u32_at(bytes, slot::COST_NS),
-            cpus: bytes[ELEMENT..].chunks_exact(ELEMENT).map(Cpu::of).collect(),
+            cpus: bytes[ELEMENT..].chunks_exact(ELEMENT).map(Cpu::from_bytes).collect(),
         }
     }
 }
 
 impl Cpu {
-    fn of(bytes: &[u8]) -> Cpu {
+    fn from_bytes(bytes: &[u8]) -> Cpu {
         Cpu {
             states_ns: std::array::from_fn(|state| u64_at(bytes, cpu::STATES_NS + 8 * state)),
             irqs: u64_at(bytes, cpu::IRQS),

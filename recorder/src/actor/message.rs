@@ -1,6 +1,6 @@
 //! What actors say to each other.
 
-use super::commit_times::SenderId;
+use crate::actor::writer::commit_times::SenderId;
 use crate::overhead::{Overhead, SourceOverhead};
 use actix::Message;
 use nodemon_formats::record::{BufferPool, PooledBuffer};

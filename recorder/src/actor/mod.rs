@@ -6,42 +6,32 @@
 //!                                                                                    ▼
 //!                       Writer ◄── Batch, one a round, bounded ── Outbox, one a thread ─┘
 //! ```
+//!
+//! `thread` is what runs once a round of a thread, `source` what runs once a sample of a source,
+//! `watch` what the watchdog sees of it from outside, and `writer` what runs once a commit.
 
-mod account;
-mod alarm;
 mod alert;
-mod backoff;
 #[cfg(test)]
 mod bursts;
-mod clock;
-mod commit_times;
-mod gaps;
-mod kept;
 mod message;
-mod outbox;
-mod pace;
-mod sampler_thread;
-mod schedule;
 mod source;
-mod supervisor;
-mod surroundings;
+#[cfg(test)]
+pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod trial;
+mod thread;
 mod watch;
-mod workers;
 mod writer;
 
-pub use alarm::Alarm;
 pub use alert::Alert;
 pub use message::{Close, Closed, SetSizes};
-pub use outbox::Outbox;
-pub use sampler_thread::{
+pub use source::supervisor::{Failure, Opening, Ready, Supervisor};
+pub use source::{SourceState, Watch};
+pub use thread::alarm::Alarm;
+pub use thread::outbox::Outbox;
+pub use thread::sampler_thread::{
     Drain, DropPrivileges, EndSource, RunSource, SamplerThread, SamplerThreadOptions,
 };
-pub use source::{SourceState, Watch};
-pub use supervisor::{Failure, Opening, Ready, Supervisor};
+pub use thread::workers::{Place, Workers};
 pub use watch::{Doing, InCall, culprit_of};
-pub use workers::{Place, Workers};
 pub use writer::Writer;

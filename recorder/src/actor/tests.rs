@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::trial::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use super::{
     Alert, Close, Drain, EndSource, Opening, RunSource, SamplerThread, SamplerThreadOptions,
     SourceState, Workers, Writer,
 };
+use crate::actor::test_support::{FED, MOODY, STARTS_IN, STEADY, context, set_mood};
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::{Asked, Descriptor};

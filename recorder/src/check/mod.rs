@@ -57,7 +57,7 @@ pub struct Report {
 
 impl Report {
     /// Looks at this host, as `config` would have it recorded.
-    pub fn of(config: &Config, catalogue: &Catalogue) -> Report {
+    pub fn from_config(config: &Config, catalogue: &Catalogue) -> Report {
         let context = Context { recording: config.directory.clone(), ..Context::default() };
         Report {
             title: host::title(),
@@ -128,7 +128,7 @@ mod tests {
             ..Settings::default()
         };
         let config = Config::resolve(&[settings], &catalogue, &Places::of_this_process()).unwrap();
-        Report::of(&config, &catalogue)
+        Report::from_config(&config, &catalogue)
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let config = Config::resolve(&[settings], &catalogue, &places).unwrap();
         let told = super::lack_of_room(&config).unwrap();
         assert!(told.contains("1.0 EiB") && told.contains("--ring-size"), "{told}");
-        let report = Report::of(&config, &catalogue);
+        let report = Report::from_config(&config, &catalogue);
         assert!(report.can_record() && report.to_string().contains(&told), "{report}");
     }
 

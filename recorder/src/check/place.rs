@@ -69,7 +69,7 @@ fn directory(path: &Path, is_trusted: bool) -> Finding {
 fn is_virtual(path: &Path) -> bool {
     const PROC_SUPER_MAGIC: u64 = 0x9fa0;
     const SYSFS_MAGIC: u64 = 0x6265_6572;
-    let kind = rustix::fs::statfs(path).map(|fs| fs.f_type as u64);
+    let kind = rustix::fs::statfs(path).map(|fs| fs.f_type.cast_unsigned());
     matches!(kind, Ok(PROC_SUPER_MAGIC | SYSFS_MAGIC))
 }
 

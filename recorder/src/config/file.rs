@@ -4,7 +4,8 @@ use super::ConfigError;
 use super::catalogue::Catalogue;
 use super::section::{Document, Name, Section};
 use super::settings::{Settings, SourceSettings};
-use crate::source::{SCOPE_KEYS, Scope};
+use crate::source::{FILTER_KEYS, Filters};
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -80,7 +81,7 @@ fn tiers(
         let (Some(step), Some(size_bytes)) = (step, size) else {
             return Err(document.error(&item.span(), "a tier takes both `step` and `size`"));
         };
-        tiers.push(TierOptions { step_ns: step.as_nanos() as u64, size_bytes });
+        tiers.push(TierOptions { step_ns: duration_ns(step), size_bytes });
     }
     Ok(Some(tiers))
 }
@@ -110,7 +111,7 @@ fn sources(
                 settings.drain = source.interval("drain")?;
                 settings.feed = source.parsed("feed")?;
             }
-            Some(kind) if kind.is_ebpf() => settings.scope = scope(document, &mut source)?,
+            Some(kind) if kind.is_ebpf() => settings.filters = filters(document, &mut source)?,
             _ => {}
         }
         source.finish()?;
@@ -119,16 +120,16 @@ fn sources(
     Ok(sources)
 }
 
-fn scope(document: Document<'_>, section: &mut Section<'_>) -> Result<Scope, ConfigError> {
-    let mut scope = Scope::default();
-    for key in SCOPE_KEYS {
+fn filters(document: Document<'_>, section: &mut Section<'_>) -> Result<Filters, ConfigError> {
+    let mut filters = Filters::default();
+    for key in FILTER_KEYS {
         let Some(value) = section.take(key) else { continue };
         let number = value.get_ref().as_integer().map(|number| number.as_str());
         let text = value.get_ref().as_str().or(number).unwrap_or_default();
         let told = |what| document.error(&value.span(), format!("`{key}`: {what}"));
-        scope.set(key, text).map_err(told)?;
+        filters.set(key, text).map_err(told)?;
     }
-    Ok(scope)
+    Ok(filters)
 }
 
 #[cfg(test)]
@@ -315,8 +316,8 @@ mod tests {
             let document = format!("[source.{}]\ninterface = \"lo\"\n", source.name);
             let settings = read(&document);
             let settings = settings.unwrap_or_else(|error| panic!("{}: {error}", source.name));
-            let scope = &settings.sources[source.name].scope;
-            assert_eq!(scope.interface.as_deref(), Some("lo"), "{}", source.name);
+            let filters = &settings.sources[source.name].filters;
+            assert_eq!(filters.interface.as_deref(), Some("lo"), "{}", source.name);
         }
         assert!(on_interfaces > 0, "no source is attached to interfaces");
     }

@@ -18,8 +18,9 @@ pub use place::Places;
 pub use settings::{Settings, SourceSettings};
 
 use crate::redact::Arguments;
-use crate::source::{Asked, Descriptor, Scope};
+use crate::source::{Asked, Descriptor, Filters};
 use nodemon_formats::Schema;
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::units::exact_size;
 use nodemon_formats::writer::{LEAST_RING_BYTES, TierOptions};
 use std::path::{Path, PathBuf};
@@ -134,12 +135,14 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
         interval,
         drain: layers.iter().find_map(|layer| own(layer).drain),
         feed: layers.iter().find_map(|layer| own(layer).feed),
-        scope: layers.iter().fold(Scope::default(), |scope, layer| scope.or(own(layer).scope)),
+        filters: layers
+            .iter()
+            .fold(Filters::default(), |filters, layer| filters.or(own(layer).filters)),
         arguments: arguments(layers, source),
     };
     let table = |table: &Schema| {
         let interval_ns = match table.kind {
-            nodemon_formats::TableKind::Sample => interval.as_nanos() as u64,
+            nodemon_formats::TableKind::Sample => duration_ns(interval),
             nodemon_formats::TableKind::Event => 0,
         };
         (Schema { interval_ns, ..table.clone() }, kept(&table.name))

@@ -1,7 +1,7 @@
 //! What a file or the command line says about how to record; what it leaves open stays open.
 
 use crate::redact::Shown;
-use crate::source::{Feed, Scope};
+use crate::source::{Feed, Filters};
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub struct SourceSettings {
     /// What to feed it from.
     pub feed: Option<Feed>,
     /// What its programs in the kernel are to look at.
-    pub scope: Scope,
+    pub filters: Filters,
 }
 
 impl Settings {

@@ -4,7 +4,7 @@
 
 use super::sampler_threads::SamplerThreads;
 use super::watchdog::{Watchdog, give_up, new_watch};
-use crate::actor::trial::{HANGS_FOR, MOODY, STEADY, context, set_mood};
+use crate::actor::test_support::{HANGS_FOR, MOODY, STEADY, context, set_mood};
 use crate::actor::{Alert, Close, Opening, SamplerThreadOptions, Watch, Workers, Writer};
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};

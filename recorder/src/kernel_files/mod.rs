@@ -1,6 +1,6 @@
 //! Files that the kernel makes when they are read: opened once, read often, parsed without memory.
 
-pub mod descriptors;
+pub mod descriptor_budget;
 pub mod file;
 pub mod keyed;
 pub mod sysfs;

@@ -1,7 +1,7 @@
 //! What the sources that read sysfs share: attributes (one value a file), and listings of
 //! directories whose entries come and go.
 
-use super::descriptors;
+use super::descriptor_budget;
 use crate::kernel_files::file::{ReadBuffer, Rendering};
 use std::fs::File;
 use std::io;
@@ -61,7 +61,7 @@ impl AttributeReader {
 
     /// A reader that would like to keep `wanted` attributes open.
     pub fn keeping(wanted: usize) -> AttributeReader {
-        let may_keep = descriptors::share(wanted);
+        let may_keep = descriptor_budget::share(wanted);
         AttributeReader { buffer: ReadBuffer::default(), may_keep, room: may_keep }
     }
 

@@ -4,6 +4,7 @@
 use super::node::Node;
 use crate::config::PlannedSource;
 use nodemon_formats::TableKind;
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::writer::FINE_BELOW_NS;
 
 /// Of a sample at 1 ms, for each CPU and beside them: a commit a second is most of the latter.
@@ -57,7 +58,7 @@ pub fn of_rows(sources: &[PlannedSource], node: &Node) -> Rates {
 pub fn interval_ns(source: &PlannedSource) -> Option<u64> {
     let mut tables = source.tables.iter().map(|(table, _)| table);
     let is_sampled = tables.any(|table| table.kind == TableKind::Sample);
-    is_sampled.then(|| (source.asked.interval.as_nanos() as u64).max(1))
+    is_sampled.then(|| duration_ns(source.asked.interval).max(1))
 }
 
 /// What a tier takes a second that has a row each `step_ns`.

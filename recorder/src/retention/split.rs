@@ -1,5 +1,6 @@
 //! How the ring is split among fine rows, the others, and the tiers.
 
+use nodemon_formats::narrow::whole;
 use nodemon_formats::writer::LEAST_RING_BYTES;
 
 /// No share is smaller than one in so many of the ring, whatever is estimated: what is not needed is
@@ -24,7 +25,7 @@ pub fn split(ring_bytes: u64, needs: &[f64]) -> Vec<u64> {
     let count = needs.len() as u64;
     let rest = ring_bytes.saturating_sub(least * count) as f64;
     let part = |need: &f64| if all > 0.0 { need / all } else { 1.0 / count as f64 };
-    needs.iter().map(|need| least + (rest * part(need)) as u64).collect()
+    needs.iter().map(|need| least + whole(rest * part(need))).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::memory::Memory;
 use super::reader::Ring;
+use nodemon_formats::narrow::{count32_of, duration_ns};
 use nodemon_recorder_ebpf::timer::{TimerOptions, TimerRing};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -57,9 +58,9 @@ impl Attached {
     /// # Errors
     /// A sentence that says what is missing, and what to do.
     pub fn to_timer(interval_ns: u64, cpu: Option<u32>) -> Result<Attached, String> {
-        let slots = TIMER_SPAN.as_nanos() as u64 / interval_ns.max(1);
+        let slots = duration_ns(TIMER_SPAN) / interval_ns.max(1);
         let slots = slots.clamp(*TIMER_SLOTS.start(), *TIMER_SLOTS.end()).next_power_of_two();
-        let options = TimerOptions { interval_ns, slots: slots as u32, cpu };
+        let options = TimerOptions { interval_ns, slots: count32_of(slots), cpu };
         let timer = TimerRing::start(&options).map_err(|error| error.to_string())?;
         let memory = Memory::map(timer.map_fd(), timer.len_bytes())
             .map_err(|error| format!("its map cannot be mapped: {error}"))?;

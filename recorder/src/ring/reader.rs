@@ -2,6 +2,7 @@
 
 use super::abi::{ELEMENT_BYTES, MAGIC, RingCpu, RingHeader, RingSlot, VERSION};
 use super::memory::Memory;
+use nodemon_formats::narrow::index;
 use std::mem::offset_of;
 
 /// More slots than this make no sense: they would be hours.
@@ -87,7 +88,7 @@ impl Ring {
         let mut header = RingHeader::default();
         memory.copy(0, &mut header);
         check(&header, usize::MAX)?;
-        Ok(size_bytes(&header) as usize)
+        Ok(index(size_bytes(&header)))
     }
 
     /// What the producer said of itself when the ring was opened.
@@ -152,7 +153,7 @@ impl Ring {
         // Of a position that no producer reaches it wraps, as that of the ABI does.
         let whole = self.position.wrapping_mul(2).wrapping_add(2);
         let slots = u64::from(self.header.slots);
-        let elements = (self.position % slots) as usize * (1 + self.cpus.len());
+        let elements = index(self.position % slots) * (1 + self.cpus.len());
         let start = self.header.slots_offset as usize + elements * ELEMENT_BYTES;
         let sequence = start + offset_of!(RingSlot, sequence);
         if self.memory.word(sequence) != whole {

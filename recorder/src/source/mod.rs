@@ -4,20 +4,21 @@
 
 mod error;
 mod feed;
-mod scope;
+mod filters;
 mod sink;
 #[cfg(test)]
-pub(crate) mod trial;
+pub(crate) mod test_support;
 
 pub use error::SourceError;
 pub use feed::Feed;
-pub use scope::{KEYS as SCOPE_KEYS, Scope};
+pub use filters::{Filters, KEYS as FILTER_KEYS};
 pub use sink::{KernelGap, SampleClock, Sink};
 
 use crate::overhead::Overhead;
 use crate::programs::Programs;
 use crate::redact::Arguments;
 use nodemon_formats::Schema;
+use nodemon_formats::narrow::duration_ns;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -63,7 +64,7 @@ pub enum SourceKind {
         keys: &'static str,
     },
     /// Programs in the kernel, whose maps and rings the recorder empties. It has the keys of
-    /// [`Scope`].
+    /// [`Filters`].
     Ebpf {
         /// Whether they are attached to network interfaces as these come, which may have to wait for
         /// whoever makes them.
@@ -122,7 +123,7 @@ pub struct Asked {
     /// What to feed it from; `None` for the best there is.
     pub feed: Option<Feed>,
     /// What programs in the kernel are to look at.
-    pub scope: Scope,
+    pub filters: Filters,
     /// What of the command lines of processes is recorded.
     pub arguments: Arguments,
 }
@@ -131,12 +132,12 @@ impl Asked {
     /// A cadence, and nothing else.
     pub fn every(interval: Duration) -> Asked {
         let arguments = Arguments::default();
-        Asked { interval, drain: None, feed: None, scope: Scope::default(), arguments }
+        Asked { interval, drain: None, feed: None, filters: Filters::default(), arguments }
     }
 
     /// Its cadence, ns.
     pub fn interval_ns(&self) -> u64 {
-        self.interval.as_nanos() as u64
+        duration_ns(self.interval)
     }
 }
 

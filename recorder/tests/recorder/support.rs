@@ -56,11 +56,11 @@ impl Running {
     pub fn spawn(dir: &Path, arguments: &[&str]) -> Running {
         let first = ["run", "--dir", dir.to_str().unwrap()];
         let all: Vec<&str> = first.iter().chain(arguments).copied().collect();
-        Running::of(program(&all).stderr(Stdio::piped()))
+        Running::from_command(program(&all).stderr(Stdio::piped()))
     }
 
     /// What `command` starts.
-    pub fn of(command: &mut Command) -> Running {
+    pub fn from_command(command: &mut Command) -> Running {
         Running { child: command.spawn().unwrap() }
     }
 

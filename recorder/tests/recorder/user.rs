@@ -41,7 +41,7 @@ fn an_ordinary_user_records_at_home_what_he_may_and_hears_what_root_would_add() 
     let home = tempfile::tempdir().unwrap();
     let log = home.path().join("log");
     let mut run = as_ordinary_user(home.path(), &["run", "--ring-size", "64MiB"]);
-    let mut run = Running::of(run.stderr(File::create(&log).unwrap()));
+    let mut run = Running::from_command(run.stderr(File::create(&log).unwrap()));
     let said = || std::fs::read_to_string(&log).unwrap();
     run.wait_until("every source is open", || said().contains("recording "));
     let (status, _, _) = run.end(Signal::TERM);

@@ -1,23 +1,26 @@
 //! The wall clock is set while the recorder runs: no sample is missing, and each has the time of the
-//! clock as it was set last.
+//! clock as it was set last. Then the machine is suspended: that time is a gap with this cause.
 
 use crate::machine::{Feed, Machine, skip_unless_required};
 use crate::table::{MS, assert_balanced};
+use nodemon_formats::GapCause;
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest};
 use nodemon_tests::{ask, gaps};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(200);
 const SECOND: i64 = 1000 * MS;
 /// What the clock is set by in the end.
 const STEP: i64 = 7200 * SECOND;
+/// Of the five seconds until the alarm.
+const SLEPT_AT_LEAST: i64 = 7 * SECOND / 2;
 /// Until a commit, which is when the recorder reads both clocks, a row has the time of before.
 const NOTICED_IN: i64 = 3 * SECOND / 2;
 
 #[test]
-fn a_wall_clock_that_is_set_loses_no_row_and_time_never_goes_backwards() {
+fn a_wall_clock_that_is_set_loses_no_row_and_a_machine_that_is_suspended_is_a_gap() {
     let machine = match Machine::new("6.1", Feed::Module, "clock") {
         Ok(machine) => machine,
         Err(why) => return skip_unless_required("the clock on 6.1", &why),
@@ -57,6 +60,29 @@ fn a_wall_clock_that_is_set_loses_no_row_and_time_never_goes_backwards() {
         let late = time - marks[mark];
         assert!((-2 * MS..NOTICED_IN).contains(&late), "{late} ns after {mark}: {story}");
     }
+    // What is sampled by the kernel each millisecond, and what is read each second.
+    for (table, interval) in [("cpu", MS), ("memory", SECOND)] {
+        assert_suspended(&dir, table, interval, marks["asleep"], marks["awake"]);
+    }
+}
+
+/// Nothing is missing while the machine slept but samples of that time, and the cause says so.
+fn assert_suspended(dir: &Path, table: &str, interval: i64, asleep: i64, awake: i64) {
+    let gaps = nodemon_tests::gaps(dir, table, asleep, awake);
+    let story = format!("{table} between {asleep} and {awake}: {gaps:?}");
+    let suspended: i64 = gaps
+        .iter()
+        .filter(|gap| gap.gap.cause == GapCause::Suspended)
+        .map(|gap| gap.to.min(awake) - gap.from.max(asleep))
+        .sum();
+    // To fall asleep and to wake up takes part of the time; of the rest a sample may be on each side.
+    assert!(suspended > SLEPT_AT_LEAST - 2 * interval, "{suspended} ns are a gap: {story}");
+    let other: u64 = gaps
+        .iter()
+        .filter(|gap| gap.gap.cause != GapCause::Suspended)
+        .map(|gap| gap.gap.lost)
+        .sum();
+    println!("{table}: {suspended} ns suspended, {other} samples missing beside");
 }
 
 /// Boot time and wall time of each sample of `cpu`, in the order of the recording.

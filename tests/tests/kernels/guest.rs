@@ -22,7 +22,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub fn of(machine: &Machine) -> Guest {
+    pub fn in_machine(machine: &Machine) -> Guest {
         let disk = machine.take_disk();
         let text = std::fs::read_to_string(disk.path().join("out/marks")).unwrap();
         let mark = |line: &str| {

@@ -15,7 +15,7 @@ pub fn record(release: &str, feed: Feed) -> Result<Vec<String>, String> {
         Feed::Module => "the kernel module",
         Feed::Ebpf => "an eBPF timer",
     };
-    Ok(Guest::of(&machine).assert_all(phrase))
+    Ok(Guest::in_machine(&machine).assert_all(phrase))
 }
 
 #[test]

@@ -152,7 +152,8 @@ pub fn assert_balanced(times: &[i64], all: &[(i64, i64, Gap)], interval_ns: i64)
     let gaps: Vec<&Gap> = all.iter().filter(touch).map(|(.., gap)| gap).collect();
     let lost: i64 = gaps.iter().map(|gap| gap.lost.cast_signed()).sum();
     let told = format!("{due} were due, {stored} are stored, {lost} are in {} gaps", gaps.len());
-    let known = |gap: &&&Gap| matches!(gap.cause, GapCause::Late | GapCause::Overrun);
+    let known =
+        |gap: &&&Gap| matches!(gap.cause, GapCause::Late | GapCause::Overrun | GapCause::Suspended);
     let strange: Vec<_> = gaps.iter().filter(|gap| !known(gap)).collect();
     assert!(strange.is_empty(), "nobody disturbed it, and yet: {strange:#?} ({told})");
     assert_eq!(due, stored + lost, "the samples of cpu do not balance: {told}; {gaps:#?}");

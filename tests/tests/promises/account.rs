@@ -32,7 +32,7 @@ fn every_tick_is_a_stored_sample_or_counted_in_a_gap() {
     assert!(status.success(), "the recorder ended with {status}:\n{log}");
 
     for name in TABLES {
-        let ticks = Ticks::of(&dir, name);
+        let ticks = Ticks::of_table(&dir, name);
         println!("{name}: {ticks}");
         ticks.assert_balanced(name);
         let late = ticks.lost(&[GapCause::Late]);

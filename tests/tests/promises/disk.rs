@@ -87,7 +87,7 @@ fn held_again(recorder: &mut Recorder, trouble_from: i64) {
 
 /// The trouble is a gap of its own cause, where it was, and no sample is missing that is not counted.
 fn assert_gap_and_account(dir: &Path, trouble_from: i64) {
-    let ticks = Ticks::of(dir, "kernel");
+    let ticks = Ticks::of_table(dir, "kernel");
     println!("{ticks}");
     ticks.assert_balanced("kernel");
     let disk: Vec<_> = ticks.gaps.iter().filter(|gap| gap.gap.cause == GapCause::Disk).collect();

@@ -2,7 +2,7 @@
 
 use nodemon_formats::Value;
 use nodemon_formats::reader::Recording;
-use nodemon_tests::{Recorder, Setup, Table, ask, gaps, read_table, seeded, wall_now_ns};
+use nodemon_tests::{Recorder, Setup, Table, ask, gaps, read_table, seeded, span, wall_now_ns};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +20,10 @@ fn sigkill_at_random_instants_loses_at_most_a_second_and_tears_nothing() {
     let mut lost_ms = Vec::new();
     for round in 1..=ROUNDS {
         let started = wall_now_ns();
-        let mut recorder = Recorder::start_recording(&Setup::new(&dir).every("10ms"));
+        let mut recorder = Recorder::start(&Setup::new(&dir).every("10ms"));
+        recorder.wait_until("something can be read", Duration::from_secs(20), |dir| {
+            span(dir).is_some()
+        });
         // Half of the kills may come before it records, as late as that is on a busy machine.
         if round % 2 == 1 {
             recorder.wait_until("both tables have rows of it", Duration::from_secs(20), |dir| {

@@ -27,7 +27,7 @@ fn main_text(text: &str) -> String {
 }
 
 fn collect(dir: &Path, module: &[String], texts: &mut BTreeMap<Module, String>) {
-    const OF_TESTS: [&str; 6] = ["tests", "trial", "bench", "bursts", "allocations", "main"];
+    const OF_TESTS: [&str; 6] = ["tests", "test_support", "bench", "bursts", "allocations", "main"];
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

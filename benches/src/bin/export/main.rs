@@ -145,7 +145,7 @@ fn write_parquet(workload: &Workload, path: &Path, threads: usize) -> Result<Cos
 fn write_csv(workload: &Workload, path: &Path) -> Result<Cost, Box<dyn Error>> {
     measure(path, || {
         let encoder = CsvEncoder::new(workload.header.clone()).without_gaps();
-        let mut sink = CsvSink::of(encoder, Output::file(path)?);
+        let mut sink = CsvSink::from_encoder(encoder, Output::file(path)?);
         for batch in &workload.batches {
             sink.rows(batch)?;
         }

@@ -32,12 +32,13 @@ impl Workload {
     }
 
     fn new(name: &'static str, rows: usize, cpus: usize, states: usize) -> Workload {
-        let mut header = Header::of(&Schema::sample("cpu", "simulated", "Time in each state"), "");
+        let mut header =
+            Header::from_schema(&Schema::sample("cpu", "simulated", "Time in each state"), "");
         for cpu in 0..cpus {
             for state in &STATES[..states] {
                 let name = format!("cpu{cpu}_{state}_ns");
                 let column = Column::new(&name, ColumnType::U64, Semantics::Counter, unit::NS, "");
-                header.fields.push(Field::of(&column, Role::Value));
+                header.fields.push(Field::from_column(&column, Role::Value));
             }
         }
         let mut node = Node::new(cpus);

@@ -33,8 +33,8 @@ pub fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
         let scratch = tempfile::tempdir()?;
         let recorder = arguments.map(|arguments| start(scratch.path(), arguments)).transpose()?;
         std::thread::sleep(Duration::from_secs(10));
-        let (begun, load_ns) = (Instant::now(), of(load.as_ref().map(Load::pid))?);
-        let recorder_ns = of(recorder.as_ref().map(|child| child.0.id()))?;
+        let (begun, load_ns) = (Instant::now(), cpu_time_of(load.as_ref().map(Load::pid))?);
+        let recorder_ns = cpu_time_of(recorder.as_ref().map(|child| child.0.id()))?;
         std::thread::sleep(span);
         let took_ns = begun.elapsed().as_nanos() as f64;
         let percent = |before: Option<u64>, after: Option<u64>| match (before, after) {
@@ -43,8 +43,9 @@ pub fn measure(span: Duration) -> Result<(), Box<dyn Error>> {
             }
             _ => "-".to_owned(),
         };
-        let of_load = percent(load_ns, of(load.as_ref().map(Load::pid))?);
-        let of_recorder = percent(recorder_ns, of(recorder.as_ref().map(|child| child.0.id()))?);
+        let of_load = percent(load_ns, cpu_time_of(load.as_ref().map(Load::pid))?);
+        let of_recorder =
+            percent(recorder_ns, cpu_time_of(recorder.as_ref().map(|child| child.0.id()))?);
         let rss = match &recorder {
             Some(child) => format!("{:.1}", rss_kb(child.0.id())? as f64 / 1e3),
             None => "-".to_owned(),
@@ -110,7 +111,7 @@ impl Drop for Ended {
 }
 
 /// CPU time of all threads of a process so far, ns, by `schedstat`.
-fn of(pid: Option<u32>) -> Result<Option<u64>, Box<dyn Error>> {
+fn cpu_time_of(pid: Option<u32>) -> Result<Option<u64>, Box<dyn Error>> {
     let Some(pid) = pid else { return Ok(None) };
     let mut sum = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {

@@ -1,14 +1,12 @@
 //! The header of a file: which commit is the newest, and whether redb may be let at it.
 
+use super::offset::{header, slot};
 use super::page::{checksum_at, long};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use xxhash_rust::xxh3::xxh3_128;
-
-/// What of a file is its header.
-pub const HEADER_BYTES: usize = 320;
 
 /// So often a header that is torn is read.
 const HEADER_TRIES: u32 = 4;
@@ -21,8 +19,8 @@ pub type Slot = (Range<usize>, bool);
 
 /// The header, and where in it the slot is that is to be read, with whether that is the one it names.
 /// A writer may be in the middle of writing it, so one that is torn is read again.
-pub fn read_header(file: &File) -> io::Result<([u8; HEADER_BYTES], Option<Slot>)> {
-    let mut header = [0; HEADER_BYTES];
+pub fn read_header(file: &File) -> io::Result<([u8; header::BYTES], Option<Slot>)> {
+    let mut header = [0; header::BYTES];
     let mut tries = HEADER_TRIES;
     loop {
         file.read_exact_at(&mut header, 0)?;
@@ -37,12 +35,12 @@ pub fn read_header(file: &File) -> io::Result<([u8; HEADER_BYTES], Option<Slot>)
 
 /// The slot of the header that is to be read: the one that it names, or the other where that one is
 /// damaged. What a commit that never ended left behind does not pass the checksums of its pages.
-fn slot_of(header: &[u8; HEADER_BYTES]) -> Option<Slot> {
-    let primary = usize::from(header[9] & 1);
+fn slot_of(header: &[u8; header::BYTES]) -> Option<Slot> {
+    let primary = usize::from(header[header::FLAGS] & 1);
     [primary, 1 - primary].into_iter().find_map(|number| {
-        let range = 64 + number * 128..64 + (number + 1) * 128;
+        let range = header::slot(number);
         let slot = &header[range.clone()];
-        let is_whole = checksum_at(slot, 112)? == xxh3_128(&slot[..112]);
+        let is_whole = checksum_at(slot, slot::CHECKSUM)? == xxh3_128(&slot[..slot::CHECKSUM]);
         is_whole.then_some((range, number == primary))
     })
 }
@@ -53,9 +51,10 @@ fn slot_of(header: &[u8; HEADER_BYTES]) -> Option<Slot> {
 /// # Errors
 /// When the header cannot be read.
 pub fn roots_are_small(file: &File) -> io::Result<bool> {
-    let mut header = [0; HEADER_BYTES];
+    let mut header = [0; header::BYTES];
     file.read_exact_at(&mut header, 0)?;
-    let slots = [&header[64..192], &header[192..320]];
-    let mut roots = slots.into_iter().flat_map(|slot| [long(slot, 8), long(slot, 40)]);
+    let slots = [&header[header::slot(0)], &header[header::slot(1)]];
+    let roots_of = |slot| [long(slot, slot::ROOT), long(slot, slot::SYSTEM_ROOT)];
+    let mut roots = slots.into_iter().flat_map(roots_of);
     Ok(roots.all(|root| root.is_some_and(|page| page >> 59 <= MOST_ROOT_ORDER)))
 }

@@ -9,6 +9,7 @@
 //! writer died needs no repair to be read.
 
 mod header;
+mod offset;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ pub use page::Key;
 
 use super::SegmentError;
 use crate::narrow;
-use header::{HEADER_BYTES, read_header};
+use header::read_header;
+use offset::{header as at, slot};
 use page::{CHUNK_KEY_BYTES, INDEX_KEY_BYTES, Root, Tree, root_at, tables_of, tree_of, word};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -66,14 +68,15 @@ impl Trees {
     /// When the file is no segment, is damaged, or cannot be read.
     pub fn open(file: Arc<File>, most_page_bytes: u64) -> Result<Trees, SegmentError> {
         let file_bytes = file.metadata()?.len();
-        if file_bytes < HEADER_BYTES as u64 {
+        if file_bytes < at::BYTES as u64 {
             return Err(damaged("the file is cut short"));
         }
         let (header, slot) = read_header(&file)?;
         let word = |at| u64::from(word(&header, at).unwrap_or(0));
-        let (header_pages, data_pages) = (word(16), word(20));
-        let is_sane = header[..9] == MAGIC
-            && word(12) == PAGE_BYTES
+        let (header_pages, data_pages) =
+            (word(at::REGION_HEADER_PAGES), word(at::REGION_DATA_PAGES));
+        let is_sane = header[..MAGIC.len()] == MAGIC
+            && word(at::PAGE_BYTES) == PAGE_BYTES
             && header_pages <= 1 << 20
             && (1..=1 << 20).contains(&data_pages);
         if !is_sane {
@@ -92,8 +95,8 @@ impl Trees {
             index: None,
             kept: Mutex::default(),
         };
-        if slot.first_chunk().is_some_and(|[_, has_root]| *has_root != 0) {
-            trees.take_tables(root_at(slot, 8).ok_or_else(torn)?)?;
+        if slot[slot::HAS_ROOT] != 0 {
+            trees.take_tables(root_at(slot, slot::ROOT).ok_or_else(torn)?)?;
         }
         Ok(trees)
     }

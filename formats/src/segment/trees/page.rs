@@ -1,5 +1,6 @@
 //! What is in a page: the leaf of tables, leaves and branches of trees, and the numbers in them.
 
+use super::offset::{definition, page};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The key of an entry: table, time and block of the index; 0, 0 and the key of a chunk.
@@ -61,18 +62,24 @@ fn key_at(bytes: &[u8], at: usize, key_bytes: usize) -> Option<Key> {
     }
 }
 
+/// Entries of a leaf, keys of a branch.
+fn count_of(page: &[u8]) -> Option<usize> {
+    let count = page.get(page::COUNT..page::COUNT + 2)?.try_into().ok()?;
+    Some(usize::from(u16::from_le_bytes(count)))
+}
+
 /// Names and definitions in the leaf of tables, which stand with their ends in front.
 pub fn tables_of(page: &[u8], checksum: u128) -> Option<Vec<(&[u8], &[u8])>> {
-    let count = usize::from(u16::from_le_bytes([*page.get(2)?, *page.get(3)?]));
-    if page[0] != LEAF || !(1..=MOST_TABLES).contains(&count) {
+    let count = count_of(page)?;
+    if page[page::KIND] != LEAF || !(1..=MOST_TABLES).contains(&count) {
         return None;
     }
-    let end = |at: usize| Some(word(page, 4 + 4 * at)? as usize);
+    let end = |at: usize| Some(word(page, page::ENDS + 4 * at)? as usize);
     let whole = page.get(..end(2 * count - 1)?)?;
     if xxh3_128(whole) != checksum {
         return None;
     }
-    let start = |at: usize| if at == 0 { Some(4 + 8 * count) } else { end(at - 1) };
+    let start = |at: usize| if at == 0 { Some(page::ENDS + 8 * count) } else { end(at - 1) };
     (0..count)
         .map(|at| {
             let definition = whole.get(start(count + at)?..end(count + at)?)?;
@@ -83,18 +90,22 @@ pub fn tables_of(page: &[u8], checksum: u128) -> Option<Vec<(&[u8], &[u8])>> {
 
 /// The tree of a table; `Some(None)` of one without entries.
 pub fn tree_of(definition: &[u8]) -> Option<Option<Tree>> {
-    let has_root = *definition.get(9)?;
-    if definition[0] != NORMAL_TABLE || *definition.get(42)? == 0 {
+    let has_root = *definition.get(definition::HAS_ROOT)?;
+    if definition[definition::KIND] != NORMAL_TABLE
+        || *definition.get(definition::HAS_KEY_BYTES)? == 0
+    {
         return None;
     }
-    let key_bytes = word(definition, 43)? as usize;
+    let key_bytes = word(definition, definition::KEY_BYTES)? as usize;
     // A value of fixed length would have no ends in front.
-    if !matches!(key_bytes, CHUNK_KEY_BYTES | INDEX_KEY_BYTES) || *definition.get(47)? != 0 {
+    if !matches!(key_bytes, CHUNK_KEY_BYTES | INDEX_KEY_BYTES)
+        || *definition.get(definition::HAS_VALUE_BYTES)? != 0
+    {
         return None;
     }
     Some(match has_root {
         0 => None,
-        _ => Some(Tree { root: root_at(definition, 10)?, key_bytes }),
+        _ => Some(Tree { root: root_at(definition, definition::ROOT)?, key_bytes }),
     })
 }
 
@@ -108,20 +119,20 @@ pub struct Leaf<'a> {
 
 impl<'a> Leaf<'a> {
     pub fn new(page: &'a [u8], key_bytes: usize) -> Option<Leaf<'a>> {
-        let count = usize::from(u16::from_le_bytes([*page.get(2)?, *page.get(3)?]));
+        let count = count_of(page)?;
         (count > 0).then_some(Leaf { page, count, key_bytes })
     }
 
     pub fn keys_end(&self) -> usize {
-        4 + (4 + self.key_bytes) * self.count
+        page::ENDS + (4 + self.key_bytes) * self.count
     }
 
     pub fn key(&self, at: usize) -> Option<Key> {
-        key_at(self.page, 4 + 4 * self.count + self.key_bytes * at, self.key_bytes)
+        key_at(self.page, page::ENDS + 4 * self.count + self.key_bytes * at, self.key_bytes)
     }
 
     fn end(&self, at: usize) -> Option<usize> {
-        Some(word(self.page, 4 + 4 * at)? as usize)
+        Some(word(self.page, page::ENDS + 4 * at)? as usize)
     }
 
     pub fn value(&self, at: usize) -> Option<&'a [u8]> {
@@ -155,14 +166,18 @@ pub struct Branch<'a> {
 
 impl<'a> Branch<'a> {
     pub fn new(page: &'a [u8], key_bytes: usize, checksum: u128) -> Option<Branch<'a>> {
-        let keys = usize::from(u16::from_le_bytes([*page.get(2)?, *page.get(3)?]));
+        let keys = count_of(page)?;
         let branch = Branch { page, keys, key_bytes };
         let whole = page.get(..branch.keys_start() + key_bytes * keys)?;
         (keys > 0 && xxh3_128(whole) == checksum).then_some(branch)
     }
 
+    fn pages_start(&self) -> usize {
+        page::CHECKSUMS + 16 * (self.keys + 1)
+    }
+
     fn keys_start(&self) -> usize {
-        8 + 24 * (self.keys + 1)
+        self.pages_start() + 8 * (self.keys + 1)
     }
 
     pub fn key(&self, at: usize) -> Option<Key> {
@@ -171,8 +186,8 @@ impl<'a> Branch<'a> {
 
     pub fn child(&self, at: usize) -> Option<Root> {
         Some(Root {
-            page: long(self.page, 8 + 16 * (self.keys + 1) + 8 * at)?,
-            checksum: checksum_at(self.page, 8 + 16 * at)?,
+            page: long(self.page, self.pages_start() + 8 * at)?,
+            checksum: checksum_at(self.page, page::CHECKSUMS + 16 * at)?,
         })
     }
 

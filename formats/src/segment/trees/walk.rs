@@ -1,5 +1,6 @@
 //! A walk over a tree.
 
+use super::offset::page;
 use super::page::{BRANCH, Branch, CHUNK_KEY_BYTES, Key, LEAF, Leaf, Root, Tree};
 use super::{PAGE_BYTES, Trees, torn};
 use crate::narrow::index;
@@ -54,7 +55,7 @@ impl<'a> Walk<'a> {
         }
         let (offset, length) = self.trees.place(at.page)?;
         let mut page = self.trees.read(offset, length.min(index(PAGE_BYTES)))?;
-        let needed = match page[0] {
+        let needed = match page[page::KIND] {
             LEAF if !with_values => {
                 Leaf::new(&page, self.tree.key_bytes).map_or(0, |leaf| leaf.keys_end())
             }
@@ -99,7 +100,7 @@ impl<'a> Walk<'a> {
         each: &mut Each<'_>,
     ) -> Result<ControlFlow<()>, SegmentError> {
         let page = self.page(at, with_values)?;
-        match page[0] {
+        match page[page::KIND] {
             LEAF => {
                 let leaf = self.leaf(&page, at, within)?;
                 for entry in leaf.position(from).ok_or_else(torn)?..leaf.count {
@@ -134,7 +135,7 @@ impl<'a> Walk<'a> {
         bound: Key,
     ) -> Result<Option<(Key, Vec<u8>)>, SegmentError> {
         let page = self.page(at, true)?;
-        match page[0] {
+        match page[page::KIND] {
             LEAF => {
                 let leaf = self.leaf(&page, at, within)?;
                 let Some(entry) = leaf.position(bound).ok_or_else(torn)?.checked_sub(1) else {

@@ -79,7 +79,7 @@ impl Growths {
         let is_signed =
             |(_, kind): &(usize, ColumnType)| matches!(kind, ColumnType::F64 | ColumnType::I64);
         Growths {
-            succession: Succession::of(schema),
+            succession: Succession::from_schema(schema),
             are_unsigned: !counters.iter().any(is_signed),
             counters,
             numbers: HashMap::new(),

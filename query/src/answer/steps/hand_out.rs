@@ -32,7 +32,7 @@ impl Steps<'_> {
         let Some(number) = self.current else { return };
         let is_event = self.plan.schema.kind == TableKind::Event;
         for (instance, rows) in self.tallies.end() {
-            if is_event || self.tallies.of_instance(instance).iter().any(|tally| tally.count > 0) {
+            if is_event || self.tallies.tallies_of(instance).iter().any(|tally| tally.count > 0) {
                 self.batch.times.push(self.step.start(number));
                 for (k, key) in self.plan.keys.iter().enumerate() {
                     let key = &self.instances.get(instance).keys[*key];
@@ -44,7 +44,7 @@ impl Steps<'_> {
                     push(&mut self.batch.columns[self.plan.keys.len() + c], word);
                 }
             }
-            self.tallies.of_instance(instance).fill(Tally::default());
+            self.tallies.tallies_of(instance).fill(Tally::default());
         }
         self.tallies.forget();
     }
@@ -58,7 +58,7 @@ impl Steps<'_> {
         if self.plan.is_blank(&cell) {
             return None;
         }
-        let tally = self.tallies.of(instance, cell.slot);
+        let tally = self.tallies.tally_of(instance, cell.slot);
         if slot.rate {
             return tally.of_rates(slot.kind, aggregate);
         }

@@ -75,7 +75,7 @@ impl<'a> Steps<'a> {
             self.history.begin_step(step, &self.wanted);
         }
         while row < end {
-            let number = self.step.of(chunk.times[row]);
+            let number = self.step.number_at(chunk.times[row]);
             let next = self.step.start(number.saturating_add(1));
             let rows = chunk.times[row..end].partition_point(|time| *time < next).max(1);
             self.enter(number, emitter)?;
@@ -103,7 +103,7 @@ impl<'a> Steps<'a> {
         self.instances.number(&summary.instances, last, &mut self.wanted, born);
         let in_range = first >= self.plan.from && last < self.plan.to;
         if in_range {
-            self.enter(self.step.of(first), emitter)?;
+            self.enter(self.step.number_at(first), emitter)?;
         }
         match summary.tier {
             Some(_) => self.history.begin_of_tier(summary),
@@ -154,9 +154,9 @@ impl<'a> Steps<'a> {
             }
             is_there |= column.count > 0;
             let needs = self.tallies.needs[s];
-            let tally = self.tallies.of(wanted.number, s);
+            let tally = self.tallies.tally_of(wanted.number, s);
             if slot.rate {
-                let previous = self.history.of(wanted.number, s);
+                let previous = self.history.previous_of(wanted.number, s);
                 let pairs = match (&summary.tier, of_tier) {
                     (Some(tier), Some(instance)) => {
                         let first = instance.first_ns.zip(tier.first[at]);
@@ -197,7 +197,7 @@ impl<'a> Steps<'a> {
                 let mut column = *column;
                 column.first = self.tallies.intern(summary.strings.get(column.first));
                 column.last = self.tallies.intern(summary.strings.get(column.last));
-                self.tallies.of(wanted.number, s).order(slot.kind, column);
+                self.tallies.tally_of(wanted.number, s).order(slot.kind, column);
             } else if !slot.rate {
                 tally.order(slot.kind, *column);
                 if needs.sketch {

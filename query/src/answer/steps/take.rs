@@ -65,7 +65,7 @@ impl Steps<'_> {
             let ends = [range.clone().find(there), range.rev().find(there)];
             for row in ends.into_iter().flatten() {
                 let number = self.tallies.intern(chunk.strings.get(cells.words.at(row)));
-                self.tallies.of(instance.number, s).push(slot.kind, number, false);
+                self.tallies.tally_of(instance.number, s).push(slot.kind, number, false);
             }
         } else {
             one.take_values(slot.kind, cells, range, present);
@@ -103,7 +103,7 @@ impl Steps<'_> {
                 }
                 let mut word = cells.words.at(row);
                 if slot.kind == ColumnType::Histogram {
-                    let tally = self.tallies.of(instance.number, s);
+                    let tally = self.tallies.tally_of(instance.number, s);
                     tally.count += 1;
                     tally.merge(chunk.strings.get(word));
                     continue;
@@ -129,8 +129,8 @@ impl Steps<'_> {
         One {
             before_ns: self.history.before_ns(),
             needs: self.tallies.needs[s],
-            previous: self.history.of(number, s),
-            tally: self.tallies.of(number, s),
+            previous: self.history.previous_of(number, s),
+            tally: self.tallies.tally_of(number, s),
         }
     }
 }

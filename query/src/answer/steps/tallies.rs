@@ -59,12 +59,12 @@ impl Tallies {
     }
 
     /// The tally of a slot of an instance.
-    pub fn of(&mut self, number: usize, slot: usize) -> &mut Tally {
+    pub fn tally_of(&mut self, number: usize, slot: usize) -> &mut Tally {
         &mut self.tallies[number * self.needs.len() + slot]
     }
 
     /// The tallies of an instance.
-    pub fn of_instance(&mut self, number: usize) -> &mut [Tally] {
+    pub fn tallies_of(&mut self, number: usize) -> &mut [Tally] {
         let width = self.needs.len();
         &mut self.tallies[number * width..(number + 1) * width]
     }

@@ -107,7 +107,7 @@ fn model(samples: &[[Row; 2]], plan: &Plan, passes: impl Fn(u64) -> bool) -> Vec
             if !passes(*queue) {
                 continue;
             }
-            let all = steps.entry((step.of(wall), device)).or_default();
+            let all = steps.entry((step.number_at(wall), device)).or_default();
             if let Some(values) = values {
                 all.get_or_insert_default().merge(&all_of(values));
             }

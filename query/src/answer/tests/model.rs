@@ -86,7 +86,7 @@ impl<'a> Model<'a> {
         let step = self.plan.step.unwrap();
         let mut groups: BTreeMap<(i64, usize), Vec<&Sampled>> = BTreeMap::new();
         for row in &self.rows {
-            groups.entry((step.of(row.wall), row.instance)).or_default().push(row);
+            groups.entry((step.number_at(row.wall), row.instance)).or_default().push(row);
         }
         let used =
             |row: &&Sampled| self.plan.slots.iter().any(|slot| row.values[slot.column].is_some());

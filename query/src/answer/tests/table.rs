@@ -76,7 +76,7 @@ impl Table {
         let item = |span: std::ops::Range<usize>| {
             let chunk = self.chunk(span, plan);
             let (first, last) = (chunk.times[0], chunk.times[chunk.rows() - 1]);
-            match step.of(first) == step.of(last) {
+            match step.number_at(first) == step.number_at(last) {
                 true => rolled_up(&chunk).map_or(ScanItem::Chunk(chunk), ScanItem::Summary),
                 false => ScanItem::Chunk(chunk),
             }

@@ -14,12 +14,12 @@ use nodemon_formats::text::readable;
 use std::sync::Arc;
 
 /// The times of the rows.
-pub fn of_times(batch: &Batch) -> ArrayRef {
+pub fn times(batch: &Batch) -> ArrayRef {
     instants(batch.times.clone(), None)
 }
 
 /// The values of one column, which `field` describes.
-pub fn of(batch: &Batch, column: &BatchColumn, field: &Field) -> ArrayRef {
+pub fn values(batch: &Batch, column: &BatchColumn, field: &Field) -> ArrayRef {
     match field.kind {
         ColumnType::I64 if field.is_instant => {
             instants(column.words.iter().map(|word| word.cast_signed()).collect(), nulls(column))
@@ -85,8 +85,12 @@ fn nulls(column: &BatchColumn) -> Option<NullBuffer> {
     column.present.as_ref().map(of)
 }
 
-fn texts<'a>(batch: &'a Batch, column: &'a BatchColumn) -> impl Iterator<Item = Option<&'a [u8]>> {
-    let text = |word: u64| batch.strings.get(word as u32);
+/// The texts of the rows, none where there is no value.
+pub fn texts<'a>(
+    batch: &'a Batch,
+    column: &'a BatchColumn,
+) -> impl Iterator<Item = Option<&'a [u8]>> {
+    let text = |word: u64| batch.strings.at_word(word);
     let rows = column.words.iter().enumerate();
     rows.map(move |(row, word)| column.is_present(row).then(|| text(*word)))
 }

@@ -5,11 +5,14 @@
 //! A gap is a batch without rows, in its place among the others, that carries the gap as JSON in
 //! the metadata of its message.
 
-pub mod column;
+mod column;
+mod endpoint;
 mod gap;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+
+pub use endpoint::Columns;
 
 use crate::error::QueryError;
 use crate::output::Output;
@@ -28,13 +31,13 @@ pub const FORMAT: Format = Format {
     is_binary: true,
     holds_tables: false,
     is_for_people: false,
-    sink: |output, header, _| Ok(Box::new(ArrowSink::new(output, header.clone())?)),
+    sink: |output, header, _| Ok(Box::new(ArrowSink::new(output, header)?)),
     export: None,
 };
 
 /// Writes an Arrow IPC stream to `W`.
 pub struct ArrowWriter<W: Write> {
-    header: Arc<Header>,
+    columns: Columns,
     schema: SchemaRef,
     stream: StreamWriter<BufWriter<W>>,
 }
@@ -44,10 +47,11 @@ impl<W: Write> ArrowWriter<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(out: W, header: Arc<Header>) -> Result<ArrowWriter<W>, ArrowError> {
-        let schema = Arc::new(schema::of(&header));
+    pub fn new(out: W, header: &Header) -> Result<ArrowWriter<W>, ArrowError> {
+        let columns = Columns::from_header(header);
+        let schema = Arc::new(schema::from_header(&columns.header));
         let stream = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, out), &schema)?;
-        Ok(ArrowWriter { header, schema, stream })
+        Ok(ArrowWriter { columns, schema, stream })
     }
 
     /// Writes rows.
@@ -55,10 +59,8 @@ impl<W: Write> ArrowWriter<W> {
     /// # Errors
     /// When they cannot be written.
     pub fn rows(&mut self, batch: &Batch) -> Result<(), ArrowError> {
-        let mut columns = vec![column::of_times(batch)];
-        for (values, field) in batch.columns.iter().zip(&self.header.fields) {
-            columns.push(column::of(batch, values, field));
-        }
+        let indices = 0..self.schema.fields().len();
+        let columns = indices.map(|index| self.columns.array(batch, index)).collect();
         self.stream.write(&RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 
@@ -67,7 +69,7 @@ impl<W: Write> ArrowWriter<W> {
     /// # Errors
     /// When it cannot be written.
     pub fn gap(&mut self, gap: &Missing) -> Result<(), ArrowError> {
-        let message = gap::message(&self.header, gap);
+        let message = gap::message(&self.columns.header, gap);
         write_message(self.stream.get_mut(), message, &IpcWriteOptions::default())?;
         Ok(())
     }
@@ -101,7 +103,7 @@ impl ArrowSink {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn new(output: Output, header: Arc<Header>) -> Result<ArrowSink, QueryError> {
+    pub fn new(output: Output, header: &Header) -> Result<ArrowSink, QueryError> {
         let to = output.name().to_owned();
         match ArrowWriter::new(output, header) {
             Ok(writer) => Ok(ArrowSink { writer }),

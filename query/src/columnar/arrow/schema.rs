@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The time, always there, and the columns of the header, each of which may lack values.
-pub fn of(header: &Header) -> Schema {
+pub fn from_header(header: &Header) -> Schema {
     let mut fields = vec![ArrowField::new(metadata::TIME, instant(), false)];
     fields.extend(header.fields.iter().map(of_field));
     Schema::new(fields).with_metadata(owned(metadata::of_table(header)))

@@ -11,10 +11,9 @@ use arrow_array::types::TimestampNanosecondType;
 use arrow_ipc::reader::StreamReader;
 use nodemon_formats::{ColumnType, Value};
 use proptest::prelude::*;
-use std::sync::Arc;
 
 fn write(answer: &Answer) -> Vec<u8> {
-    let mut writer = ArrowWriter::new(Vec::new(), Arc::new(answer.header.clone())).unwrap();
+    let mut writer = ArrowWriter::new(Vec::new(), &answer.header).unwrap();
     for (number, batch) in answer.batches.iter().enumerate() {
         if number == 1 {
             writer.gap(&arbitrary::gap()).unwrap();
@@ -56,8 +55,8 @@ proptest! {
 
 #[test]
 fn the_schema_says_what_the_table_and_its_columns_are() {
-    let header = Arc::new(arbitrary::header(&[ColumnType::U64, ColumnType::String]));
-    let mut writer = ArrowWriter::new(Vec::new(), header).unwrap();
+    let header = arbitrary::header(&[ColumnType::U64, ColumnType::String]);
+    let mut writer = ArrowWriter::new(Vec::new(), &header).unwrap();
     writer.finish().unwrap();
     let reader = StreamReader::try_new(&writer.inner()[..], None).unwrap();
     let schema = reader.schema();

@@ -1,9 +1,8 @@
 //! How columns are encoded, and what a file says about itself.
 
 use crate::columnar::metadata;
-use crate::rows::{Header, TIME};
-use nodemon_formats::ColumnType;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use crate::rows::Header;
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -19,7 +18,7 @@ const PAGE_ROWS: usize = 20_000;
 ///
 /// # Errors
 /// What the `parquet` crate objects to.
-pub fn of(header: &Header, columns: &SchemaDescriptor) -> Result<WriterProperties> {
+pub fn from_header(header: &Header, columns: &SchemaDescriptor) -> Result<WriterProperties> {
     let mut about: Vec<KeyValue> = metadata::of_table(header)
         .into_iter()
         .map(|(key, value)| KeyValue::new(key.to_owned(), value))
@@ -36,16 +35,12 @@ pub fn of(header: &Header, columns: &SchemaDescriptor) -> Result<WriterPropertie
         .set_data_page_row_count_limit(PAGE_ROWS);
     for column in columns.columns() {
         let path: &ColumnPath = column.path();
-        let root = path.parts().first().map_or(TIME, String::as_str);
-        let kind = header.fields.iter().find(|field| field.name == root).map(|field| field.kind);
-        properties = match kind.unwrap_or(ColumnType::I64) {
-            ColumnType::U64 | ColumnType::I64 | ColumnType::Histogram => {
+        properties = match column.physical_type() {
+            Type::INT32 | Type::INT64 => {
                 properties.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
             }
-            ColumnType::String | ColumnType::Bytes => {
-                properties.set_column_dictionary_enabled(path.clone(), true)
-            }
-            ColumnType::F64 | ColumnType::Bool => properties,
+            Type::BYTE_ARRAY => properties.set_column_dictionary_enabled(path.clone(), true),
+            _ => properties,
         };
     }
     Ok(properties.build())

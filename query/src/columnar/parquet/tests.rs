@@ -10,6 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampNanosecondType;
 use bytes::Bytes;
+use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Value};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
@@ -172,6 +173,33 @@ fn several_threads_write_the_same_bytes_as_one() {
     for threads in [2, 3, 64, 100] {
         assert!(one == write(&answer, threads), "{threads} threads write something else");
     }
+}
+
+#[test]
+fn an_endpoint_is_also_an_address_and_a_port_in_the_file() {
+    let mut answer =
+        Answer { header: arbitrary::header(&[ColumnType::String]), batches: Vec::new() };
+    answer.header.fields[0].name = "remote".into();
+    answer.header.fields[0].unit = unit::ENDPOINT.into();
+    let texts = ["192.0.2.1:80", "[2001:db8::1]:443", "none", "192.0.2.1:80"];
+    let mut batch = Batch { times: vec![1, 2, 3, 4], ..Batch::default() };
+    let words = texts.map(|text| u64::from(batch.strings.intern(text.as_bytes()))).to_vec();
+    let present = Some(Bitmap::from_fn(4, |row| row != 3));
+    batch.columns.push(BatchColumn { words, present });
+    answer.batches.push(batch);
+
+    let batch = &read(write(&answer, 1))[0];
+    let found = |name: &str, kind| values_of(batch.column_by_name(name).unwrap(), kind);
+    let text = |text: &str| Value::String(text.to_owned());
+    assert_eq!(
+        found("remote_address", ColumnType::String),
+        [text("192.0.2.1"), text("2001:db8::1"), Value::Absent, Value::Absent]
+    );
+    assert_eq!(
+        found("remote_port", ColumnType::U64),
+        [Value::U64(80), Value::U64(443), Value::Absent, Value::Absent]
+    );
+    assert_eq!(found("remote", ColumnType::String)[2], text("none"), "the whole is there too");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Row groups, one after the other, and the footer.
 
 use super::properties;
-use crate::columnar::arrow::{column, schema};
+use crate::columnar::arrow::{Columns, schema};
 use crate::columnar::metadata;
-use crate::rows::{Batch, BatchColumn, Field, Header, Missing};
+use crate::rows::{Batch, Header, Missing};
 use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 use nodemon_formats::ColumnType;
@@ -31,9 +31,9 @@ pub struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
-    fields: Vec<Field>,
-    /// The columns of the row group at hand, the time first; empty where there is none.
-    columns: Vec<Column>,
+    columns: Columns,
+    /// What encodes the columns of the row group at hand, the time first; empty where there is none.
+    encoders: Vec<Encoder>,
     /// Rows of the row group at hand.
     rows: usize,
     /// Threads that encode, this one among them.
@@ -42,11 +42,11 @@ pub struct ParquetWriter<W: Write + Send> {
 }
 
 /// A column of a row group: what it is encoded by, one writer for each column of Parquet.
-struct Column {
+struct Encoder {
     leaves: Vec<ArrowColumnWriter>,
 }
 
-impl Column {
+impl Encoder {
     /// Encodes the rows of `array`, which is field `index` of the schema.
     fn push(&mut self, schema: &SchemaRef, index: usize, array: &ArrayRef) -> Result<()> {
         let leaves = compute_leaves(schema.field(index), array)?;
@@ -64,9 +64,10 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn new(out: W, header: &Header, threads: usize) -> Result<ParquetWriter<W>> {
-        let schema = Arc::new(schema::of(header));
-        let columns = ArrowSchemaConverter::new().convert(&schema)?;
-        let properties = properties::of(header, &columns)?;
+        let columns = Columns::from_header(header);
+        let schema = Arc::new(schema::from_header(&columns.header));
+        let written = ArrowSchemaConverter::new().convert(&schema)?;
+        let properties = properties::from_header(&columns.header, &written)?;
         let options = ArrowWriterOptions::new().with_properties(properties);
         let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
         let (file, groups) = writer.into_serialized_writer()?;
@@ -74,8 +75,8 @@ impl<W: Write + Send> ParquetWriter<W> {
             file,
             groups,
             schema,
-            fields: header.fields.clone(),
-            columns: Vec::new(),
+            columns,
+            encoders: Vec::new(),
             rows: 0,
             threads: threads.max(1),
             gaps: Vec::new(),
@@ -90,38 +91,39 @@ impl<W: Write + Send> ParquetWriter<W> {
         if batch.is_empty() {
             return Ok(());
         }
-        if self.columns.is_empty() {
+        if self.encoders.is_empty() {
             self.begin_group()?;
         }
         self.push(batch)?;
         self.rows += batch.len();
-        let bytes = || self.columns.iter().map(Column::size_bytes).sum::<usize>();
+        let bytes = || self.encoders.iter().map(Encoder::size_bytes).sum::<usize>();
         if self.rows >= MAX_ROWS || bytes() >= MAX_BYTES { self.write_group() } else { Ok(()) }
     }
 
     fn begin_group(&mut self) -> Result<()> {
         let number = self.file.flushed_row_groups().len();
         let mut leaves = self.groups.create_column_writers(number)?.into_iter();
-        let mut column = |leaf_count| Column { leaves: leaves.by_ref().take(leaf_count).collect() };
-        self.columns.push(column(1));
-        self.columns.extend(self.fields.iter().map(|field| match field.kind {
-            ColumnType::Histogram => column(schema::bucket_fields().len()),
-            _ => column(1),
+        let mut encoder =
+            |leaf_count| Encoder { leaves: leaves.by_ref().take(leaf_count).collect() };
+        self.encoders.push(encoder(1));
+        self.encoders.extend(self.columns.header.fields.iter().map(|field| match field.kind {
+            ColumnType::Histogram => encoder(schema::bucket_fields().len()),
+            _ => encoder(1),
         }));
         Ok(())
     }
 
     /// Encodes the columns of a batch; of a large one on several threads, each some of the columns.
     fn push(&mut self, batch: &Batch) -> Result<()> {
-        let ParquetWriter { columns, schema, fields, .. } = self;
-        let threads = (batch.len() * columns.len() / VALUES_A_THREAD + 1).min(self.threads);
-        let from = std::iter::once(None).chain(batch.columns.iter().zip(fields.iter()).map(Some));
-        let work = Mutex::new(columns.iter_mut().zip(from).enumerate());
+        let ParquetWriter { columns, encoders, schema, .. } = self;
+        let threads = (batch.len() * encoders.len() / VALUES_A_THREAD + 1).min(self.threads);
+        let work = Mutex::new(encoders.iter_mut().enumerate());
         let take = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
         let push_columns = || {
             let mut result = Ok(());
-            while let Some((index, (column, from))) = take() {
-                result = result.and_then(|()| column.push(schema, index, &array(batch, from)));
+            while let Some((index, encoder)) = take() {
+                let array = columns.array(batch, index);
+                result = result.and_then(|()| encoder.push(schema, index, &array));
             }
             result
         };
@@ -166,23 +168,15 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     fn write_group(&mut self) -> Result<()> {
-        if self.columns.is_empty() {
+        if self.encoders.is_empty() {
             return Ok(());
         }
         let mut group = self.file.next_row_group()?;
-        for leaf in self.columns.drain(..).flat_map(|column| column.leaves) {
+        for leaf in self.encoders.drain(..).flat_map(|encoder| encoder.leaves) {
             leaf.close()?.append_to_row_group(&mut group)?;
         }
         group.close()?;
         self.rows = 0;
         Ok(())
-    }
-}
-
-/// A column of a batch, or the times of its rows.
-fn array(batch: &Batch, from: Option<(&BatchColumn, &Field)>) -> ArrayRef {
-    match from {
-        Some((values, field)) => column::of(batch, values, field),
-        None => column::of_times(batch),
     }
 }

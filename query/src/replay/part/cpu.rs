@@ -38,7 +38,7 @@ impl Part for Cpu {
         "idle_ns",
     ];
 
-    fn of(row: &Row<'_>) -> Cpu {
+    fn from_row(row: &Row<'_>) -> Cpu {
         let number = |column| row.number(column).unwrap_or(0.0);
         let spent = [
             number("user_ns") + number("nice_ns"),

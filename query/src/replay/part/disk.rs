@@ -38,7 +38,7 @@ impl Part for Disk {
         "in_flight",
     ];
 
-    fn of(row: &Row<'_>) -> Disk {
+    fn from_row(row: &Row<'_>) -> Disk {
         let (reads, writes) = (row.number("reads_completed"), row.number("writes_completed"));
         let completed = reads.unwrap_or(0.0) + writes.unwrap_or(0.0);
         let waited_ns = row.number("read_time_ns").zip(row.number("write_time_ns"));

@@ -23,7 +23,7 @@ impl Part for Kernel {
     const COLUMNS: &'static [&'static str] =
         &["context_switches", "forks", "interrupts", "running", "blocked"];
 
-    fn of(row: &Row<'_>) -> Kernel {
+    fn from_row(row: &Row<'_>) -> Kernel {
         Kernel {
             switches: row.number("context_switches"),
             forks: row.number("forks"),
@@ -57,7 +57,7 @@ impl Part for Load {
     const TABLE: &'static str = "load";
     const COLUMNS: &'static [&'static str] = &["load1", "load5", "load15", "tasks"];
 
-    fn of(row: &Row<'_>) -> Load {
+    fn from_row(row: &Row<'_>) -> Load {
         Load {
             averages: ["load1", "load5", "load15"].map(|column| row.number(column)),
             tasks: row.number("tasks"),

@@ -44,7 +44,7 @@ impl Part for Memory {
         "swap_free_bytes",
     ];
 
-    fn of(row: &Row<'_>) -> Memory {
+    fn from_row(row: &Row<'_>) -> Memory {
         let cached = row.number("cached_bytes");
         Memory {
             total: row.number("mem_total_bytes"),

@@ -29,7 +29,7 @@ pub trait Part: Clone {
     const COLUMNS: &'static [&'static str];
 
     /// Makes it of a row in which counters are rates.
-    fn of(row: &Row<'_>) -> Self;
+    fn from_row(row: &Row<'_>) -> Self;
 
     /// The same for programs: numbers in base units, named with their unit.
     fn json(&self) -> Value;
@@ -86,7 +86,7 @@ impl Row<'_> {
     pub fn text(&self, column: &str) -> String {
         match self.word(column) {
             Some((word, kind)) if kind.is_dictionary() => {
-                readable(self.batch.strings.get(word as u32)).into_owned()
+                readable(self.batch.strings.at_word(word)).into_owned()
             }
             _ => String::new(),
         }

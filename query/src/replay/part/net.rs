@@ -36,7 +36,7 @@ impl Part for Net {
         "tx_errors",
     ];
 
-    fn of(row: &Row<'_>) -> Net {
+    fn from_row(row: &Row<'_>) -> Net {
         let both = |rx, tx| Some(row.number(rx)? + row.number(tx)?);
         Net {
             interface: row.text("interface"),

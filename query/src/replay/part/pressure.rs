@@ -18,7 +18,7 @@ impl Part for Pressure {
     const TABLE: &'static str = "pressure";
     const COLUMNS: &'static [&'static str] = &["resource", "some_total_ns", "full_total_ns"];
 
-    fn of(row: &Row<'_>) -> Pressure {
+    fn from_row(row: &Row<'_>) -> Pressure {
         let share = |column| row.number(column).map(|ns_per_s| ns_per_s / 1e9);
         Pressure {
             resource: row.text("resource"),

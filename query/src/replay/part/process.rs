@@ -46,7 +46,7 @@ impl Part for Process {
         "threads",
     ];
 
-    fn of(row: &Row<'_>) -> Process {
+    fn from_row(row: &Row<'_>) -> Process {
         let cpus = |column| row.number(column).map(|ns_per_s| ns_per_s / 1e9);
         Process {
             pid: row.integer("pid").unwrap_or(0),

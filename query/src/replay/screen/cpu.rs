@@ -4,6 +4,7 @@ use super::figure::percent;
 use super::{FAINT, NAME, View, bar, of_share, right};
 use crate::replay::frame::Frame;
 use crate::replay::part::Cpu;
+use nodemon_formats::narrow::{index, whole};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -70,7 +71,7 @@ fn columns(cpus: &[Cpu], width: usize) -> Vec<Line<'static>> {
     const HEIGHTS: [&str; 9] = ["_", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     let per_line = width.saturating_sub(5).clamp(16, 128) / 16 * 16;
     let column = |cpu: &Cpu| {
-        let height = (cpu.busy().clamp(0.0, 1.0) * 8.0).round() as usize;
+        let height = index(whole((cpu.busy().clamp(0.0, 1.0) * 8.0).round()));
         let style: Style = of_share(cpu.busy());
         Span::styled(HEIGHTS[height.min(8)], style)
     };

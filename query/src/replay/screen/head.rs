@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 /// The first line, and one for each gap that touches the tick.
 pub fn lines(frame: &Frame, view: &View) -> Vec<Line<'static>> {
     let step = frame.to - frame.from;
-    let stamp = Stamp::of(frame.from, &view.zone);
+    let stamp = Stamp::from_ns(frame.from, &view.zone);
     let mut spans = vec![
         Span::styled(format!("{} {}", stamp.text(digits(step)), stamp.zone()), NAME),
         Span::styled(format!(" + {}  ", show_duration(step)), FAINT),
@@ -45,8 +45,8 @@ fn digits(step: i64) -> usize {
 fn of_gap(gap: &ReportedGap, view: &View) -> Line<'static> {
     let whose = if gap.tables.is_empty() { "everything".to_owned() } else { gap.tables() };
     let missing = &gap.missing;
-    let until = Stamp::of(missing.to, &view.zone);
-    let is_today = until.date == Stamp::of(missing.from, &view.zone).date;
+    let until = Stamp::from_ns(missing.to, &view.zone);
+    let is_today = until.date == Stamp::from_ns(missing.from, &view.zone).date;
     let until = if is_today { until.clock(3) } else { until.text(0) };
     let length = show_duration(missing.to - missing.from);
     let text = format!("gap: {whose}, {length} until {until}: {}", gap.why());
@@ -57,7 +57,7 @@ fn of_gap(gap: &ReportedGap, view: &View) -> Line<'static> {
 pub fn events(frame: &Frame, view: &View, most: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for event in frame.events.iter().take(most) {
-        let clock = Stamp::of(event.time, &view.zone).clock(6);
+        let clock = Stamp::from_ns(event.time, &view.zone).clock(6);
         let text = cut(&format!("{clock} {}", event.text), view.width.saturating_sub(12));
         let name = Span::styled(format!("{:<11} ", event.table.to_uppercase()), NAME);
         lines.push(Line::from(vec![name, Span::styled(text, WARN)]));

@@ -1,5 +1,6 @@
 //! One tick as lines of text, for a terminal or a pipe.
 
+use nodemon_formats::narrow::{index, whole};
 use nodemon_formats::text::printable;
 
 mod cpu;
@@ -113,7 +114,7 @@ fn cut(text: &str, width: usize) -> String {
 
 /// A bar of `width` characters; `share` of one is full.
 fn bar(share: f64, width: usize) -> Span<'static> {
-    let full = (share.clamp(0.0, 1.0) * width as f64).round() as usize;
+    let full = index(whole((share.clamp(0.0, 1.0) * width as f64).round()));
     let text = format!("[{}{}]", "|".repeat(full), " ".repeat(width - full.min(width)));
     Span::styled(text, of_share(share))
 }

@@ -131,7 +131,7 @@ impl TableSink {
     fn write_rows(&mut self, batch: &Batch) -> Result<(), QueryError> {
         let Some(layout) = self.layout.take() else { return Ok(()) };
         for row in 0..batch.len() {
-            let stamp = Stamp::of(batch.times[row], &self.look.zone);
+            let stamp = Stamp::from_ns(batch.times[row], &self.look.zone);
             if self.date != Some((stamp.date, stamp.offset)) {
                 self.date = Some((stamp.date, stamp.offset));
                 self.note(&format!("{} {}", stamp.date, stamp.zone()));
@@ -180,8 +180,8 @@ impl TableSink {
 
     /// A gap: `-- gap 03:12:07.000 .. 03:12:09.000 (2.0 s): recorder not running, 12 samples lost`.
     fn write_gap(&mut self, gap: &Missing) -> Result<(), QueryError> {
-        let from = Stamp::of(gap.from, &self.look.zone);
-        let to = Stamp::of(gap.to, &self.look.zone);
+        let from = Stamp::from_ns(gap.from, &self.look.zone);
+        let to = Stamp::from_ns(gap.to, &self.look.zone);
         let digits = self.layout.as_ref().map_or(3, |layout| layout.digits.max(3));
         let text = |stamp: Stamp, same_day: bool| {
             if same_day { stamp.clock(digits) } else { stamp.text(digits) }

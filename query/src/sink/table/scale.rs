@@ -52,7 +52,8 @@ pub fn own_units(kind: ColumnType, unit: &str, scale: Scale, smallest: f64) -> O
     }
     let units = units(kind, unit)?;
     let has_smaller = units.first().is_some_and(|(_, divisor, _)| *divisor < scale.divisor);
-    let in_last_digits = smallest / scale.divisor * 10f64.powi(scale.decimals as i32);
+    let in_last_digits =
+        smallest / scale.divisor * 10f64.powi(i32::try_from(scale.decimals).unwrap_or(i32::MAX));
     (has_smaller && in_last_digits.round() < 10f64.powi(LEAST_DIGITS - 1)).then_some(units)
 }
 

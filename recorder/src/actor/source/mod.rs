@@ -3,19 +3,24 @@
 //! What the source has ([`SourceState`]) is not the actor's own: it lies in the source's [`Watch`],
 //! out of which another actor on another thread takes it when this thread does not come back.
 
+pub mod account;
+mod backoff;
+mod pace;
 mod state;
+pub mod supervisor;
 
 pub use state::{SourceState, Watch};
 
-use super::clock::Tick;
-use super::message::AddTables;
-use super::surroundings::Surroundings;
-use super::watch::Notice;
-use super::workers::Place;
+use crate::actor::message::AddTables;
+use crate::actor::thread::clock::Tick;
+use crate::actor::thread::surroundings::Surroundings;
+use crate::actor::thread::workers::Place;
+use crate::actor::watch::Notice;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
     SpawnHandle, StreamHandler, WrapFuture,
 };
+use nodemon_formats::narrow::duration_ns;
 use state::Next;
 use std::sync::Arc;
 
@@ -62,7 +67,7 @@ impl SourceActor {
                 }));
             }
             Next::Begin(every) => {
-                let every_ns = every.as_nanos() as u64;
+                let every_ns = duration_ns(every);
                 // From the last sample on, so that deadlines which passed since then are counted.
                 let ticks = self.around.clock.ticks(every_ns, self.watch.account().until_ns());
                 self.ticks = Some(ctx.add_stream(ticks));

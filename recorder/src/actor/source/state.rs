@@ -2,18 +2,19 @@
 
 mod sending;
 
-use super::super::account::Account;
-use super::super::clock::Tick;
-use super::super::message::Feed;
-use super::super::pace::Pace;
-use super::super::supervisor::{Failure, Opening, Supervisor, close};
-use super::super::surroundings::Surroundings;
-use super::super::watch::{self, Doing};
-use super::super::workers::Place;
+use super::account::Account;
+use super::pace::Pace;
+use super::supervisor::{Failure, Opening, Supervisor, close};
+use crate::actor::message::Feed;
+use crate::actor::thread::clock::Tick;
+use crate::actor::thread::surroundings::Surroundings;
+use crate::actor::thread::workers::Place;
+use crate::actor::watch::{self, Doing};
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
 use crate::source::{Context, Feeding, KernelGap, Sink};
 use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::record::BufferPool;
 use nodemon_formats::units::exact_duration;
 use nodemon_formats::{Gap, GapCause, Schema, TableKind};
@@ -350,7 +351,7 @@ impl SourceState {
             let KernelGap { cause, from_ns, to_ns, lost, ref detail, .. } = *gap;
             let (table, detail) = (schema.name.clone(), detail.to_string());
             let gap = Gap { table, cause, from_ns, to_ns, lost, detail };
-            around.outbox.gap(gap, 2 * self.every.as_nanos() as u64);
+            around.outbox.gap(gap, 2 * duration_ns(self.every));
         }
     }
 
@@ -411,7 +412,7 @@ impl SourceState {
         self.overhead.late_ticks.add(lost);
         around.outbox.send_soon();
         self.close(around);
-        self.phase = Phase::Waits(now_ns + failure.retry_in.as_nanos() as u64);
+        self.phase = Phase::Waits(now_ns + duration_ns(failure.retry_in));
         Next::Retry(failure.retry_in)
     }
 

@@ -6,6 +6,7 @@
 //! `/proc/self/mem`, which fails where an address is wrong. Of a file of `/proc/PID` the command of
 //! the process is told too: `comm` waits for nobody.
 
+use nodemon_formats::narrow::low_half;
 use std::fmt::Write;
 use std::fs::{File, read_link, read_to_string};
 use std::os::unix::fs::FileExt;
@@ -81,7 +82,8 @@ fn known(number: i64) -> Option<(&'static str, Argument)> {
 }
 
 fn descriptor(number: u64) -> Option<String> {
-    let file = read_link(format!("/proc/self/fd/{}", number as u32)).ok()?;
+    // The kernel takes the lower half of the register.
+    let file = read_link(format!("/proc/self/fd/{}", low_half(number))).ok()?;
     Some(file.to_string_lossy().into_owned())
 }
 

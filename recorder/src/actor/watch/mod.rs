@@ -7,9 +7,9 @@ mod culprit;
 pub use call::{Call, Doing, InCall};
 pub use culprit::culprit_of;
 
-use super::account::Account;
-use super::supervisor::{Attempted, Opening};
-use super::workers::Place;
+use crate::actor::source::account::Account;
+use crate::actor::source::supervisor::{Attempted, Opening};
+use crate::actor::thread::workers::Place;
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
 use crate::source::Sink;

@@ -37,7 +37,7 @@ const PREFIXES: [(&str, &str); 6] = [
 
 impl Container {
     /// The container and pod of the group at `path`; of neither if it is in none.
-    pub fn of(path: &str) -> Container {
+    pub fn from_path(path: &str) -> Container {
         let mut container = Container::default();
         let mut parent = "";
         for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -138,13 +138,13 @@ mod tests {
             ),
             (format!("/machine.slice/libpod-{ID}.scope/container"), "podman", ""),
         ] {
-            let is = Container::of(&path);
+            let is = Container::from_path(&path);
             let expected = Container { runtime, id: ID.to_owned(), pod: pod.to_owned() };
             assert_eq!(is, expected, "{path}");
         }
-        assert_eq!(Container::of("/lxc.payload.web").id, "web");
-        assert_eq!(Container::of("/lxc/web/system.slice").id, "web");
-        let pod = Container::of(&slice);
+        assert_eq!(Container::from_path("/lxc.payload.web").id, "web");
+        assert_eq!(Container::from_path("/lxc/web/system.slice").id, "web");
+        let pod = Container::from_path(&slice);
         assert_eq!((pod.id.as_str(), pod.pod.as_str()), ("", UID), "a pod, and no container");
     }
 
@@ -159,7 +159,7 @@ mod tests {
             "/docker/short",
             "/system.slice/crio-conmon-1234.scope",
         ] {
-            assert_eq!(Container::of(path), Container::default(), "{path}");
+            assert_eq!(Container::from_path(path), Container::default(), "{path}");
         }
     }
 }

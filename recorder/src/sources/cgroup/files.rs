@@ -83,7 +83,7 @@ static PIDS: [FileOf; 2] = [
 ];
 
 /// The files that tell of `part`, those that are always read first.
-pub fn of(part: Part) -> &'static [FileOf] {
+pub fn for_part(part: Part) -> &'static [FileOf] {
     match part {
         Part::Unified => &UNIFIED,
         Part::Cpu => &CPU,

@@ -39,7 +39,7 @@ impl Group {
         Group {
             path: path.to_vec(),
             id: None,
-            container: Container::of(&String::from_utf8_lossy(path)),
+            container: Container::from_path(&String::from_utf8_lossy(path)),
             values: Values::default(),
             members: Vec::new(),
             refresh_at_ns: 0,
@@ -59,7 +59,7 @@ impl Group {
             self.id = Some(id);
         }
         let parts = hierarchies.get(hierarchy).map_or(&[][..], |hierarchy| &hierarchy.parts);
-        let files = parts.iter().flat_map(|part| files::of(*part));
+        let files = parts.iter().flat_map(|part| files::for_part(*part));
         let files = files.map(KeptFile::new).collect();
         self.members.insert(at, Member { hierarchy, walk, files });
         self.refresh_at_ns = 0;

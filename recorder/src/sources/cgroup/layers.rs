@@ -47,7 +47,7 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::Layers;
-    use crate::source::trial::context;
+    use crate::source::test_support::context;
 
     #[test]
     fn bytes_that_pass_through_layers_count_once() {

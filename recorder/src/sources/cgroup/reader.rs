@@ -5,7 +5,7 @@ use super::hierarchy::Hierarchy;
 use super::layers::Layers;
 use super::tree::relative;
 use super::values::Values;
-use crate::kernel_files::descriptors;
+use crate::kernel_files::descriptor_budget;
 use crate::kernel_files::file::{ReadBuffer, Rendering};
 use crate::source::SourceError;
 use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, openat};
@@ -59,7 +59,7 @@ impl KeptFile {
 impl Reader {
     /// A reader that keeps as many files as it may, beside the devices of a sysfs.
     pub fn new(sys: &Path) -> Reader {
-        let may_keep = descriptors::share(KEPT_FILES);
+        let may_keep = descriptor_budget::share(KEPT_FILES);
         let layers = Layers::new(sys);
         Reader { buffer: ReadBuffer::default(), layers, path: Vec::new(), may_keep, room: may_keep }
     }

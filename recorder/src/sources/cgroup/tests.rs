@@ -5,7 +5,7 @@
 use super::group::Group;
 use super::reader::Reader;
 use super::{SOURCE, hierarchy};
-use crate::source::trial::{
+use crate::source::test_support::{
     Table, assert_steady_state_allocates_nothing, context, sample, sample_of,
 };
 use crate::source::{Context, Source, SourceError};

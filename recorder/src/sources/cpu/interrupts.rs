@@ -109,7 +109,7 @@ mod tests {
 
     use super::{SOURCE, device};
     use crate::source::Context;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample_of};
+    use crate::source::test_support::{assert_steady_state_allocates_nothing, context, sample_of};
     use std::collections::HashMap;
     use std::fmt::Write;
 

@@ -74,7 +74,7 @@ mod tests {
 
     use super::SOURCE;
     use crate::source::Context;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample_of};
+    use crate::source::test_support::{assert_steady_state_allocates_nothing, context, sample_of};
     use nodemon_formats::Value;
     use procfs::Current;
 

@@ -1,6 +1,7 @@
 //! What came since the sample before, of counts that only grow.
 
 use nodemon_formats::histogram::Histogram;
+use nodemon_formats::narrow::count32;
 use std::collections::BTreeMap;
 
 /// The histograms of one table, by their keys.
@@ -73,7 +74,7 @@ impl Histograms {
                 if *before == 0 {
                     continue;
                 }
-                let Some(count) = take(keys, number as u32) else {
+                let Some(count) = take(keys, count32(number)) else {
                     is_left = true;
                     continue;
                 };

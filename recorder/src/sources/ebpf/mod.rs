@@ -18,6 +18,7 @@ use crate::redact::Redactor;
 use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError, SourceKind};
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::{GapCause, Schema};
 use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Table};
@@ -82,7 +83,7 @@ struct Ebpf {
 
 impl Ebpf {
     fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
-        let settings = settings::of(feature, &context.asked)?;
+        let settings = settings::for_feature(feature, &context.asked)?;
         let running = Running::start_unless(&context.is_ending, feature, &settings)
             .map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
@@ -94,7 +95,7 @@ impl Ebpf {
         };
         Ok(Ebpf {
             feature,
-            tables: schema::tables(feature, interval.as_nanos() as u64),
+            tables: schema::tables(feature, duration_ns(interval)),
             histograms: feature
                 .tables
                 .iter()

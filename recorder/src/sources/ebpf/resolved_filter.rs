@@ -2,7 +2,7 @@
 //! configuration and numbers in the kernel. What is not there has no number yet, and what is made
 //! anew under the same name has another one.
 
-use crate::source::{Context, Descriptor, Feeding, Opened, Scope, Sink, Source, SourceError};
+use crate::source::{Context, Descriptor, Feeding, Filters, Opened, Sink, Source, SourceError};
 use nodemon_recorder_ebpf::load::LEVEL_UNKNOWN;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -26,13 +26,13 @@ pub struct ResolvedFilter {
 }
 
 impl ResolvedFilter {
-    /// What the names of a scope stand for now.
+    /// What the names of a filters stand for now.
     ///
     /// # Errors
     /// [`SourceError::NotYetPresent`] when there is no such interface or control group.
-    pub fn at(scope: &Scope) -> Result<ResolvedFilter, SourceError> {
+    pub fn at(filters: &Filters) -> Result<ResolvedFilter, SourceError> {
         let mut resolved = ResolvedFilter::default();
-        if let Some(name) = &scope.interface {
+        if let Some(name) = &filters.interface {
             resolved.interface =
                 number_of_interface(name).ok_or_else(|| SourceError::NotYetPresent {
                     what: format!("network interface `{name}`"),
@@ -40,7 +40,7 @@ impl ResolvedFilter {
                     known: "ip link lists them",
                 })?;
         }
-        if let Some(path) = &scope.cgroup {
+        if let Some(path) = &filters.cgroup {
             let found = cgroup(path).ok_or_else(|| SourceError::NotYetPresent {
                 what: format!("control group {} of version 2 below {}", path.display(), UNIFIED[0]),
                 key: "cgroup",
@@ -83,20 +83,20 @@ fn number_of_interface(name: &str) -> Option<u32> {
 /// that its programs have are those of nothing then, and it has to be opened with others.
 pub fn watched(descriptor: &'static Descriptor) -> &'static Descriptor {
     let open = move |context: &Context| -> Opened {
-        let scope = context.asked.scope.clone();
-        let resolved = ResolvedFilter::at(&scope)?;
+        let filters = context.asked.filters.clone();
+        let resolved = ResolvedFilter::at(&filters)?;
         let source = (descriptor.open)(context)?;
         if resolved == ResolvedFilter::default() {
             return Ok(source);
         }
-        Ok(Box::new(FilterWatch { source, scope, resolved, looked: Instant::now(), lost: None }))
+        Ok(Box::new(FilterWatch { source, filters, resolved, looked: Instant::now(), lost: None }))
     };
     Box::leak(Box::new(Descriptor { open: Box::leak(Box::new(open)), ..*descriptor }))
 }
 
 struct FilterWatch {
     source: Box<dyn Source>,
-    scope: Scope,
+    filters: Filters,
     resolved: ResolvedFilter,
     looked: Instant,
     /// Why there is nothing to expect any more.
@@ -105,12 +105,12 @@ struct FilterWatch {
 
 impl FilterWatch {
     fn check(&self) -> Result<(), SourceError> {
-        let now = ResolvedFilter::at(&self.scope)?;
-        let what = match &self.scope {
-            Scope { interface: Some(name), .. } if now.interface != self.resolved.interface => {
+        let now = ResolvedFilter::at(&self.filters)?;
+        let what = match &self.filters {
+            Filters { interface: Some(name), .. } if now.interface != self.resolved.interface => {
                 format!("network interface `{name}`")
             }
-            Scope { cgroup: Some(path), .. } if now.cgroup != self.resolved.cgroup => {
+            Filters { cgroup: Some(path), .. } if now.cgroup != self.resolved.cgroup => {
                 format!("control group {}", path.display())
             }
             _ => return Ok(()),
@@ -147,7 +147,7 @@ mod tests {
 
     use super::{ResolvedFilter, UNIFIED, watched};
     use crate::actor::{Opening, Supervisor};
-    use crate::source::{Asked, Context, Descriptor, Scope, Sink};
+    use crate::source::{Asked, Context, Descriptor, Filters, Sink};
     use crate::sources::SOURCES;
     use nodemon_skip::skip;
     use std::path::{Path, PathBuf};
@@ -169,22 +169,23 @@ mod tests {
         std::fs::create_dir(&directory).ok().map(|()| Group(directory))
     }
 
-    fn of_group(name: &str) -> Scope {
-        Scope { cgroup: Some(Path::new("/").join(name)), ..Scope::default() }
+    fn of_group(name: &str) -> Filters {
+        Filters { cgroup: Some(Path::new("/").join(name)), ..Filters::default() }
     }
 
     #[test]
     fn a_name_that_stands_for_nothing_is_told_with_its_key_and_where_to_look() {
-        let interface = Scope { interface: Some("nodemon-no".to_owned()), ..Scope::default() };
-        for (scope, told) in [
+        let interface = Filters { interface: Some("nodemon-no".to_owned()), ..Filters::default() };
+        for (filters, told) in [
             (interface, ["network interface `nodemon-no`", "`interface`", "ip link"]),
             (of_group("nodemon-no"), ["group /nodemon-no of version 2", "`cgroup`", "cgls"]),
         ] {
-            let error = ResolvedFilter::at(&scope).map_err(|error| error.to_string()).unwrap_err();
+            let error =
+                ResolvedFilter::at(&filters).map_err(|error| error.to_string()).unwrap_err();
             assert!(told.iter().all(|part| error.contains(part)), "{error}");
         }
         assert_eq!(
-            ResolvedFilter::at(&Scope::default()).unwrap(),
+            ResolvedFilter::at(&Filters::default()).unwrap(),
             ResolvedFilter::default(),
             "everything"
         );
@@ -197,7 +198,7 @@ mod tests {
         drop(first);
         let load = SOURCES.iter().find(|source| source.name == "loadavg").unwrap();
         let descriptor: &Descriptor = watched(load);
-        let asked = Asked { scope: of_group(&name), ..Asked::every(Duration::from_secs(1)) };
+        let asked = Asked { filters: of_group(&name), ..Asked::every(Duration::from_secs(1)) };
         let context = Context { asked, ..Context::default() };
         let mut sink = Sink::new(&(descriptor.tables)());
         let mut supervisor = Supervisor::new(descriptor, context);

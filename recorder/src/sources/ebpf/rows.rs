@@ -92,7 +92,7 @@ impl RowEncoder<'_> {
         let RowEncoder { table, layout, names, text, builder, .. } = self;
         builder.instance(|key| {
             for (column, place) in table.keys.iter().zip(&layout.keys) {
-                let bytes = place.of(bytes);
+                let bytes = place.bytes_of(bytes);
                 match shown(column, bytes, names, text) {
                     Some(text) if is_another && matches!(column.show, Show::Decoded(_)) => {
                         let number = column.cell.number(bytes);
@@ -114,7 +114,7 @@ impl RowEncoder<'_> {
         }
         let mut hasher = DefaultHasher::new();
         for (column, place) in self.table.keys.iter().zip(&self.layout.keys) {
-            let bytes = place.of(bytes);
+            let bytes = place.bytes_of(bytes);
             match shown(column, bytes, self.names, self.text) {
                 Some(text) => text.hash(&mut hasher),
                 None => column.cell.number(bytes).hash(&mut hasher),
@@ -132,7 +132,7 @@ impl RowEncoder<'_> {
     }
 
     fn cell(&mut self, column: &Column, place: Place, bytes: &[u8]) {
-        let bytes = place.of(bytes);
+        let bytes = place.bytes_of(bytes);
         if column.cell.is_absent(bytes) {
             return self.builder.absent();
         }

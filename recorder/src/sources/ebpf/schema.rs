@@ -1,7 +1,9 @@
 //! The tables of a feature as schemas.
 
 use nodemon_formats::{Column, ColumnType, Schema, Semantics};
-use nodemon_recorder_ebpf::feature::{Column as Described, Feature, Filters, Meaning, Show, Table};
+use nodemon_recorder_ebpf::feature::{
+    Column as Described, Feature, Meaning, Show, SupportedFilters, Table,
+};
 
 /// The tables of `feature`, those of samples every `interval_ns`.
 pub fn tables(feature: &Feature, interval_ns: u64) -> Vec<Schema> {
@@ -27,11 +29,13 @@ fn schema(feature: &Feature, table: &Table, interval_ns: u64) -> Schema {
 }
 
 /// To what a feature can be limited, as a sentence.
-fn limits(filters: Filters) -> &'static str {
+fn limits(filters: SupportedFilters) -> &'static str {
     match filters {
-        Filters { task: true, .. } => " Can be limited to a process, a program or a control group.",
-        Filters { cgroup: true, .. } => " Can be limited to a control group.",
-        Filters { interface: true, .. } => " Can be limited to an interface.",
+        SupportedFilters { task: true, .. } => {
+            " Can be limited to a process, a program or a control group."
+        }
+        SupportedFilters { cgroup: true, .. } => " Can be limited to a control group.",
+        SupportedFilters { interface: true, .. } => " Can be limited to an interface.",
         _ => "",
     }
 }

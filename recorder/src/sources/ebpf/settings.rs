@@ -1,8 +1,9 @@
 //! What the configuration says, as the programs take it.
 
 use super::resolved_filter::ResolvedFilter;
-use crate::source::{Asked, Scope, SourceError};
-use nodemon_recorder_ebpf::feature::{Feature, Filters};
+use crate::source::{Asked, Filters, SourceError};
+use nodemon_formats::narrow::duration_ns;
+use nodemon_recorder_ebpf::feature::{Feature, SupportedFilters};
 use nodemon_recorder_ebpf::load::{Filter, Settings};
 
 /// The settings of a feature.
@@ -10,8 +11,8 @@ use nodemon_recorder_ebpf::load::{Filter, Settings};
 /// # Errors
 /// When there is no such control group or interface yet, or the feature cannot tell what is to be
 /// left out: its figures would be taken for those of what was asked for.
-pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
-    if let Some(key) = unsupported(feature.filters, &asked.scope) {
+pub fn for_feature(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
+    if let Some(key) = unsupported(feature.filters, &asked.filters) {
         let what = format!("a filter `{key}` of {}", feature.name);
         let why = "its programs cannot tell which task or interface an event belongs to".to_owned();
         tracing::warn!(
@@ -22,14 +23,14 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
     }
     let told = |why: String| SourceError::Unavailable { what: "what was asked for".into(), why };
     let mut settings = Settings::here().map_err(|error| told(error.to_string()))?;
-    let resolved = ResolvedFilter::at(&asked.scope)?;
+    let resolved = ResolvedFilter::at(&asked.filters)?;
     // Control group and interface are what it is aimed at.
-    let Scope { events_per_s, entries, min_latency, pid, command, cgroup: _, interface: _ } =
-        &asked.scope;
+    let Filters { events_per_s, entries, min_latency, pid, command, cgroup: _, interface: _ } =
+        &asked.filters;
     settings.entries = *entries;
     settings.events_per_s = events_per_s.map_or(feature.events_per_s, u64::from);
     if let Some(latency) = min_latency {
-        settings.min_latency_ns = latency.as_nanos() as u64;
+        settings.min_latency_ns = duration_ns(*latency);
     }
     let filter: &mut Filter = &mut settings.filter;
     filter.pid = pid.unwrap_or(0);
@@ -44,12 +45,12 @@ pub fn of(feature: &Feature, asked: &Asked) -> Result<Settings, SourceError> {
 }
 
 /// The first filter that is set and not supported.
-fn unsupported(filters: Filters, scope: &Scope) -> Option<&'static str> {
+fn unsupported(supported: SupportedFilters, filters: &Filters) -> Option<&'static str> {
     let asked = [
-        ("pid", scope.pid.is_some() && !filters.task),
-        ("command", scope.command.is_some() && !filters.task),
-        ("cgroup", scope.cgroup.is_some() && !filters.cgroup),
-        ("interface", scope.interface.is_some() && !filters.interface),
+        ("pid", filters.pid.is_some() && !supported.task),
+        ("command", filters.command.is_some() && !supported.task),
+        ("cgroup", filters.cgroup.is_some() && !supported.cgroup),
+        ("interface", filters.interface.is_some() && !supported.interface),
     ];
     asked.iter().find(|(_, is_unsupported)| *is_unsupported).map(|(key, _)| *key)
 }

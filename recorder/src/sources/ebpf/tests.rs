@@ -2,8 +2,9 @@
 
 use super::descriptors;
 use crate::actor::{Opening, Supervisor};
-use crate::source::{Asked, Context, Scope, Sink};
+use crate::source::{Asked, Context, Filters, Sink};
 use crate::sources::SOURCES;
+use nodemon_formats::schema::unit;
 use nodemon_recorder_ebpf::feature::FEATURES;
 use nodemon_skip::skip;
 use std::collections::BTreeSet;
@@ -30,14 +31,27 @@ fn every_feature_is_a_source_whose_tables_are_described() {
 }
 
 #[test]
+fn both_ends_of_a_connection_have_the_unit_by_which_an_export_takes_them_apart() {
+    let mut ends = 0;
+    for table in descriptors().flat_map(|descriptor| (descriptor.tables)()) {
+        for column in table.keys.iter().chain(&table.values) {
+            let is_end = ["local", "remote"].contains(&&*column.name);
+            assert_eq!(is_end, column.unit == unit::ENDPOINT, "{} of {}", column.name, table.name);
+            ends += usize::from(is_end);
+        }
+    }
+    assert!(ends >= 7, "{ends}");
+}
+
+#[test]
 fn a_filter_that_a_feature_does_not_support_is_refused_and_not_ignored() {
-    let scope = Scope { command: Some("sh".to_owned()), ..Scope::default() };
+    let filters = Filters { command: Some("sh".to_owned()), ..Filters::default() };
     let without = FEATURES.iter().filter(|feature| !feature.filters.task);
     let names: Vec<_> = without.map(|feature| feature.name).collect();
     assert!(names.contains(&"scheduler") && names.contains(&"tcp_rtt"), "{names:?}");
     for name in names {
         let descriptor = descriptors().find(|source| source.name == name).unwrap();
-        let asked = Asked { scope: scope.clone(), ..Asked::every(Duration::from_secs(1)) };
+        let asked = Asked { filters: filters.clone(), ..Asked::every(Duration::from_secs(1)) };
         let context = Context { asked, ..Context::default() };
         let mut sink = Sink::new(&(descriptor.tables)());
         match Supervisor::new(descriptor, context).open(&mut sink) {
@@ -51,8 +65,8 @@ fn a_filter_that_a_feature_does_not_support_is_refused_and_not_ignored() {
 #[test]
 fn a_program_that_a_filter_names_is_seen_with_its_exit_status_and_no_other_program_is() {
     let descriptor = descriptors().find(|source| source.name == "process_event").unwrap();
-    let scope = Scope { command: Some("sh".to_owned()), ..Scope::default() };
-    let asked = Asked { scope, ..Asked::every(Duration::from_secs(1)) };
+    let filters = Filters { command: Some("sh".to_owned()), ..Filters::default() };
+    let asked = Asked { filters, ..Asked::every(Duration::from_secs(1)) };
     let context = Context { asked, ..Context::default() };
     let mut sink = Sink::new(&(descriptor.tables)());
     let mut supervisor = Supervisor::new(descriptor, context.clone());
@@ -69,7 +83,7 @@ fn a_program_that_a_filter_names_is_seen_with_its_exit_status_and_no_other_progr
     assert_eq!(status.code(), Some(7));
     supervisor.sample(&mut sink).unwrap();
     let tables = (descriptor.tables)();
-    let seen = crate::source::trial::events_of(&tables[0], sink.table(0));
+    let seen = crate::source::test_support::events_of(&tables[0], sink.table(0));
     let at = |name: &str| tables[0].values.iter().position(|column| column.name == name).unwrap();
     let exits: Vec<_> =
         seen.rows.iter().filter(|(keys, _)| keys[0].to_string() == "exit").collect();

@@ -176,7 +176,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::{HUGE_PAGES, MEMORY, PAGES, SOURCE};
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample_of};
+    use crate::source::test_support::{assert_steady_state_allocates_nothing, context, sample_of};
     use crate::source::{Context, SourceError};
     use nodemon_formats::Value;
 

@@ -12,7 +12,7 @@
 //! So keeping a file saves two microseconds a read; it costs the kernel a buffer of a page. Worth
 //! it for what is read every second, and for nothing else.
 
-use crate::kernel_files::descriptors;
+use crate::kernel_files::descriptor_budget;
 use crate::kernel_files::file::{ReadBuffer, Rendering};
 use crate::source::SourceError;
 use rustix::fd::OwnedFd;
@@ -40,7 +40,7 @@ impl ProcessPath {
         ProcessPath { directory_bytes: text.len(), text }
     }
 
-    fn of(&mut self, file: &str) -> &[u8] {
+    fn join(&mut self, file: &str) -> &[u8] {
         self.text.truncate(self.directory_bytes);
         self.text.extend_from_slice(file.as_bytes());
         &self.text
@@ -105,7 +105,7 @@ impl Reader {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|error| SourceError::read(root, error))?;
-        let may_keep = descriptors::share(KEPT_FILES);
+        let may_keep = descriptor_budget::share(KEPT_FILES);
         Ok(Reader { proc, root: root.to_owned(), buffer: ReadBuffer::default(), may_keep })
     }
 
@@ -178,7 +178,7 @@ impl Reader {
     /// See [`Missing`].
     pub fn opened(&self, path: &mut ProcessPath, file: &str) -> Result<File, Missing> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        match openat(&self.proc, path.of(file), flags, Mode::empty()) {
+        match openat(&self.proc, path.join(file), flags, Mode::empty()) {
             Ok(fd) => Ok(File::from(fd)),
             // Either the process is no more, or this kernel does not have that file.
             Err(Errno::NOENT) if self.exists(path) => Err(Missing::Unreadable),
@@ -187,7 +187,8 @@ impl Reader {
     }
 
     fn exists(&self, path: &mut ProcessPath) -> bool {
-        rustix::fs::accessat(&self.proc, path.of("stat"), Access::EXISTS, AtFlags::empty()).is_ok()
+        rustix::fs::accessat(&self.proc, path.join("stat"), Access::EXISTS, AtFlags::empty())
+            .is_ok()
     }
 }
 
@@ -205,7 +206,7 @@ fn missing(error: io::Error, root: &Path, path: &mut ProcessPath, file: &str) ->
     match Errno::from_io_error(&error) {
         Some(Errno::NOENT | Errno::SRCH) => Missing::Gone,
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
-            let path = root.join(String::from_utf8_lossy(path.of(file)).as_ref());
+            let path = root.join(String::from_utf8_lossy(path.join(file)).as_ref());
             Missing::Failed(SourceError::read(&path, error))
         }
         _ => Missing::Unreadable,

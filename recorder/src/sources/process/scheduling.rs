@@ -77,7 +77,7 @@ impl Scheduler {
 
     fn ask(&mut self, pid: u32) -> Result<Option<taskstats::Scheduling>, Missing> {
         let Ok(taskstats) = &mut self.taskstats else { return Ok(None) };
-        match taskstats.of(pid) {
+        match taskstats.ask(pid) {
             Ok(stats) => Ok(Some(stats)),
             Err(Errno::SRCH) => Err(Missing::Gone),
             Err(error @ (Errno::PERM | Errno::NOENT | Errno::PROTO)) => {

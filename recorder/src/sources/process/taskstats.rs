@@ -54,7 +54,7 @@ impl Taskstats {
     /// the first network namespace), `PROTO` when the kernel's version of it is the broken one.
     pub fn open() -> Result<Taskstats, Errno> {
         let mut taskstats = Taskstats { family: Family::open(b"TASKSTATS\0")? };
-        taskstats.of(std::process::id())?;
+        taskstats.ask(std::process::id())?;
         Ok(taskstats)
     }
 
@@ -62,7 +62,7 @@ impl Taskstats {
     ///
     /// # Errors
     /// `SRCH` when there is no such process.
-    pub fn of(&mut self, pid: u32) -> Result<Scheduling, Errno> {
+    pub fn ask(&mut self, pid: u32) -> Result<Scheduling, Errno> {
         let answer = self.family.ask(GET, ATTRIBUTE_TGID, &pid.to_ne_bytes())?;
         parse(answer).ok_or(Errno::PROTO)
     }
@@ -108,7 +108,7 @@ mod tests {
         };
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let asked = |taskstats: &mut Taskstats| {
-            let stats = taskstats.of(child.id()).unwrap();
+            let stats = taskstats.ask(child.id()).unwrap();
             let switches = [stats.voluntary_switches, stats.involuntary_switches];
             [stats.timeslices, stats.run_delay_ns, switches[0], switches[1]]
         };
@@ -127,7 +127,7 @@ mod tests {
         assert!(theirs[0] > 0 && theirs[2] > 0, "it ran, and it waited: {theirs:?}");
         drop(child.stdin.take());
         child.wait().unwrap();
-        assert_eq!(taskstats.of(child.id()), Err(Errno::SRCH));
+        assert_eq!(taskstats.ask(child.id()), Err(Errno::SRCH));
     }
 
     #[test]
@@ -140,12 +140,12 @@ mod tests {
                 to_main.send(n).unwrap();
             }
         });
-        let before = taskstats.of(std::process::id()).unwrap();
+        let before = taskstats.ask(std::process::id()).unwrap();
         for n in 0..1000 {
             to_thread.send(n).unwrap();
             assert_eq!(of_thread.recv().unwrap(), n);
         }
-        let after = taskstats.of(std::process::id()).unwrap();
+        let after = taskstats.ask(std::process::id()).unwrap();
         drop(to_thread);
         pong.join().unwrap();
         let first = of_first_thread(std::process::id());

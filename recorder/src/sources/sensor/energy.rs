@@ -163,7 +163,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::SOURCE;
-    use crate::source::trial::{
+    use crate::source::test_support::{
         assert_steady_state_allocates_nothing_in, context, sample, sample_of,
     };
     use crate::source::{Source, SourceError};

@@ -117,7 +117,9 @@ mod tests {
 
     use super::SOURCE;
     use crate::source::SourceError;
-    use crate::source::trial::{assert_steady_state_allocates_nothing_in, context, sample_of};
+    use crate::source::test_support::{
+        assert_steady_state_allocates_nothing_in, context, sample_of,
+    };
     use nodemon_formats::Value;
 
     #[test]

@@ -1,9 +1,10 @@
 //! When a source sends what it has sampled, and when it will again.
 
-use super::super::super::surroundings::Surroundings;
 use super::{Phase, SourceState};
+use crate::actor::thread::surroundings::Surroundings;
 use crate::source::SLOW_FROM_NS;
 use nodemon_formats::TableKind;
+use nodemon_formats::narrow::duration_ns;
 
 /// How much time the samples in one record may span.
 const FLUSH_EVERY_NS: u64 = 250_000_000;
@@ -46,7 +47,7 @@ impl SourceState {
         if self.phase != Phase::Runs {
             return;
         }
-        let every_ns = self.every.as_nanos() as u64;
+        let every_ns = duration_ns(self.every);
         let behind = |step_ns: u64| {
             let into_ns = around.clock.wall_ns(deadline_ns).rem_euclid(step_ns.cast_signed());
             deadline_ns + (step_ns - into_ns.cast_unsigned())

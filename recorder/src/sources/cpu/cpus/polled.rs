@@ -5,6 +5,7 @@ use super::stat::{Stat, tick_ns};
 use super::tables::{PROC_HAS, Shape, tables};
 use crate::source::{Context, Feeding, Sink, Source, SourceError};
 use nodemon_formats::Schema;
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::units::exact_duration;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ const BUDGET_PARTS: u32 = 333;
 /// What it costs to wake for a sample, beside the sample. Measured: docs/journal.md.
 const WAKE: Duration = Duration::from_micros(30);
 /// Samples that are taken to see what one costs.
-const TRIALS: usize = 8;
+const TRIALS: u32 = 8;
 
 /// `/proc/stat` and `/proc/softirqs`.
 pub struct Polled {
@@ -60,7 +61,7 @@ fn shape(interval: Duration) -> Shape<'static> {
         present: PROC_HAS,
         idle_quantum_ns: tick_ns(),
         state_quantum_ns: tick_ns(),
-        interval_ns: interval.as_nanos() as u64,
+        interval_ns: duration_ns(interval),
     }
 }
 
@@ -77,7 +78,7 @@ fn cost(stat: &mut Stat, softirqs: &mut Softirqs) -> Result<Duration, SourceErro
         stat.sample(&mut cpus, || 0)?;
         softirqs.sample(&mut counts, || 0)?;
     }
-    Ok(begun.elapsed() / TRIALS as u32)
+    Ok(begun.elapsed() / TRIALS)
 }
 
 /// The shortest interval at which samples of this cost stay within the budget: 1, 2 or 5 times a

@@ -8,6 +8,7 @@ use crate::ring::abi::{
 use crate::ring::{Attached, Drain, Sample};
 use crate::source::Feed;
 use crate::source::{Context, Feeding, Sink, Source, SourceError};
+use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::record::RecordBuilder;
 use nodemon_formats::{GapCause, Schema};
 use std::time::Duration;
@@ -75,7 +76,7 @@ impl Ringed {
                 header.interval_ns / 1000
             ));
         }
-        let shape = Shape::of_ring(feed.phrase(), &header);
+        let shape = Shape::from_ring(feed.phrase(), &header);
         if !shape.is_exact() {
             notes.push("idle time is counted in ticks: this kernel has nothing finer".to_owned());
         }
@@ -98,7 +99,7 @@ impl Ringed {
     /// Whether nothing has come for so long that nothing will.
     fn is_silent(&self, now_ns: u64) -> bool {
         let longest_ns = (SILENT_INTERVALS * self.interval_ns).max(SILENT_AT_LEAST_NS);
-        let longest_ns = longest_ns.max(2 * self.every.as_nanos() as u64);
+        let longest_ns = longest_ns.max(2 * duration_ns(self.every));
         now_ns.saturating_sub(self.last.time_ns) > longest_ns
     }
 }

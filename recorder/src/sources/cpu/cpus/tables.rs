@@ -55,7 +55,7 @@ pub const PROC_HAS: u64 = HAS_STATES | HAS_IDLE | HAS_SOFTIRQS;
 
 impl<'a> Shape<'a> {
     /// As a ring feeds them.
-    pub fn of_ring(source: &'a str, header: &RingHeader) -> Shape<'a> {
+    pub fn from_ring(source: &'a str, header: &RingHeader) -> Shape<'a> {
         Shape {
             source,
             present: header.present,

@@ -6,7 +6,7 @@ use super::SOURCE;
 use super::stat::tick_ns;
 use super::tables::{STATE_COLUMNS, VECTORS};
 use crate::source::Feed;
-use crate::source::trial::{
+use crate::source::test_support::{
     self, Table, assert_steady_state_allocates_nothing_in, context, sample, tables_of,
 };
 use crate::source::{Asked, Context, Sink, Source};
@@ -200,7 +200,7 @@ fn what_the_kernel_samples_lies_between_what_proc_says_before_and_after() {
         source.sample(&mut sink).unwrap();
     }
     let after = procfs::KernelStats::current().unwrap();
-    let [cpus, _] = trial::all_of(&feeding.tables, &mut sink).try_into().unwrap();
+    let [cpus, _] = test_support::all_of(&feeding.tables, &mut sink).try_into().unwrap();
     for (number, (a, b)) in before.cpu_time.iter().zip(&after.cpu_time).enumerate() {
         let key = number.to_string();
         for ((name, _), (a, b)) in STATE_COLUMNS.iter().zip(of_procfs(a).iter().zip(of_procfs(b))) {

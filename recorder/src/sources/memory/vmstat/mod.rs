@@ -55,7 +55,9 @@ mod tests {
 
     use super::{SOURCE, fields, open_with, schema};
     use crate::source::Context;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, context, sample, sample_of};
+    use crate::source::test_support::{
+        assert_steady_state_allocates_nothing, context, sample, sample_of,
+    };
     use nodemon_formats::{Semantics, Value};
 
     #[test]

@@ -6,6 +6,7 @@ mod table;
 use crate::kernel_files::sysfs::{Attribute, AttributeReader, LIST_EVERY_NS, names};
 use crate::kernel_files::text::{Fields, parse_f64, parse_u64, split_once};
 use crate::source::{Context, Descriptor, Sink, Source, SourceError, SourceKind};
+use nodemon_formats::narrow::whole;
 use nodemon_formats::schema::unit::BYTES;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -122,7 +123,7 @@ fn after_number(text: &[u8]) -> &[u8] {
 /// The number of `100 Gb/sec (4X EDR)`.
 fn bits_per_second(text: &[u8]) -> Option<u64> {
     let gigabits = parse_f64(Fields::new(text).word()?)?;
-    Some((gigabits * 1e9) as u64)
+    Some(whole(gigabits * 1e9))
 }
 
 /// Every port, and every device that counts as a whole.
@@ -171,7 +172,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::{COUNTERS, SOURCE, bits_per_second};
-    use crate::source::trial::{assert_steady_state_allocates_nothing_in, context, sample};
+    use crate::source::test_support::{assert_steady_state_allocates_nothing_in, context, sample};
     use crate::source::{Context, SourceError};
     use nodemon_formats::Value;
     use tempfile::TempDir;

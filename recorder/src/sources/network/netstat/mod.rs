@@ -105,7 +105,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::{Netstat, SOURCE, fields, schema};
-    use crate::source::trial::{
+    use crate::source::test_support::{
         Table, assert_steady_state_allocates_nothing, context, sample, sample_of,
     };
     use crate::source::{Context, Source};

@@ -174,7 +174,7 @@ mod tests {
 
     use super::{SOURCE, SelfStat};
     use crate::source::Context;
-    use crate::source::trial::{assert_steady_state_allocates_nothing, sample};
+    use crate::source::test_support::{assert_steady_state_allocates_nothing, sample};
 
     #[test]
     fn its_own_memory_and_threads_are_as_procfs_reads_them() {

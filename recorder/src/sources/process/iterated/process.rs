@@ -77,7 +77,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(row: &ProcessRow<'_>) -> Facts {
+    fn from_row(row: &ProcessRow<'_>) -> Facts {
         Facts {
             start_ns: row.start_ns,
             group: row.group,
@@ -106,7 +106,7 @@ impl Process {
     pub fn new(row: &ProcessRow<'_>, pass: u64) -> Process {
         Process {
             pid: row.pid,
-            facts: Facts::of(row),
+            facts: Facts::from_row(row),
             short_command: row.command.to_vec(),
             command: row.command.to_vec(),
             title: Vec::new(),
@@ -149,7 +149,7 @@ impl Process {
         self.title_due |= !row.is_kernel_thread && is_renamed || is_another_image;
         self.command_due |= row.is_kernel_thread && is_renamed;
         self.group_due |= (row.group, row.group_set) != (self.facts.group, self.facts.group_set);
-        self.facts = Facts::of(row);
+        self.facts = Facts::from_row(row);
         self.own = row.usage;
         self.ended_cpu_ns = row.ended_cpu_ns;
         self.sum = row.usage;

@@ -3,7 +3,7 @@
 use super::super::cpu_clock;
 use super::child::Child;
 use super::{Recorder, Row, fed_by, feeds, near};
-use crate::source::trial::{context, tables_of};
+use crate::source::test_support::{context, tables_of};
 use crate::source::{Asked, Context, Feed};
 use crate::sources::process::SOURCE;
 use nodemon_formats::Value;
@@ -47,8 +47,8 @@ fn both_feeds_say_the_same_of_processes_that_sleep() {
         let start = Instant::now();
         loop {
             let before_ns = cpu_clock::cpu_ns(pid);
-            let from_proc = Row::of(proc.sample(), pid).unwrap();
-            let from_ebpf = Row::of(ebpf.sample(), pid).unwrap();
+            let from_proc = Row::of_process(proc.sample(), pid).unwrap();
+            let from_ebpf = Row::of_process(ebpf.sample(), pid).unwrap();
             if slept(pid, before_ns, [&from_proc, &from_ebpf]) {
                 agree(&from_proc, &from_ebpf);
                 break;
@@ -153,7 +153,7 @@ fn a_thread_that_runs_is_counted_while_it_runs() {
             }
             std::thread::sleep(Duration::from_millis(20));
             let before_ns = cpu_clock::cpu_ns(child.pid()).unwrap();
-            let seen_ns = Row::of(recorder.sample(), child.pid()).unwrap().u64("cpu_ns");
+            let seen_ns = Row::of_process(recorder.sample(), child.pid()).unwrap().u64("cpu_ns");
             let after_ns = cpu_clock::cpu_ns(child.pid()).unwrap();
             // The clock of another process is that of its last tick.
             let most_ns = after_ns + 10_000_000;
@@ -178,7 +178,7 @@ fn threads_that_end_keep_what_they_used_in_the_sum() {
             let threads: Vec<_> = (0..8)
                 .map(|_| std::thread::spawn(|| std::thread::sleep(Duration::from_millis(1))))
                 .collect();
-            let row = Row::of(recorder.sample(), std::process::id()).unwrap();
+            let row = Row::of_process(recorder.sample(), std::process::id()).unwrap();
             let own_ns = cpu_clock::cpu_ns(std::process::id()).unwrap();
             let seen_ns = row.u64("cpu_ns");
             assert!(last <= seen_ns && seen_ns <= own_ns + 20_000_000, "{last} {seen_ns} {own_ns}");

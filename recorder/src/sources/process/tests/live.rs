@@ -3,7 +3,7 @@
 use super::super::{SOURCE, table};
 use super::{Recorder, Row, child, fed_by, feeds, near};
 use crate::allocations;
-use crate::source::trial::Table;
+use crate::source::test_support::Table;
 use crate::source::{Feed, Sink};
 use nodemon_formats::Value;
 use nodemon_skip::skip;
@@ -164,15 +164,17 @@ fn a_child_is_there_from_its_start_to_its_end() {
         recorder.sample();
         let mut shell = Shell::start();
         let pid = shell.pid();
-        assert!(Row::of(recorder.sample(), pid).is_some(), "it started before the sample");
+        assert!(Row::of_process(recorder.sample(), pid).is_some(), "it started before the sample");
         shell.child.kill().unwrap();
         // It ends at once, and stays until its parent has waited for it.
         let start = Instant::now();
-        while Row::of(recorder.sample(), pid).expect("nobody waited for it").text("state") != "Z" {
+        while Row::of_process(recorder.sample(), pid).expect("nobody waited for it").text("state")
+            != "Z"
+        {
             assert!(start.elapsed() < Duration::from_secs(20));
         }
         shell.child.wait().unwrap();
-        assert!(Row::of(recorder.sample(), pid).is_none(), "it is no more");
+        assert!(Row::of_process(recorder.sample(), pid).is_none(), "it is no more");
     }
 }
 
@@ -181,10 +183,10 @@ fn time_of_all_threads_counts_when_the_first_sleeps() {
     for feed in feeds() {
         let mut recorder = Recorder::open(feed);
         let pid = std::process::id();
-        let before = Row::of(recorder.sample(), pid).unwrap();
+        let before = Row::of_process(recorder.sample(), pid).unwrap();
         let burn = || child::burn(Duration::from_millis(20));
         std::thread::spawn(burn).join().unwrap();
-        let after = Row::of(recorder.sample(), pid).unwrap();
+        let after = Row::of_process(recorder.sample(), pid).unwrap();
         let grown_ns = after.u64("cpu_ns") - before.u64("cpu_ns");
         assert!(grown_ns > 10_000_000, "{grown_ns} ns");
         assert!(after.u64("threads") >= 2);
@@ -201,7 +203,8 @@ fn threads_of_the_kernel_are_there_and_have_no_memory() {
         return skip!("threads of the kernel cannot be seen from this namespace");
     };
     for feed in feeds() {
-        let row = Row::of(Recorder::open(feed).sample(), thread.pid.cast_unsigned()).unwrap();
+        let row =
+            Row::of_process(Recorder::open(feed).sample(), thread.pid.cast_unsigned()).unwrap();
         assert_eq!(row.text("command"), "kthreadd");
         assert_eq!(row.text("cmdline"), "");
         assert_eq!(row.u64("rss_bytes"), 0);

@@ -2,7 +2,7 @@
 
 use super::super::{SOURCE, table};
 use super::{Recorder, Row};
-use crate::source::trial::{context, sample, sample_of};
+use crate::source::test_support::{context, sample, sample_of};
 use nodemon_formats::Value;
 
 const STAT: &str = "S 1 42 42 0 -1 4194560 10 20 30 40 50 60 70 80 20 -5 1 0 START 409600 7 0 1 \
@@ -84,13 +84,13 @@ fn every_field_has_its_column() {
 fn a_pid_that_is_used_again_is_another_process() {
     let (dir, context) = context(&[("42/stat", &stat(42, "first", 100))]);
     let mut recorder = Recorder { source: (SOURCE.open)(&context).unwrap() };
-    let first = Row::of(recorder.sample(), 42).unwrap();
+    let first = Row::of_process(recorder.sample(), 42).unwrap();
     assert_eq!(first.text("command"), "first");
     std::fs::remove_dir_all(dir.path().join("42")).unwrap();
     std::fs::create_dir(dir.path().join("42")).unwrap();
     std::fs::write(dir.path().join("42/stat"), stat(42, "second", 101)).unwrap();
     std::fs::write(dir.path().join("42/cmdline"), "second\0").unwrap();
-    let second = Row::of(recorder.sample(), 42).unwrap();
+    let second = Row::of_process(recorder.sample(), 42).unwrap();
     assert_ne!(first.keys, second.keys, "the start tells them apart");
     assert_eq!(second.text("command"), "second");
     assert_eq!(second.text("cmdline"), "second");
@@ -102,7 +102,7 @@ fn of_a_process_with_threads_the_first_thread_alone_is_not_shown_as_the_whole() 
     let status = "voluntary_ctxt_switches:\t11\nnonvoluntary_ctxt_switches:\t12\n";
     let files = [("42/stat", &*threaded), ("42/status", status), ("42/schedstat", "1 2 3\n")];
     let (_dir, context) = context(&files);
-    let row = Row::of(sample_of(&SOURCE, &context), 42).unwrap();
+    let row = Row::of_process(sample_of(&SOURCE, &context), 42).unwrap();
     assert_eq!(row.u64("threads"), 2);
     for column in ["voluntary_switches", "involuntary_switches", "run_delay_ns"] {
         assert_eq!(row.value(column), Value::Absent, "{column}");

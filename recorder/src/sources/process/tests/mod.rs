@@ -10,7 +10,7 @@ mod made_up;
 
 use super::SOURCE;
 use crate::redact::{Arguments, Shown};
-use crate::source::trial::{Table, sample};
+use crate::source::test_support::{Table, sample};
 use crate::source::{Asked, Context, Feed, Source};
 use nodemon_formats::Value;
 use nodemon_skip::skip;
@@ -53,7 +53,7 @@ impl Recorder {
     fn asleep(&mut self, pid: u32) -> Row {
         let start = Instant::now();
         loop {
-            let row = Row::of(self.sample(), pid).expect("the process is in the sample");
+            let row = Row::of_process(self.sample(), pid).expect("the process is in the sample");
             if row.text("state") == "S" {
                 return row;
             }
@@ -91,7 +91,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(table: Table, pid: u32) -> Option<Row> {
+    fn of_process(table: Table, pid: u32) -> Option<Row> {
         let (keys, _) = table.rows.iter().find(|(keys, _)| keys[0] == Value::U64(pid.into()))?;
         let keys = [keys[0].to_string(), keys[1].to_string()];
         Some(Row { table, keys })

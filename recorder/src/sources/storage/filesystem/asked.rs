@@ -201,7 +201,7 @@ impl AskedMounts {
                 _ => {}
             }
         }
-        let not_asked = self.of(Answer::NotAsked);
+        let not_asked = self.with_answer(Answer::NotAsked);
         let count = not_asked.clone().count();
         if count > 0 {
             let why = format!("because {} others do not respond", self.waiters.most());
@@ -213,14 +213,14 @@ impl AskedMounts {
     /// What stands in the way of knowing how full all of them are.
     pub fn limits(&self) -> Vec<String> {
         let told = |names: Option<String>, what: &str| names.map(|names| format!("{names} {what}"));
-        let some = |answer| Some(named(self.of(answer))).filter(|names| !names.is_empty());
+        let some = |answer| Some(named(self.with_answer(answer))).filter(|names| !names.is_empty());
         let hang = told(some(Answer::Hangs), "do not respond, so their figures are blank");
         let not_asked =
             told(some(Answer::NotAsked), "are not queried, because too many others do not respond");
         hang.into_iter().chain(not_asked).collect()
     }
 
-    fn of(&self, answer: Answer) -> impl Iterator<Item = &Asked> + Clone {
+    fn with_answer(&self, answer: Answer) -> impl Iterator<Item = &Asked> + Clone {
         self.mounts.iter().filter(move |mount| mount.answer == answer)
     }
 }

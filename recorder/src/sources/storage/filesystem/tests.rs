@@ -5,7 +5,7 @@
 
 use super::SOURCE;
 use crate::source::Context;
-use crate::source::trial::{
+use crate::source::test_support::{
     Table, assert_steady_state_allocates_nothing, context, sample, sample_of,
 };
 use nodemon_formats::Value;

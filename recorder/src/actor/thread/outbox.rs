@@ -4,10 +4,10 @@
 //! round and not once a source. Nobody waits: what finds no room is dropped and leaves a gap, and
 //! the gap is kept until there is room for it.
 
-use super::alert::Alert;
 use super::gaps::add_gap;
-use super::message::{Batch, Contents, Feed, QueuePermit, QueuedRecord};
-use super::writer::Writer;
+use crate::actor::alert::Alert;
+use crate::actor::message::{Batch, Contents, Feed, QueuePermit, QueuedRecord};
+use crate::actor::writer::Writer;
 use crate::overhead::Overhead;
 use actix::Addr;
 use actix::prelude::SendError;
@@ -177,8 +177,8 @@ impl State {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::message::{AddTables, Close, Feed};
     use super::{Alert, Outbox, Writer};
+    use crate::actor::message::{AddTables, Close, Feed};
     use crate::overhead::Overhead;
     use actix::{Actor, Arbiter, System};
     use nodemon_formats::clock::boottime_ns;

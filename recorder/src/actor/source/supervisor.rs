@@ -199,8 +199,8 @@ pub fn words(panic: &(dyn Any + Send)) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::trial::{MOODY, context, set_mood};
     use super::{Opening, Supervisor};
+    use crate::actor::test_support::{MOODY, context, set_mood};
     use crate::source::Sink;
     use std::time::Duration;
 

@@ -1,12 +1,12 @@
 //! A thread that samples: its clock, its way to the writer, and the sources on it.
 
-use super::alert::Alert;
 use super::clock::Clock;
 use super::outbox::Outbox;
-use super::source::{Finish, SourceActor, Watch};
 use super::surroundings::Surroundings;
 use super::workers::{Place, Workers};
-use super::writer::Writer;
+use crate::actor::alert::Alert;
+use crate::actor::source::{Finish, SourceActor, Watch};
+use crate::actor::writer::Writer;
 use crate::source::Context as SourceContext;
 use actix::{
     Actor, Addr, Arbiter, Context, Handler, Message, ResponseActFuture, ResponseFuture, WrapFuture,

@@ -1,7 +1,7 @@
 //! Which deadlines of a source have their sample or their gap: every one has, sooner or later.
 
-use super::clock::Tick;
-use super::surroundings::Surroundings;
+use crate::actor::thread::clock::Tick;
+use crate::actor::thread::surroundings::Surroundings;
 use crate::config::PlannedSource;
 use crate::source::KernelGap;
 use nodemon_formats::gap::STARTING;

@@ -1,8 +1,8 @@
 //! A recording that is kept going: should writing it panic, what it held in memory becomes a gap
 //! and it is reopened, so that a fault in one table's rows does not end the recorder.
 
-use super::message::{Contents, Feed, QueuedRecord};
-use super::supervisor::words;
+use crate::actor::message::{Contents, Feed, QueuedRecord};
+use crate::actor::source::supervisor::words;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{
     Commit, RecordingWriter, Resumption, WriteError, WriterOptions, WriterStats,
@@ -224,8 +224,8 @@ fn gap_of(feed: &Feed, contents: Contents) -> Gap {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::message::{Contents, Feed, QueuePermit, QueuedRecord};
     use super::Kept;
+    use crate::actor::message::{Contents, Feed, QueuePermit, QueuedRecord};
     use crate::overhead::Overhead;
     use nodemon_formats::clock::boottime_ns;
     use nodemon_formats::reader::Recording;

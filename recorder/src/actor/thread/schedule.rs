@@ -26,8 +26,9 @@ impl Schedule {
     /// interval of a clock that is `offset_ns` ahead of `CLOCK_BOOTTIME`.
     pub fn aligned(interval_ns: u64, now_ns: u64, offset_ns: i64) -> Schedule {
         let interval_ns = interval_ns.max(1);
-        let into = i128::from(now_ns) + i128::from(offset_ns);
-        let into = into.rem_euclid(i128::from(interval_ns)) as u64;
+        let wall_ns = i128::from(now_ns) + i128::from(offset_ns);
+        // Less than the interval, which has 64 bits.
+        let into = u64::try_from(wall_ns.rem_euclid(i128::from(interval_ns))).unwrap_or(0);
         Schedule { interval_ns, next_ns: now_ns + (interval_ns - into) }
     }
 

@@ -8,7 +8,7 @@ use std::io;
 /// What the kernel will answer this process whatever it asks of eBPF, without asking: for that it
 /// would have to be told first which types the kernel has, and reading them takes a while. `None`
 /// where only the kernel knows.
-pub(crate) fn refusal_to_come() -> Option<io::Error> {
+pub(crate) fn expected_rejection() -> Option<io::Error> {
     // Before 5.8 there is no `CAP_BPF`; `CAP_SYS_ADMIN` is enough in all (capabilities(7)).
     let enough = CapabilitySet::BPF | CapabilitySet::SYS_ADMIN;
     let has_none = capabilities(None).is_ok_and(|sets| !sets.effective.intersects(enough));
@@ -17,7 +17,7 @@ pub(crate) fn refusal_to_come() -> Option<io::Error> {
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Rejection {
     /// The process may not.
     NotPermitted(String),
     /// Anything else.
@@ -25,14 +25,14 @@ pub(crate) enum Refusal {
 }
 
 /// The chain of causes in one line, or that permission is what is missing.
-pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Refusal {
+pub(crate) fn rejection(error: &(dyn Error + 'static)) -> Rejection {
     let mut text = error.to_string();
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(reason) = answer_of_the_kernel(error)
             && reason.kind() == io::ErrorKind::PermissionDenied
         {
-            return Refusal::NotPermitted(reason.to_string());
+            return Rejection::NotPermitted(reason.to_string());
         }
         let said = error.to_string();
         if !text.contains(&said) {
@@ -40,7 +40,7 @@ pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Refusal {
         }
         cause = error.source();
     }
-    Refusal::Other(text)
+    Rejection::Other(text)
 }
 
 fn answer_of_the_kernel<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::outbox::Outbox;
 use super::workers::Workers;
-use super::writer::Writer;
+use crate::actor::writer::Writer;
 use actix::Addr;
 use std::rc::Rc;
 use std::sync::Arc;

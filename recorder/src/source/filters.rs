@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How much, and of what. What is not said is left to the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct Filters {
     /// Events that it may send in a second; the rest is counted and becomes a gap.
     pub events_per_s: Option<u32>,
     /// Elements of its maps, where these may grow with what happens.
@@ -34,16 +34,16 @@ pub const MOST_EVENTS_PER_S: u32 = 10_000_000;
 /// The kernel numbers no process higher (`PID_MAX_LIMIT`).
 const MOST_PID: u32 = 1 << 22;
 
-impl Scope {
+impl Filters {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        *self == Scope::default()
+        *self == Filters::default()
     }
 
     /// What `self` says, and where that is nothing what `other` says.
     #[must_use]
-    pub fn or(self, other: Scope) -> Scope {
-        Scope {
+    pub fn or(self, other: Filters) -> Filters {
+        Filters {
             events_per_s: self.events_per_s.or(other.events_per_s),
             entries: self.entries.or(other.entries),
             min_latency: self.min_latency.or(other.min_latency),
@@ -97,15 +97,18 @@ pub const COMMAND_BYTES: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use super::{KEYS, Scope};
+    use super::{Filters, KEYS};
 
     #[test]
     fn every_key_is_taken_and_nonsense_is_told_with_what_would_be_right() {
         let texts = ["500", "4096", "10ms", "42", "postgres", "/system.slice", "eth0"];
         for (key, text) in KEYS.iter().zip(texts) {
-            let mut scope = Scope::default();
-            assert_eq!(scope.set(key, text), Ok(()), "{key}");
-            assert!(!scope.is_empty() && Scope::default().or(scope.clone()) == scope, "{key}");
+            let mut filters = Filters::default();
+            assert_eq!(filters.set(key, text), Ok(()), "{key}");
+            assert!(
+                !filters.is_empty() && Filters::default().or(filters.clone()) == filters,
+                "{key}"
+            );
         }
         for (key, text, told) in [
             ("pid", "init", "number of a process"),
@@ -121,7 +124,7 @@ mod tests {
             ("min_latency", "soon", "soon"),
             ("uid", "0", "there are events_per_s"),
         ] {
-            let error = Scope::default().set(key, text).err().unwrap_or_default();
+            let error = Filters::default().set(key, text).err().unwrap_or_default();
             assert!(error.contains(told), "{key}={text}: {error}");
         }
     }

@@ -1,13 +1,16 @@
 //! The writer: takes records in, and commits them to disk. It has a thread of its own, and all
 //! work on the disk is done there.
 
-use super::commit_times::{CommitTimes, SenderId};
-use super::kept::Kept;
-use super::message::{AddTables, Batch, Close, Closed, SetSizes};
+pub mod commit_times;
+mod kept;
+
+use crate::actor::message::{AddTables, Batch, Close, Closed, SetSizes};
 use crate::overhead::Overhead;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, SpawnHandle, fut,
 };
+use commit_times::{CommitTimes, SenderId};
+use kept::Kept;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{Commit, RecordingWriter, WriteError, WriterStats};
 use nodemon_formats::{Gap, GapCause};
