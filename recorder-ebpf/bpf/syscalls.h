@@ -35,6 +35,8 @@ struct pt_regs___kernel {
 	unsigned long orig_ax;
 };
 
+#define NUMBER_MEMBER orig_ax
+#define FIRST_MEMBER di
 #define NUMBER_OF(regs) ((regs)->orig_ax)
 #define FIRST_OF(regs) ((regs)->di)
 #define SECOND_OF(regs) ((regs)->si)
@@ -57,6 +59,8 @@ struct pt_regs___kernel {
 	int syscallno;
 };
 
+#define NUMBER_MEMBER syscallno
+#define FIRST_MEMBER orig_x0
 #define NUMBER_OF(regs) ((regs)->syscallno)
 /* The first register has the result in the end. */
 #define FIRST_OF(regs) ((regs)->orig_x0)

@@ -17,6 +17,8 @@ pub enum Operator {
     Greater,
     /// `>=`
     AtLeast,
+    /// `~`: any of the values is somewhere in it.
+    Contains,
 }
 
 /// A filter as it was typed.
@@ -26,7 +28,7 @@ pub struct Filter {
     pub column: String,
     /// How it is compared.
     pub operator: Operator,
-    /// What it is compared with; more than one only with `=` and `!=`.
+    /// What it is compared with; more than one only with `=`, `!=` and `~`.
     pub values: Vec<String>,
 }
 
@@ -34,8 +36,9 @@ impl FromStr for Filter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Filter, String> {
-        let example = "a filter looks like cpu=3, device=sd*, pid!=1 or rss_bytes>1GiB";
-        let at = text.find(['=', '!', '<', '>']).ok_or(example)?;
+        let example =
+            "a filter looks like cpu=3, device=sd*, pid!=1, stack~mutex or rss_bytes>1GiB";
+        let at = text.find(['=', '!', '<', '>', '~']).ok_or(example)?;
         let (column, rest) = text.split_at(at);
         let (operator, value) = OPERATORS
             .iter()
@@ -46,7 +49,9 @@ impl FromStr for Filter {
             return Err(example.into());
         }
         let values = match operator {
-            Operator::Equal | Operator::NotEqual => value.split(',').map(str::to_owned).collect(),
+            Operator::Equal | Operator::NotEqual | Operator::Contains => {
+                value.split(',').map(str::to_owned).collect()
+            }
             _ => vec![value.to_owned()],
         };
         Ok(Filter { column: column.to_owned(), operator, values })
@@ -54,7 +59,7 @@ impl FromStr for Filter {
 }
 
 /// Longer signs first.
-const OPERATORS: [(&str, Operator); 7] = [
+const OPERATORS: [(&str, Operator); 8] = [
     ("==", Operator::Equal),
     ("=", Operator::Equal),
     ("!=", Operator::NotEqual),
@@ -62,6 +67,7 @@ const OPERATORS: [(&str, Operator); 7] = [
     ("<", Operator::Less),
     (">=", Operator::AtLeast),
     (">", Operator::Greater),
+    ("~", Operator::Contains),
 ];
 
 #[cfg(test)]
@@ -80,13 +86,14 @@ mod tests {
             ("user<5%", "user", Operator::Less, &["5%"]),
             ("command=a=b", "command", Operator::Equal, &["a=b"]),
             ("command=", "command", Operator::Equal, &[""]),
+            ("stack~mutex,rwsem", "stack", Operator::Contains, &["mutex", "rwsem"]),
         ] {
             let filter: Filter = text.parse().unwrap();
             assert_eq!(filter.column, column, "{text}");
             assert_eq!(filter.operator, operator, "{text}");
             assert_eq!(filter.values, values, "{text}");
         }
-        for text in ["", "cpu", "=3", "cpu!3", "cpu=>3", "a!!=b"] {
+        for text in ["", "cpu", "=3", "cpu!3", "cpu=>3", "a!!=b", "~x"] {
             assert!(text.parse::<Filter>().is_err(), "{text:?} is no filter");
         }
     }

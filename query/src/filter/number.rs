@@ -24,6 +24,9 @@ impl NumberTest {
     /// # Errors
     /// A sentence that says what would be understood.
     pub fn new(operator: Operator, values: &[String], unit: &str) -> Result<NumberTest, String> {
+        if operator == Operator::Contains {
+            return Err("~ is for text: numbers are compared with = != < <= > >=".into());
+        }
         let operands =
             values.iter().map(|text| operand(text, unit)).collect::<Result<Vec<_>, _>>()?;
         if !matches!(operator, Operator::Equal | Operator::NotEqual)
@@ -66,7 +69,9 @@ impl NumberTest {
     fn decide(&self, compare: impl Fn(&Operand) -> Option<std::cmp::Ordering>) -> bool {
         let mut orders = self.operands.iter().map(compare);
         match self.operator {
-            Operator::Equal => orders.any(|order| order.is_some_and(|o| o.is_eq())),
+            Operator::Equal | Operator::Contains => {
+                orders.any(|order| order.is_some_and(|o| o.is_eq()))
+            }
             Operator::NotEqual => orders.all(|order| order.is_some_and(|o| o.is_ne())),
             Operator::Less => orders.all(|order| order.is_some_and(|o| o.is_lt())),
             Operator::AtMost => orders.all(|order| order.is_some_and(|o| o.is_le())),

@@ -111,6 +111,9 @@ mod tests {
             ("device=sd?", ColumnType::String, "", text("sda1"), false),
             ("device!=sd*", ColumnType::String, "", text("loop0"), true),
             ("device!=sd*", ColumnType::String, "", Value::Absent, false),
+            ("stack~mutex,[x]*", ColumnType::String, "", text("a;__mutex_lock;b"), true),
+            ("stack~mutex,[x]*", ColumnType::String, "", text("a[x]*b"), true),
+            ("stack~mutex,[x]*", ColumnType::String, "", text("a;b/x"), false),
             ("rss_bytes>1GiB", ColumnType::U64, "bytes", Value::U64(1 << 30), false),
             ("rss_bytes>=1GiB", ColumnType::U64, "bytes", Value::U64(1 << 30), true),
             ("t<-5", ColumnType::I64, "celsius", Value::I64(-6), true),
@@ -128,6 +131,8 @@ mod tests {
     fn a_filter_that_makes_no_sense_for_its_column_is_refused() {
         for (filter, kind) in [
             ("device>sda", ColumnType::String),
+            ("cpu~3", ColumnType::U64),
+            ("up~yes", ColumnType::Bool),
             ("device=[", ColumnType::String),
             ("cpu=three", ColumnType::U64),
             ("cpu>1-3", ColumnType::U64),

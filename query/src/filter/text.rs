@@ -17,13 +17,17 @@ impl TextTest {
     /// A sentence, where a pattern is malformed or the operator needs numbers.
     pub fn new(operator: Operator, values: &[String]) -> Result<TextTest, String> {
         let wanted = match operator {
-            Operator::Equal => true,
+            Operator::Equal | Operator::Contains => true,
             Operator::NotEqual => false,
-            _ => return Err("text can be compared with = and != only".into()),
+            _ => return Err("text can be compared with =, != and ~ only".into()),
         };
         let mut patterns = GlobSetBuilder::new();
         for value in values {
-            patterns.add(Glob::new(value).map_err(|error| error.to_string())?);
+            let pattern = match operator {
+                Operator::Contains => format!("*{}*", globset::escape(value)),
+                _ => value.clone(),
+            };
+            patterns.add(Glob::new(&pattern).map_err(|error| error.to_string())?);
         }
         let patterns = patterns.build().map_err(|error| error.to_string())?;
         Ok(TextTest { patterns, wanted })

@@ -239,7 +239,7 @@ fn a_question_that_makes_no_sense_is_told_from_one_that_failed() {
         (&["range", "-c", "user"], &["-c chooses columns of one table"]),
         (&["range", "-t", "cpu", "-w", "cpu"], &["a filter looks like"]),
         (&["range", "-t", "cpu", "-w", "user>fast"], &["50%"]),
-        (&["range", "-t", "disk", "-w", "device>sda"], &["= and !="]),
+        (&["range", "-t", "disk", "-w", "device>sda"], &["=, != and ~"]),
         (&["range", "-t", "cpu", "--agg", "max"], &["--step"]),
         (&["range", "-t", "cpu", "--step", "1s", "--agg", "median"], &["p99.9"]),
         (&["range", "-t", "cpu", "--step", "0s"], &["longer than 0"]),

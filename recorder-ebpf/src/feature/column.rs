@@ -143,6 +143,11 @@ impl Column {
         Column { name, cell, show: Show::Number, meaning: Meaning::State, unit: "", doc }
     }
 
+    /// An instant by `CLOCK_BOOTTIME`, ns, that tells instances or events apart.
+    pub const fn instant(name: &'static str, doc: &'static str) -> Column {
+        Column { unit: "ns", ..Column::id(name, Cell::U64, doc) }
+    }
+
     /// A text of at most `size` bytes.
     pub const fn text(name: &'static str, size: usize, doc: &'static str) -> Column {
         let cell = Cell::Bytes(size);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-const SYMBOLS: &str = "/proc/kallsyms";
+pub(super) const SYMBOLS: &str = "/proc/kallsyms";
 
 /// Functions that were asked for before.
 #[derive(Default)]
@@ -14,12 +14,14 @@ pub(super) struct Functions {
     known: HashMap<u64, Option<Known>>,
     /// All symbols of the kernel, some megabytes, while more are likely to be asked for.
     symbols: Option<Vec<u8>>,
-    modules: u64,
+    modules: Modules,
 }
 
-struct Known {
-    name: String,
-    is_in_module: bool,
+/// A function, by its address.
+pub(super) struct Known {
+    pub name: String,
+    /// Those of modules may have others in their place one day.
+    pub is_in_module: bool,
 }
 
 /// The name of a function of the kernel, given its address: `tcp_write_timer`. One that has none, or
@@ -53,7 +55,7 @@ pub(crate) fn addresses_of(variables: &[&str]) -> io::Result<HashMap<String, u64
 }
 
 /// The address, the name and the module of every symbol.
-fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> {
+pub(super) fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> {
     symbols.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t'));
         let address = words.next()?;
@@ -82,9 +84,7 @@ impl Functions {
     /// Forgets what was in modules if other ones are loaded now.
     pub fn forget(&mut self) {
         self.settle();
-        let modules = modules();
-        if self.modules != modules {
-            self.modules = modules;
+        if self.modules.have_changed() {
             self.known.retain(|_, known| known.as_ref().is_some_and(|known| !known.is_in_module));
         }
     }
@@ -99,14 +99,21 @@ fn look_up(symbols: &[u8], address: u64) -> Option<Known> {
 }
 
 /// Which modules are loaded, and where, as one number.
-fn modules() -> u64 {
-    let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
-    let mut hasher = DefaultHasher::new();
-    for line in text.lines() {
-        let mut words = line.split(' ');
-        (words.next(), words.nth(4)).hash(&mut hasher);
+#[derive(Default)]
+pub(super) struct Modules(u64);
+
+impl Modules {
+    /// Whether others are loaded than when this was asked last.
+    pub fn have_changed(&mut self) -> bool {
+        let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            (words.next(), words.nth(4)).hash(&mut hasher);
+        }
+        let now = hasher.finish();
+        std::mem::replace(&mut self.0, now) != now
     }
-    hasher.finish()
 }
 
 #[cfg(test)]

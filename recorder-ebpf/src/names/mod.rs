@@ -12,6 +12,7 @@ mod flags;
 mod function;
 mod interface;
 mod number;
+mod stack;
 mod tcp;
 
 pub use address::{address, endpoint};
@@ -23,6 +24,7 @@ pub(crate) use function::addresses_of;
 pub use function::function;
 pub use interface::interface;
 pub use number::{error, signal, syscall};
+pub use stack::{function_around, kernel_stack};
 pub use tcp::TCP_STATES;
 
 use std::collections::HashMap;
@@ -37,12 +39,14 @@ pub struct Names {
     drop_reasons: Option<HashMap<u32, String>>,
     block_operations: Option<HashMap<u32, String>>,
     functions: function::Functions,
+    around: stack::Around,
 }
 
 impl Names {
     /// A sample is complete: lets go of what was read to find the names in it.
     pub fn settle(&mut self) {
         self.functions.settle();
+        self.around.settle();
     }
 
     /// Takes what interfaces are called now. Those that are gone keep their names until
@@ -66,6 +70,7 @@ impl Names {
         }
         self.devices.clear();
         self.functions.forget();
+        self.around.forget();
     }
 }
 

@@ -10,10 +10,12 @@ mod network_tcp;
 mod system;
 mod system_cost;
 mod system_counters;
+mod system_descriptors;
 mod system_histograms;
 mod system_lives;
 mod system_rig;
 mod system_scheduler;
+mod system_threads;
 
 use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::drain::Reader;

@@ -153,9 +153,10 @@ fn what_all_threads_used_is_told_when_they_end_at_once() {
     let found = events(&mut running, "process_event", |row| text(row, "event") == "exit");
     for (pid, used) in lives {
         let row = found.iter().find(|row| number(row, "pid") == pid).expect("its end");
-        // What a thread does after the row, as taking the memory down, is not in it.
+        // What a thread does after the row, as taking the memory down, is not in it: 15 ms were seen
+        // on a busy machine. Without one of the threads it would be half at most.
         let told = number(row, "cpu_ns") as f64 / used.as_nanos() as f64;
-        assert!((0.85..1.1).contains(&told), "{told} of {used:?} that its parent is told: {row:?}");
+        assert!((0.7..1.1).contains(&told), "{told} of {used:?} that its parent is told: {row:?}");
     }
 }
 

@@ -166,6 +166,23 @@ impl Loops {
         ))?;
         Ok(())
     }
+
+    /// Freezes the file system, has a program make a file on it, which hangs, and shows it to `look`.
+    pub fn with_blocked_program(&self, look: impl FnOnce(&Child)) -> Result<(), String> {
+        let at = self.folder.display().to_string();
+        said(&format!("fsfreeze -f {at}/on"))?;
+        let blocked = shell(&format!("exec touch {at}/on/file")).spawn();
+        let looked = blocked.map(|mut child| {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(&child)));
+            (result, said(&format!("fsfreeze -u {at}/on")), child.wait())
+        });
+        let (result, thawed, ended) = looked.map_err(|error| error.to_string())?;
+        if let Err(panic) = result {
+            std::panic::resume_unwind(panic);
+        }
+        ended.map_err(|error| error.to_string())?;
+        thawed.map(drop)
+    }
 }
 
 impl Drop for Loops {

@@ -33,6 +33,7 @@ static OF_FILES: &[&Descriptor] = &[
     &memory::vmstat::SOURCE,
     &storage::diskstats::SOURCE,
     &storage::filesystem::SOURCE,
+    &storage::kernel_table::SOURCE,
     &network::netdev::SOURCE,
     &network::netstat::SOURCE,
     &network::sockstat::SOURCE,

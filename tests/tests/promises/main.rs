@@ -11,6 +11,7 @@ mod export;
 mod hang;
 mod happenings;
 mod help;
+mod incidents;
 mod interfaces;
 mod kill;
 mod layout;

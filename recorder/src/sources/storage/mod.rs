@@ -2,3 +2,4 @@
 
 pub mod diskstats;
 pub mod filesystem;
+pub mod kernel_table;

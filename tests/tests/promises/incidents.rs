@@ -1,0 +1,101 @@
+//! Incidents that are made here, and found afterwards by asking alone.
+
+use nodemon_skip::skip;
+use nodemon_tests::{Mount, Recorder, Setup, ask_ok, why_no_mounts};
+use rustix::process::geteuid;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// Rows that a question finds.
+fn rows(dir: &Path, question: &[&str]) -> Vec<Value> {
+    let out = ask_ok(dir, &[&["range", "--from", "start", "-f", "jsonl"], question].concat());
+    let lines = out.lines().map(|line| serde_json::from_str(line).expect("lines are JSON"));
+    lines.filter(|row: &Value| row.get("gap").is_none()).collect()
+}
+
+/// A recorder of one source, once it records; `None` says that it cannot here.
+fn recorder_of(dir: &Path, source: &str) -> Option<Recorder> {
+    if !geteuid().is_root() {
+        skip!("programs in the kernel take root");
+        return None;
+    }
+    let setup =
+        Setup::new(dir).with(&["--only", &format!("{source},loadavg"), "--interval", "200ms"]);
+    let mut recorder = Recorder::start_recording(&setup);
+    let mut is_off = false;
+    recorder.wait_until("the source runs, or cannot", Duration::from_secs(40), |dir| {
+        is_off = ask_ok(dir, &["tables"]).lines().all(|line| !line.starts_with(source));
+        !is_off || nodemon_tests::rows_in(dir, "load") > 50
+    });
+    if is_off {
+        skip!("{source}: {}", recorder.log());
+        return None;
+    }
+    Some(recorder)
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_frozen_file_system_is_found_by_what_its_blocked_programs_wait_for() {
+    if let Some(why) = why_no_mounts() {
+        skip!("{why}");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let Some(mut recorder) = recorder_of(&dir, "thread_active") else { return };
+    let mount = Mount::ext4(&scratch.path().join("image"), &scratch.path().join("disk"), 16 << 20);
+    let freeze = |how| Command::new("fsfreeze").arg(how).arg(mount.point()).status();
+    assert!(freeze("-f").unwrap().success(), "the file system can be frozen");
+    let blocked = Command::new("touch").arg(mount.point().join("file")).spawn();
+    // Thawed before anything else can fail: what is blocked cannot be killed.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(freeze("-u").unwrap().success(), "the file system can be thawed");
+    let blocked = Killed(blocked.unwrap());
+    recorder.wait_for(Duration::from_secs(4));
+    assert!(recorder.terminate().0.success());
+
+    let question = ["-t", "thread_active", "-w", "state=blocked", "-w", "stack~sys_open"];
+    let found = rows(&dir, &question);
+    let of_it: Vec<_> = found.iter().filter(|row| row["pid"] == blocked.0.id()).collect();
+    assert!(of_it.len() >= 8, "3 s, five times a second: {found:?}");
+    for row in of_it {
+        assert_eq!(row["command"], "touch", "{row}");
+        let (stack, channel) =
+            (row["stack"].as_str().unwrap(), row["wait_channel"].as_str().unwrap());
+        assert!(stack.split(';').any(|name| name == channel), "{channel} is not in {stack}");
+        assert!(row["syscall"].is_null() || row["syscall"] == "openat", "{row}");
+    }
+}
+
+#[test]
+fn a_process_that_leaks_descriptors_is_found_with_what_they_are() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let Some(mut recorder) = recorder_of(&dir, "file_descriptor") else { return };
+    let leak = "import os, time\nfor _ in range(300): os.pipe(); time.sleep(0.005)\ntime.sleep(60)";
+    let Ok(leaks) = Command::new("python3").args(["-c", leak]).spawn().map(Killed) else {
+        return skip!("there is no python3");
+    };
+    recorder.wait_for(Duration::from_secs(4));
+    assert!(recorder.terminate().0.success());
+
+    let question = ["-t", "file_descriptor", "-w", "pipes>100"];
+    let found = rows(&dir, &question);
+    let of_it: Vec<_> = found.iter().filter(|row| row["pid"] == leaks.0.id()).collect();
+    let pipes: Vec<u64> = of_it.iter().map(|row| row["pipes"].as_u64().unwrap()).collect();
+    assert!(pipes.is_sorted() && pipes.last() >= Some(&600), "{pipes:?}");
+    let last = of_it[of_it.len() - 1];
+    assert!(last["open"].as_u64() >= last["pipes"].as_u64(), "{last}");
+    assert!(last["command"].as_str().unwrap().starts_with("python3"), "{last}");
+}
