@@ -105,7 +105,7 @@ pub mod unit {
     /// Bits a second.
     pub const BIT_PER_S: &str = "bit/s";
     /// An address and a port: `192.0.2.1:80`, `[2001:db8::1]:80`.
-    pub const ENDPOINT: &str = "address:port";
+    pub const ENDPOINT: &str = "ip:port";
     /// No unit: names, flags, identities.
     pub const NONE: &str = "";
 }

@@ -1,8 +1,9 @@
 //! What every command works with.
 
-use crate::cli::{Color, DIR_VARIABLE, GlobalArgs};
+use crate::cli::{Color, DIR_VARIABLE, GlobalArgs, SpanArgs};
 use crate::error::{Outcome, QueryError};
 use crate::foreign;
+use crate::marks;
 use crate::span::{Anchors, Span};
 use crate::time::{show_age, show_instant};
 use jiff::Timestamp;
@@ -53,6 +54,14 @@ impl Context {
 }
 
 impl Context {
+    /// The span that `--from` and `--to` mean.
+    ///
+    /// # Errors
+    /// As [`Anchors::span`]; when there is no such mark.
+    pub fn span(&self, args: &SpanArgs) -> Result<Span, QueryError> {
+        marks::span(&self.recording, &self.anchors, args)
+    }
+
     /// Tells on standard error what should be known about the answer.
     pub fn note(&self, text: &str) {
         tell("note:", "\x1b[1m", self.color_errors, text);

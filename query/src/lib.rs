@@ -29,6 +29,7 @@ pub mod info;
 pub mod interrupt;
 pub mod listing;
 pub mod man_pages;
+mod marks;
 mod off;
 pub mod output;
 pub mod question;

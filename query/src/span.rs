@@ -113,6 +113,9 @@ impl Anchors {
             TimeSpec::Instant(instant) => nanoseconds(*instant),
             TimeSpec::Civil(date) => self.local(*date),
             TimeSpec::Clock(time) => self.time_of_day(*time, from),
+            TimeSpec::Mark(name) => {
+                Err(QueryError::Usage(format!("mark:{name}: there is no recording to look in")))
+            }
         }
     }
 
@@ -145,7 +148,10 @@ impl Anchors {
     }
 
     /// Calendar arithmetic in the zone, so that a day ago is the same time of day.
-    fn shift(&self, instant: i64, span: &jiff::Span) -> Result<i64, QueryError> {
+    ///
+    /// # Errors
+    /// When that lies outside of what a clock can say.
+    pub fn shift(&self, instant: i64, span: &jiff::Span) -> Result<i64, QueryError> {
         let shifted = self.zoned(instant).checked_add(*span).map_err(out_of_range)?;
         nanoseconds(shifted.timestamp())
     }

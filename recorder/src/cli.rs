@@ -51,6 +51,13 @@ Examples:
   nodemon-recorder tables
   nodemon-recorder tables --markdown > tables.md";
 
+const MARK_EXAMPLES: &str = "\
+Examples:
+  nodemon-recorder mark deploy version 1.2              # a name to find it by, and a text
+  nodemon-recorder mark job-4711-begin
+
+  nodemon-query range -t mark                           # what was marked";
+
 /// Records what happens on this node into a ring on disk.
 #[derive(Debug, Parser)]
 #[command(name = "nodemon-recorder", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -69,6 +76,9 @@ pub enum Command {
     /// Say what this host can record, what it cannot, why, and what to do about it
     #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(Check),
+    /// Mark this moment in a recording, to find it again: a job that begins, a deployment, a note
+    #[command(after_help = MARK_EXAMPLES)]
+    Mark(Mark),
     /// Print the default configuration, with every key explained
     #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
     Config,
@@ -113,7 +123,7 @@ pub struct Check {
 }
 
 /// How to record.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct How {
     /// Configuration to read instead of the default one
     #[arg(long, value_name = "FILE")]
@@ -158,6 +168,24 @@ pub struct How {
     /// min_latency, pid, command, cgroup, interface: syscall=command=postgres (may be repeated)
     #[arg(long = "source", value_name = "NAME[=DURATION|on|off|KEY=VALUE,...]")]
     pub sources: Vec<SourceFlag>,
+}
+
+/// `mark`.
+#[derive(Debug, Args)]
+pub struct Mark {
+    /// Directory of the recording
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = DIR_VARIABLE,
+        // It may be empty, which `PathBuf` may not.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
+    pub dir: Option<PathBuf>,
+    /// What kind of thing it is: deploy, job-4711
+    pub name: String,
+    /// Whatever else there is to say
+    pub text: Vec<String>,
 }
 
 /// `tables`.

@@ -1,9 +1,10 @@
 //! Does what the command line asks for, and says how it went.
 
 use crate::check;
-use crate::cli::{Check, Cli, Command, How, Run, Tables};
+use crate::cli::{Check, Cli, Command, How, Mark, Run, Tables};
 use crate::config::{Catalogue, ConfigError, Places, document};
 use crate::control::{self, Origin, RunError};
+use crate::mark::{self, MarkError};
 use crate::privilege;
 use crate::sources::SOURCES;
 use crate::tables;
@@ -42,6 +43,8 @@ enum CommandError {
     Cpu { cpu: usize, why: rustix::io::Errno },
     #[error(transparent)]
     OtherClock(#[from] OtherClock),
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
     #[error("cannot measure what eBPF programs cost: {0}")]
@@ -60,7 +63,9 @@ fn online() -> String {
 impl CommandError {
     fn code(&self) -> u8 {
         match self {
-            CommandError::Config(_) | CommandError::Cpu { .. } => WRONG,
+            CommandError::Config(_)
+            | CommandError::Cpu { .. }
+            | CommandError::Mark(MarkError::Text(_)) => WRONG,
             CommandError::Run(RunError::Write(WriteError::Locked { .. })) => LOCKED,
             _ => FAILED,
         }
@@ -89,6 +94,7 @@ pub fn perform(cli: &Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Run(options) => run(options),
         Command::Check(options) => check(options),
+        Command::Mark(options) => mark(options),
         Command::Config => print(&document(&Catalogue::new(&SOURCES))),
         Command::Tables(options) => print_tables(options),
     };
@@ -133,6 +139,13 @@ fn check(options: &Check) -> Result<(), CommandError> {
         print(&check::Costs::measure(&config, duration)?.to_string())?;
     }
     if report.can_record() { Ok(()) } else { Err(CommandError::Nothing) }
+}
+
+fn mark(options: &Mark) -> Result<(), CommandError> {
+    let how = How { dir: options.dir.clone(), ..How::default() };
+    let directory = origin(&how)?.read()?.directory;
+    let mark = mark::Mark::now(&options.name, &options.text.join(" "))?;
+    Ok(mark::write(&directory, &mark)?)
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {

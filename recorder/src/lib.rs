@@ -18,6 +18,7 @@ pub mod control;
 pub mod kernel_files;
 pub mod limits;
 mod mapped_files;
+pub mod mark;
 pub mod overhead;
 pub mod privilege;
 pub mod programs;

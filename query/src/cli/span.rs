@@ -25,4 +25,5 @@ Times:
   03:12  03:12:07.250      the most recent such time of day
   1795144327  @1795144327.5  seconds since 1970
   now  now-5m              the clock of this machine, whatever the recording
-  start  end  end-5m       the first and the last row of the recording";
+  start  end  end-5m       the first and the last row of the recording
+  mark:deploy  mark:deploy-5m  when `nodemon-recorder mark deploy` was run last";

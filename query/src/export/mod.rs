@@ -33,7 +33,7 @@ use watched::Watched;
 pub fn run(context: &Context, args: &ExportArgs) -> Result<Outcome, QueryError> {
     let begin = Instant::now();
     let outcome = context.warn_of_problems();
-    let span = context.anchors.span(&args.span)?;
+    let span = context.span(&args.span)?;
     context.note_anchor(&span);
     let sources = tables::choose(context, args, &span)?;
     make_directory(&args.output)?;

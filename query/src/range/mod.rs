@@ -26,7 +26,7 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
     let mut outcome = context.warn_of_problems();
     let format = format::from_args(args)?;
     let schemas = tables(context, args, format)?;
-    let span = context.anchors.span(&args.span)?;
+    let span = context.span(&args.span)?;
     context.note_anchor(&span);
     let mut output = match &args.output {
         Some(path) => Output::file(path)?,

@@ -42,7 +42,7 @@ const PLAIN_SIZE: (usize, usize) = (50, 120);
 /// When the recording cannot be read, has nothing in the span, or the output cannot be written.
 pub fn run(context: &Context, args: &ReplayArgs) -> Result<Outcome, QueryError> {
     let outcome = context.warn_of_problems();
-    let span = context.anchors.span(&args.span)?;
+    let span = context.span(&args.span)?;
     context.note_anchor(&span);
     let (from, to) = recorded(context, &span)?;
     let step = step(context, args, &span)?;

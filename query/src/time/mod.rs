@@ -6,4 +6,4 @@ mod spec;
 
 pub use duration::{parse_duration_ns, show_age};
 pub use show::{Stamp, show_instant, show_precise};
-pub use spec::TimeSpec;
+pub use spec::{TimeSpec, signed_span};

@@ -24,6 +24,8 @@ pub enum TimeSpec {
     Civil(DateTime),
     /// A local time of day.
     Clock(Time),
+    /// `mark:deploy`, `mark:deploy-5m`: when somebody marked that, which the recording knows.
+    Mark(String),
 }
 
 const HINT: &str = "write -5m, 03:12, '2026-11-20 03:12', 2026-11-20T03:12:07Z, now, start, end, \
@@ -34,6 +36,9 @@ impl FromStr for TimeSpec {
 
     fn from_str(text: &str) -> Result<TimeSpec, String> {
         let text = text.trim();
+        if let Some(name) = text.strip_prefix("mark:").filter(|name| !name.is_empty()) {
+            return Ok(TimeSpec::Mark(name.to_owned()));
+        }
         for (word, spec) in WORDS {
             if let Some(rest) = strip_word(text, word) {
                 let offset = if rest.is_empty() { Ok(Span::new()) } else { signed_span(rest) };
@@ -62,8 +67,9 @@ fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (rest.is_empty() || rest.starts_with(['-', '+'])).then_some(rest)
 }
 
-fn signed_span(text: &str) -> Result<Span, String> {
-    let length = span(&text[1..])?;
+/// `-5m` or `+5m`.
+pub fn signed_span(text: &str) -> Result<Span, String> {
+    let length = span(text.get(1..).unwrap_or_default())?;
     Ok(if text.starts_with('-') { length.negate() } else { length })
 }
 

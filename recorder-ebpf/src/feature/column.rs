@@ -179,7 +179,7 @@ impl Column {
     /// An address of 16 bytes and a port of 2, as text.
     pub const fn endpoint(name: &'static str, doc: &'static str) -> Column {
         let column = Column::decoded(name, Cell::Bytes(18), names::endpoint, doc);
-        Column { unit: "address:port", ..column }
+        Column { unit: "ip:port", ..column }
     }
 
     /// A number of 64 bits that only grows.

@@ -55,7 +55,7 @@ pub(crate) fn addresses_of(variables: &[&str]) -> io::Result<HashMap<String, u64
 }
 
 /// The address, the name and the module of every symbol.
-pub(super) fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> {
+fn lines(symbols: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&[u8]>)> {
     symbols.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t'));
         let address = words.next()?;

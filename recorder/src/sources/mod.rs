@@ -45,6 +45,7 @@ static OF_FILES: &[&Descriptor] = &[
     &sensor::hwmon::SOURCE,
     &sensor::frequency::SOURCE,
     &sensor::energy::SOURCE,
+    &own::mark::SOURCE,
     &own::recorder::SOURCE,
     &own::ebpf_program::SOURCE,
 ];

@@ -5,6 +5,7 @@
 mod answers;
 mod configuration;
 mod cost;
+mod marks;
 mod namespaces;
 mod refused;
 mod running;

@@ -1,7 +1,7 @@
 //! Incidents that are made here, and found afterwards by asking alone.
 
 use nodemon_skip::skip;
-use nodemon_tests::{Mount, Recorder, Setup, ask_ok, why_no_mounts};
+use nodemon_tests::{Mount, Recorder, Setup, ask, ask_ok, programs, why_no_mounts};
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::path::Path;
@@ -98,4 +98,42 @@ fn a_process_that_leaks_descriptors_is_found_with_what_they_are() {
     let last = of_it[of_it.len() - 1];
     assert!(last["open"].as_u64() >= last["pipes"].as_u64(), "{last}");
     assert!(last["command"].as_str().unwrap().starts_with("python3"), "{last}");
+}
+
+#[test]
+fn a_span_is_named_by_what_somebody_marked() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let setup = Setup::new(&dir).with(&["--only", "mark,loadavg", "--interval", "100ms"]);
+    let mut recorder = Recorder::start_recording(&setup);
+    let mark = |name: &str, text: &str| {
+        let mut mark = Command::new(&programs().recorder);
+        let status = mark.args(["mark", "--dir"]).arg(&dir).args([name, text]).status();
+        assert!(status.unwrap().success());
+    };
+    recorder.wait_for(Duration::from_secs(2));
+    mark("job-7-begin", "a job of ours");
+    recorder.wait_for(Duration::from_secs(4));
+    mark("job-7-end", "");
+    recorder.wait_for(Duration::from_secs(6));
+    assert!(recorder.terminate().0.success());
+
+    let marks = rows(&dir, &["-t", "mark"]);
+    let names: Vec<_> = marks.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["job-7-begin", "job-7-end"]);
+    let load = |from: &str, to: &str| {
+        let out = ask_ok(&dir, &["range", "-t", "load", "--from", from, "--to", to, "-f", "jsonl"]);
+        let row = |line: &str| serde_json::from_str::<Value>(line).expect("lines are JSON");
+        let times = out.lines().map(|line| row(line)["time"].as_str().unwrap().to_owned());
+        times.collect::<Vec<_>>()
+    };
+    let job = load("mark:job-7-begin", "mark:job-7-end");
+    let time = |row: usize| marks[row]["time"].as_str().unwrap();
+    assert!(job.len() >= 10 && job.iter().all(|at| (time(0)..time(1)).contains(&at.as_str())));
+    let around = load("mark:job-7-begin-1s", "mark:job-7-end+1s");
+    assert!(around.len() >= job.len() + 15, "{} rows, {} of the job", around.len(), job.len());
+
+    let unknown = ask(&dir, &["range", "-t", "load", "--from", "mark:job-8"]);
+    assert_eq!(unknown.code, Some(3), "{}", unknown.err);
+    assert!(unknown.err.contains("job-7-begin, job-7-end"), "{}", unknown.err);
 }

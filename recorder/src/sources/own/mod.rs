@@ -1,4 +1,5 @@
-//! What the recorder itself costs.
+//! What the recorder itself costs, and what people tell it.
 
 pub mod ebpf_program;
+pub mod mark;
 pub mod recorder;
