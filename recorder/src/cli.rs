@@ -182,6 +182,9 @@ pub struct Mark {
         value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub dir: Option<PathBuf>,
+    /// Mark though others own the directory or can write to it
+    #[arg(long)]
+    pub trust_directory: bool,
     /// What kind of thing it is: deploy, job-4711
     pub name: String,
     /// Whatever else there is to say

@@ -9,6 +9,7 @@ use crate::privilege;
 use crate::sources::SOURCES;
 use crate::tables;
 use crate::time_namespace::{self, OtherClock};
+use crate::trust;
 use nodemon_formats::text::printable;
 use nodemon_formats::writer::WriteError;
 use nodemon_recorder_ebpf::FeatureError;
@@ -81,6 +82,9 @@ impl CommandError {
                 "; take that from them, record into another directory with --dir, or, where they \
                  are trusted, with --trust-directory"
             }
+            CommandError::Mark(MarkError::Distrust(_)) => {
+                "; take that from them, or, where they are trusted, mark with --trust-directory"
+            }
             CommandError::Run(RunError::Write(WriteError::Disk { .. })) => {
                 "; --dir records into another directory"
             }
@@ -142,10 +146,14 @@ fn check(options: &Check) -> Result<(), CommandError> {
 }
 
 fn mark(options: &Mark) -> Result<(), CommandError> {
-    let how = How { dir: options.dir.clone(), ..How::default() };
-    let directory = origin(&how)?.read()?.directory;
+    let trust_directory = options.trust_directory;
+    let how = How { dir: options.dir.clone(), trust_directory, ..How::default() };
+    let config = origin(&how)?.read()?;
+    if !config.trust_directory {
+        trust::check(&config.directory.join(mark::DIRECTORY)).map_err(MarkError::from)?;
+    }
     let mark = mark::Mark::now(&options.name, &options.text.join(" "))?;
-    Ok(mark::write(&directory, &mark)?)
+    Ok(mark::write(&config.directory, &mark)?)
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {

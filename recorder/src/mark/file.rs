@@ -1,6 +1,7 @@
 //! One mark as a file.
 
 use super::{DIRECTORY, MOST_NAME_BYTES, MOST_TEXT_BYTES};
+use crate::trust::Distrust;
 use nodemon_formats::clock::boottime_ns;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -35,6 +36,9 @@ pub enum MarkError {
     /// There is no recording.
     #[error("there is no recording in {0}: start one, or name its directory with --dir")]
     NoRecording(PathBuf),
+    /// Others could have the mark written elsewhere.
+    #[error(transparent)]
+    Distrust(#[from] Distrust),
     /// It would not be found again.
     #[error("{0}")]
     Text(String),
@@ -94,8 +98,15 @@ impl Mark {
     }
 
     fn read(path: &Path) -> Option<Mark> {
+        // Whatever somebody put there: neither a link nor a pipe that nobody writes.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(path).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
         let mut text = String::new();
-        File::open(path).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+        file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
         let table: Table = text.parse().ok()?;
         let string = |key: &str| table.get(key)?.as_str().map(str::to_owned);
         let number = |key: &str| u64::try_from(table.get(key)?.as_integer()?).ok();
@@ -161,9 +172,9 @@ pub fn waiting(recording: &Path) -> Vec<(PathBuf, Option<Mark>)> {
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
-        .take(MOST_WAITING)
         .collect();
     paths.sort();
+    paths.truncate(MOST_WAITING);
     let read = |path: PathBuf| {
         let mark = Mark::read(&path);
         (path, mark)
@@ -213,8 +224,12 @@ mod tests {
         {
             std::fs::write(dir.path().join(DIRECTORY).join(name), bytes).unwrap();
         }
+        let pipe = dir.path().join(DIRECTORY).join("pipe.mark");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let link = dir.path().join(DIRECTORY).join("link.mark");
+        std::os::unix::fs::symlink("/etc/passwd", link).unwrap();
         let found: Vec<_> = waiting(dir.path()).into_iter().map(|(_, mark)| mark).collect();
-        assert_eq!(found, [None, None]);
+        assert_eq!(found, [None, None, None, None]);
         assert!(matches!(Mark::now("", "x"), Err(MarkError::Text(_))));
         assert!(matches!(Mark::now(&"x".repeat(65), ""), Err(MarkError::Text(_))));
         assert!(matches!(Mark::now("x", &"x".repeat(4097)), Err(MarkError::Text(_))));

@@ -2,6 +2,8 @@
 
 use super::support::*;
 use rustix::process::Signal;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 const SOURCES: [&str; 2] = ["--only", "mark,loadavg"];
@@ -48,6 +50,15 @@ fn a_mark_that_cannot_be_kept_is_refused_with_a_sentence() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).contains("there is no recording in"), "{}", said(&refused));
     assert!(!Path::new(nowhere).exists(), "nothing was made");
+    let open = scratch.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    let refused = output(&["mark", "--dir", open.to_str().unwrap(), "deploy"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("can be written by"), "{}", said(&refused));
+    assert_eq!(waiting_files(&open), 0);
+    mark(&open, &["--trust-directory", "deploy"]);
+    assert_eq!(waiting_files(&open), 1, "it was told to");
     let refused = output(&["mark", "--dir", scratch.path().to_str().unwrap(), &"x".repeat(65)]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(said(&refused).contains("more than 64 bytes"), "{}", said(&refused));

@@ -5,6 +5,7 @@ use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError, Sou
 use nodemon_formats::schema::unit;
 use nodemon_formats::{ColumnType, Schema};
 use rustix::fs::stat;
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +69,11 @@ impl Marks {
     /// Whether there may be marks that have no row.
     fn has_changed(&mut self) -> bool {
         let Ok(now) = stat(self.recording.join(DIRECTORY)) else { return false };
+        let wall_s = clock_gettime(ClockId::Realtime).tv_sec;
+        // Two changes may have one time: the kernel's clock for files ticks every few ms.
+        let is_fresh = wall_s.abs_diff(now.st_mtime) <= 2;
         let now = Some((now.st_mtime, now.st_mtime_nsec, now.st_ino));
-        std::mem::replace(&mut self.read, now) != now
+        std::mem::replace(&mut self.read, now) != now || is_fresh
     }
 }
 
