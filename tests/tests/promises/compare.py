@@ -45,9 +45,21 @@ for name in names:
     table = pq.read_table(directory / f"{name}.parquet")
     with open(directory / f"{name}.csv", newline="", encoding="utf-8") as file:
         header, *rows = [row for row in csv.reader(file) if not row[:1] or not row[0].startswith("#")]
-    assert header == table.column_names, f"{name}: {header} and {table.column_names}"
+    beside = table.column_names[len(header) :]
+    assert header == table.column_names[: len(header)], f"{name}: {header} and {table.column_names}"
+    ends = [column.removesuffix("_address") for column in beside if column.endswith("_address")]
+    expected = [f"{end}_{part}" for end in ends for part in ("address", "port")]
+    assert beside == expected and set(ends) <= set(header), f"{name}: {beside}"
+    for end in ends:
+        parts = zip(table.column(f"{end}_address").to_pylist(), table.column(f"{end}_port").to_pylist())
+        for row, (address, port) in zip(rows, parts):
+            whole = f"[{address}]:{port}" if ":" in (address or "") else f"{address}:{port}"
+            assert whole == row[header.index(end)], f"{name}.{end}: {whole} and {row}"
+            cells += 2
     assert len(rows) == table.num_rows, f"{name}: {len(rows)} rows and {table.num_rows}"
     for at, field in enumerate(table.schema):
+        if at >= len(header):
+            break
         column = table.column(at)
         for row, scalar in zip(rows, column):
             value = scalar if pa.types.is_timestamp(field.type) else scalar.as_py()
