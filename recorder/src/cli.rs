@@ -122,12 +122,9 @@ pub struct Check {
     pub cost: Option<Duration>,
 }
 
-/// How to record.
-#[derive(Debug, Default, Args)]
-pub struct How {
-    /// Configuration to read instead of the default one
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+/// Where the recording is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Place {
     /// Directory of the recording
     #[arg(
         long,
@@ -137,9 +134,20 @@ pub struct How {
         value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub dir: Option<PathBuf>,
-    /// Record into the directory though others own it or can write to it
+    /// Write into the directory though others own it or can write to it
     #[arg(long)]
     pub trust_directory: bool,
+}
+
+/// How to record.
+#[derive(Debug, Default, Args)]
+pub struct How {
+    /// Configuration to read instead of the default one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to.
+    #[command(flatten)]
+    pub place: Place,
     /// The most that the recording may take on disk: 8GiB, 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub ring_size: Option<u64>,
@@ -173,18 +181,9 @@ pub struct How {
 /// `mark`.
 #[derive(Debug, Args)]
 pub struct Mark {
-    /// Directory of the recording
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = DIR_VARIABLE,
-        // It may be empty, which `PathBuf` may not.
-        value_parser = OsStringValueParser::new().map(PathBuf::from)
-    )]
-    pub dir: Option<PathBuf>,
-    /// Mark though others own the directory or can write to it
-    #[arg(long)]
-    pub trust_directory: bool,
+    /// Of which recording.
+    #[command(flatten)]
+    pub place: Place,
     /// What kind of thing it is: deploy, job-4711
     pub name: String,
     /// Whatever else there is to say
@@ -236,7 +235,7 @@ fn parse_tier(text: &str) -> Result<TierOptions, String> {
 impl How {
     /// The directory that is named. As is usual of variables, an empty one counts as not set.
     fn directory(&self) -> Result<Option<PathBuf>, ConfigError> {
-        match &self.dir {
+        match &self.place.dir {
             Some(dir) if dir.as_os_str().is_empty() => {
                 let is_unset = std::env::var_os(DIR_VARIABLE).is_some_and(|dir| dir.is_empty());
                 let what = "it is empty; name the directory to record into".to_owned();
@@ -279,7 +278,7 @@ impl How {
         let sources = self.sources.iter().map(|flag| (flag.name.clone(), flag.settings.clone()));
         Ok(Settings {
             directory: self.directory()?,
-            trust_directory: self.trust_directory.then_some(true),
+            trust_directory: self.place.trust_directory.then_some(true),
             ring_size_bytes: self.ring_size,
             queue_size_bytes: self.queue_size,
             tiers: (!self.tiers.is_empty()).then(|| self.tiers.clone()),

@@ -146,8 +146,7 @@ fn check(options: &Check) -> Result<(), CommandError> {
 }
 
 fn mark(options: &Mark) -> Result<(), CommandError> {
-    let trust_directory = options.trust_directory;
-    let how = How { dir: options.dir.clone(), trust_directory, ..How::default() };
+    let how = How { place: options.place.clone(), ..How::default() };
     let config = origin(&how)?.read()?;
     if !config.trust_directory {
         trust::check(&config.directory.join(mark::DIRECTORY)).map_err(MarkError::from)?;

@@ -29,7 +29,7 @@ pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u6
         let is_dir = entry.file_type()?.is_dir();
         if is_dir {
             if !apart.contains(&path) {
-                other_bytes += tree_bytes(&path)?;
+                other_bytes += unless_gone(tree_bytes(&path))?;
             }
         } else if name.ends_with(".redb.tmp") {
             fs::remove_file(path)?;
@@ -39,7 +39,7 @@ pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u6
             let size_bytes = disk_bytes(&path)?;
             segments.push(Closed { number, path, size_bytes });
         } else {
-            other_bytes += disk_bytes(&path)?;
+            other_bytes += unless_gone(disk_bytes(&path))?;
         }
     }
     segments.sort_by_key(|segment| segment.number);
@@ -79,9 +79,18 @@ fn tree_bytes(dir: &Path) -> io::Result<u64> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let is_dir = entry.file_type()?.is_dir();
-        bytes += if is_dir { tree_bytes(&entry.path())? } else { disk_bytes(&entry.path())? };
+        let path = entry.path();
+        bytes += unless_gone(if is_dir { tree_bytes(&path) } else { disk_bytes(&path) })?;
     }
     Ok(bytes)
+}
+
+/// What others put beside the segments may go while it is listed, and takes nothing then.
+fn unless_gone(bytes: io::Result<u64>) -> io::Result<u64> {
+    match bytes {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        bytes => bytes,
+    }
 }
 
 /// What an open file takes on disk.
@@ -92,4 +101,31 @@ pub(super) fn disk_bytes_of(file: &fs::File) -> io::Result<u64> {
 /// What a file or directory takes on disk, as `du` counts it.
 pub fn disk_bytes(path: &Path) -> io::Result<u64> {
     Ok(fs::symlink_metadata(path)?.blocks() * 512)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::list;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn files_of_others_that_go_while_the_directory_is_listed_are_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("marks")).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    for name in ["marks/a", "b", "marks/c", "d"].map(|name| dir.path().join(name)) {
+                        std::fs::write(&name, "x").unwrap();
+                        std::fs::remove_file(name).unwrap();
+                    }
+                }
+            });
+            let listed = (0..20_000).try_for_each(|_| list(dir.path(), &[]).map(drop));
+            done.store(true, Ordering::Relaxed);
+            listed.expect("what is gone takes nothing");
+        });
+    }
 }

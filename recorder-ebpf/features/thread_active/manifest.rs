@@ -9,7 +9,6 @@ pub static FEATURE: Feature = Feature {
     name: "thread_active",
     reads: "iter/task",
     object: object!("thread_active"),
-    symbols: &[("sched_text_start", "__sched_text_start"), ("sched_text_end", "__sched_text_end")],
     hooks: &[Hook::needed(&[Attach::Iterator("each", "task")])],
     filters: SupportedFilters::NONE,
     tables: &[Table {

@@ -70,10 +70,6 @@ enum {
 	BLOCKED,
 };
 
-/* Where the functions are that only put a task to sleep; put in by the loader. */
-volatile const __u64 sched_text_start = 0;
-volatile const __u64 sched_text_end = 0;
-
 struct row {
 	__u32 pid;
 	__u32 tid;
@@ -118,23 +114,15 @@ static __always_inline void put_syscall(struct row *row, struct task_struct *tas
 		row->argument = BPF_CORE_READ(regs, FIRST_MEMBER);
 }
 
+/* The kernel leaves out what only puts a task to sleep (in_sched_functions). */
 static __always_inline void put_stack(struct row *row, struct task_struct *task)
 {
 	long bytes = bpf_get_task_stack((void *)task, row->frames, sizeof(row->frames), 0);
-	int i;
 
-	if (bytes < 0) {
+	if (bytes <= 0)
 		row->frames[0] = 0;
-		return;
-	}
-#pragma unroll
-	for (i = 0; i < FRAMES; i++) {
-		if (i * (long)sizeof(__u64) >= bytes)
-			row->frames[i] = 0;
-		else if (row->wait_channel == ABSENT &&
-			 (row->frames[i] < sched_text_start || row->frames[i] >= sched_text_end))
-			row->wait_channel = row->frames[i];
-	}
+	else
+		row->wait_channel = row->frames[0];
 }
 
 SEC("iter/task")

@@ -12,7 +12,7 @@ mod flags;
 mod function;
 mod interface;
 mod number;
-mod stack;
+mod symbols;
 mod tcp;
 
 pub use address::{address, endpoint};
@@ -20,11 +20,10 @@ pub use arguments::arguments;
 pub use device::{block_error, block_operation, device};
 pub use drop_reason::drop_reason;
 pub use flags::{mount_flags, open_flags};
-pub(crate) use function::addresses_of;
-pub use function::function;
+pub use function::{function, function_around, kernel_stack};
 pub use interface::interface;
 pub use number::{error, signal, syscall};
-pub use stack::{function_around, kernel_stack};
+pub(crate) use symbols::addresses_of;
 pub use tcp::TCP_STATES;
 
 use std::collections::HashMap;
@@ -38,15 +37,13 @@ pub struct Names {
     devices: HashMap<u32, Option<String>>,
     drop_reasons: Option<HashMap<u32, String>>,
     block_operations: Option<HashMap<u32, String>>,
-    functions: function::Functions,
-    around: stack::Around,
+    functions: symbols::Functions,
 }
 
 impl Names {
     /// A sample is complete: lets go of what was read to find the names in it.
     pub fn settle(&mut self) {
         self.functions.settle();
-        self.around.settle();
     }
 
     /// Takes what interfaces are called now. Those that are gone keep their names until
@@ -70,7 +67,6 @@ impl Names {
         }
         self.devices.clear();
         self.functions.forget();
-        self.around.forget();
     }
 }
 

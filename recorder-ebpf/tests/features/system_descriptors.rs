@@ -1,14 +1,12 @@
 //! Open file descriptors are counted by what they are, of every process once.
 
-use crate::network_rows::{Row, print_cost, rows, start};
+use crate::network_rows::{print_cost, rows, start};
 use crate::system::{number, text};
-use crate::system_rig::{shell, wait_for_name};
-use nodemon_recorder_ebpf::load::Running;
+use crate::system_rig::{shell, wait_until_asleep};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 const FEATURE: &str = "file_descriptor";
 /// Their rows do not fit what the kernel gathers at once (32 KiB), so it goes back and comes again.
@@ -25,33 +23,14 @@ impl Drop for Ended {
     }
 }
 
-/// What each descriptor of a process is, as an independent read of proc has it; `None` when one is
-/// closed meanwhile.
-fn links(pid: u64) -> Option<BTreeMap<u64, String>> {
+/// What each descriptor of a process is, as an independent read of proc has it.
+fn links(pid: u64) -> BTreeMap<u64, String> {
     let link = |entry: std::io::Result<std::fs::DirEntry>| {
-        let entry = entry.ok()?;
-        let number = entry.file_name().to_str()?.parse().ok()?;
-        Some((number, std::fs::read_link(entry.path()).ok()?.display().to_string()))
+        let entry = entry.unwrap();
+        let number = entry.file_name().to_str().unwrap().parse().unwrap();
+        (number, std::fs::read_link(entry.path()).unwrap().display().to_string())
     };
-    std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.map(link).collect()
-}
-
-/// Rows, and what the processes have open before and after they were read: a program that is being
-/// started opens libraries.
-fn rows_while_nothing_changes(
-    running: &mut Running,
-    pids: &[u64],
-) -> (Vec<Row>, Vec<BTreeMap<u64, String>>) {
-    let all = || pids.iter().map(|pid| links(*pid)).collect::<Option<Vec<_>>>();
-    for _ in 0..100 {
-        let before = all();
-        let found = rows(running, FEATURE, FEATURE);
-        match (before, all()) {
-            (Some(before), Some(after)) if before == after => return (found, after),
-            _ => std::thread::sleep(Duration::from_millis(50)),
-        }
-    }
-    panic!("processes that sleep open and close files for ever");
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(link).collect()
 }
 
 #[test]
@@ -62,10 +41,10 @@ fn descriptors_of_a_process_are_counted_by_what_they_are() {
     let mut command = shell(script);
     command.stdin(OwnedFd::from(there)).stdout(Stdio::piped()).stderr(Stdio::null());
     let child = Ended(vec![command.spawn().unwrap()]);
-    wait_for_name(&child.0[0], "sleep");
+    wait_until_asleep(&child.0[0]);
     let pid = u64::from(child.0[0].id());
-    let (found, links) = rows_while_nothing_changes(&mut running, &[pid]);
-    let links = &links[0];
+    let found = rows(&mut running, FEATURE, FEATURE);
+    let links = links(pid);
     let row = found.iter().find(|row| number(row, "pid") == pid).expect("the process has a row");
     // It may have inherited some from whoever runs the tests.
     let like =
@@ -98,18 +77,17 @@ fn many_processes_have_one_row_each_with_all_of_their_descriptors() {
     };
     let children = Ended((0..MANY).map(sleeper).collect());
     for child in &children.0 {
-        wait_for_name(child, "sleep");
+        wait_until_asleep(child);
     }
-    let pids: Vec<u64> = children.0.iter().map(|child| u64::from(child.id())).collect();
     for _ in 0..3 {
-        let (found, links) = rows_while_nothing_changes(&mut running, &pids);
         let mut open: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for row in found {
+        for row in rows(&mut running, FEATURE, FEATURE) {
             open.entry(number(&row, "pid")).or_default().push(number(&row, "open"));
         }
-        for (pid, links) in pids.iter().zip(links) {
-            let expected = vec![links.len() as u64];
-            assert_eq!(open.get(pid), Some(&expected), "rows of process {pid}");
+        for child in &children.0 {
+            let pid = u64::from(child.id());
+            let expected = vec![links(pid).len() as u64];
+            assert_eq!(open.get(&pid), Some(&expected), "rows of process {pid}");
         }
     }
     print_cost(&running);

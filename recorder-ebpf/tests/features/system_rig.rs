@@ -38,6 +38,20 @@ pub fn wait_for_name(child: &Child, name: &str) {
     }
 }
 
+/// Waits until a `sleep` sleeps: before that it opens and closes libraries.
+pub fn wait_until_asleep(child: &Child) {
+    let path = format!("/proc/{}/syscall", child.id());
+    let calls = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep];
+    loop {
+        let text = std::fs::read_to_string(&path).expect("it runs, and root sees its calls");
+        let number = text.split(' ').next().and_then(|word| word.parse().ok());
+        if number.is_some_and(|number: i64| calls.contains(&number)) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// Looks at programs of one name.
 pub fn settings_of(command: &str, events_per_s: u64) -> Settings {
     let mut filter = Filter::default();

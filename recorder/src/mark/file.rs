@@ -182,12 +182,14 @@ pub fn waiting(recording: &Path) -> Vec<(PathBuf, Option<Mark>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Removes the file of a mark that has its row.
-pub fn remove(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!("cannot remove {}: {error}", path.display());
+/// Removes the file of a mark that has its row, and says whether it is gone.
+pub fn remove(path: &Path) -> bool {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!("cannot remove {}: {error}", path.display());
+            false
+        }
+        _ => true,
     }
 }
 
@@ -211,7 +213,7 @@ mod tests {
         let read: Vec<Mark> = found.iter().map(|(_, mark)| mark.clone().unwrap()).collect();
         assert_eq!(read, marks);
         assert!(read[0].age_ns().unwrap() < 60_000_000_000);
-        found.iter().for_each(|(path, _)| remove(path));
+        assert!(found.iter().all(|(path, _)| remove(path)));
         assert_eq!(waiting(dir.path()), []);
     }
 

@@ -65,19 +65,16 @@ fn tables() -> Vec<Schema> {
 }
 
 fn open(context: &Context) -> Result<Box<dyn Source>, SourceError> {
-    let open = |(path, columns): (&str, Columns)| {
-        let file = ProcFile::open(context.proc.join("sys").join(path), Rendering::Whole);
-        (file.ok(), columns)
-    };
-    let first = ProcFile::open(context.proc.join("sys/fs/file-nr"), Rendering::Whole)?;
-    let mut files = FILES.map(open);
-    files[0].0 = Some(first);
+    let file = |path: &str| ProcFile::open(context.proc.join("sys").join(path), Rendering::Whole);
+    let [first, others @ ..] = FILES;
+    let mut files = vec![(Some(file(first.0)?), first.1)];
+    files.extend(others.map(|(path, columns)| (file(path).ok(), columns)));
     Ok(Box::new(KernelTable { files }))
 }
 
-/// The files; one that this kernel does not have leaves its columns empty.
+/// The files; one of the later that this kernel does not have leaves its columns empty.
 struct KernelTable {
-    files: [(Option<ProcFile>, Columns); FILES.len()],
+    files: Vec<(Option<ProcFile>, Columns)>,
 }
 
 impl Source for KernelTable {

@@ -1,73 +1,86 @@
-//! Functions of the kernel that addresses lie in, as stacks have them.
+//! The functions of the kernel, by their addresses.
 //!
-//! The list of functions is read when an address is new, and let go of at the end of the sample: it
-//! takes 2 to 4 MB and 40 to 80 ms. Few places wait, so that soon stops. Where it does not, an
-//! address stays a number for as long as reading would take more than its share of a CPU.
+//! The list is read when an address is new, and dropped at the end of the sample: it takes 2 to 4 MB
+//! and 40 to 80 ms. What is found is remembered, so reading soon stops. Where it does not, an address
+//! stays a number for as long as reading would take more than its share of a CPU.
 
-use super::function::{Known, Modules, SYMBOLS};
-use super::{Names, put_number, word};
 use crate::allocator;
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader};
 use std::time::{Duration, Instant};
 
+const SYMBOLS: &str = "/proc/kallsyms";
+/// What is read at once.
+const READ_BYTES: usize = 64 << 10;
 /// Of the time that passes, what reading symbols may take: one part in so many.
 const SHARE: u32 = 200;
 /// What it may take at once, after a while in which nothing was new.
 const MOST: Duration = Duration::from_secs(1);
-/// What is read at once.
-const READ_BYTES: usize = 64 << 10;
 /// So many addresses are remembered.
 const MOST_KNOWN: usize = 16_384;
+/// No function is longer. What is farther behind the start of one is not in it.
+const MOST_BYTES: u64 = 1 << 20;
 
-/// What was found before, and what may be looked up.
-pub(super) struct Around {
+/// Functions that were asked for before, and what may be looked up.
+#[derive(Default)]
+pub(super) struct Functions {
     known: HashMap<u64, Option<Known>>,
     symbols: Option<Symbols>,
     allowance: Allowance,
     modules: Modules,
 }
 
-impl Default for Around {
-    fn default() -> Around {
-        Around {
-            known: HashMap::new(),
-            symbols: None,
-            allowance: Allowance { left: MOST, at: Instant::now() },
-            modules: Modules::default(),
+/// The function that an address lies in.
+pub(super) struct Known {
+    pub name: String,
+    /// Where it begins.
+    pub start: u64,
+    /// Those of modules may have others in their place one day.
+    is_in_module: bool,
+}
+
+/// The addresses of variables of the kernel, of those that it tells.
+///
+/// # Errors
+/// When there is no `/proc/kallsyms`.
+pub(crate) fn addresses_of(variables: &[&str]) -> io::Result<HashMap<String, u64>> {
+    let mut found = HashMap::new();
+    each_line(open()?, |address, _, name| {
+        if let Some(variable) = variables.iter().find(|variable| variable.as_bytes() == name) {
+            // Of several of one name the last in the list.
+            found.insert((*variable).to_owned(), address);
         }
-    }
+    })?;
+    Ok(found)
 }
 
-/// The name of the function that an address lies in: `percpu_rwsem_wait`. One that has none, or whose
-/// address this process may not see, stays a number.
-pub fn function_around(names: &mut Names, address: &[u8], text: &mut Vec<u8>) {
-    put(names, word(address), text);
+fn open() -> io::Result<impl BufRead> {
+    Ok(BufReader::with_capacity(READ_BYTES, File::open(SYMBOLS)?))
 }
 
-/// A stack of addresses, the innermost first and 0 behind the last, as it is folded: the names from
-/// the outermost to the innermost, `;` between them.
-pub fn kernel_stack(names: &mut Names, frames: &[u8], text: &mut Vec<u8>) {
-    let frames = frames.chunks_exact(8).map(word);
-    let frames: Vec<u64> = frames.take_while(|address| *address != 0).collect();
-    for (number, address) in frames.iter().rev().enumerate() {
-        if number > 0 {
-            text.push(b';');
+/// Hands out address, type, and the name with a tab and its module in brackets behind it, if it is
+/// in one, of each line. To those who may not see them all addresses are 0: those are left out.
+fn each_line(mut lines: impl BufRead, mut symbol: impl FnMut(u64, u8, &[u8])) -> io::Result<()> {
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let mut words = line.trim_ascii_end().splitn(3, |byte| *byte == b' ');
+        let address = words.next().and_then(|digits| std::str::from_utf8(digits).ok());
+        let address = address.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        if let (Some(address @ 1..), Some([kind]), Some(name)) =
+            (address, words.next(), words.next())
+        {
+            symbol(address, *kind, name);
         }
-        put(names, *address, text);
+        line.clear();
     }
+    Ok(())
 }
 
-fn put(names: &mut Names, address: u64, text: &mut Vec<u8>) {
-    match names.around.find(address) {
-        Some(known) => text.extend_from_slice(known.name.as_bytes()),
-        None => put_number(format_args!("{address:#x}"), text),
-    }
-}
-
-impl Around {
-    fn find(&mut self, address: u64) -> Option<&Known> {
+impl Functions {
+    /// The function that `address` lies in; `None` where there is none, or it may not be looked up.
+    pub fn find(&mut self, address: u64) -> Option<&Known> {
         if !self.known.contains_key(&address) {
             let found = self.look_up(address)?;
             if self.known.len() >= MOST_KNOWN {
@@ -82,16 +95,14 @@ impl Around {
     fn look_up(&mut self, address: u64) -> Option<Option<Known>> {
         if self.symbols.is_none() {
             let begun = self.allowance.begin()?;
-            let symbols = File::open(SYMBOLS)
-                .and_then(|file| Symbols::read(BufReader::with_capacity(READ_BYTES, file)));
-            let symbols = symbols.unwrap_or_default();
+            let symbols = open().and_then(Symbols::read).unwrap_or_default();
             self.allowance.end(begun);
             self.symbols = Some(symbols);
         }
         self.symbols.as_ref().map(|symbols| symbols.around(address))
     }
 
-    /// Lets go of the list.
+    /// Drops the list.
     pub fn settle(&mut self) {
         if self.symbols.take().is_some() {
             allocator::give_back();
@@ -113,6 +124,12 @@ struct Allowance {
     at: Instant,
 }
 
+impl Default for Allowance {
+    fn default() -> Allowance {
+        Allowance { left: MOST, at: Instant::now() }
+    }
+}
+
 impl Allowance {
     fn begin(&mut self) -> Option<Instant> {
         let now = Instant::now();
@@ -131,55 +148,60 @@ impl Allowance {
 struct Symbols {
     /// Address of each function, ascending, and where its name begins.
     starts: Vec<(u64, u32)>,
-    /// Each name, and that of its module, with the end of the line behind.
+    /// Each name, and that of its module, with the end of a line behind.
     names: Vec<u8>,
 }
 
 impl Symbols {
-    /// Reads the lines of `/proc/kallsyms`: address, type, name, and the module in brackets.
-    fn read(mut lines: impl BufRead) -> io::Result<Symbols> {
+    fn read(lines: impl BufRead) -> io::Result<Symbols> {
         let mut symbols = Symbols::default();
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            symbols.push(&line);
-            line.clear();
-        }
+        each_line(lines, |address, kind, name| {
+            let at = u32::try_from(symbols.names.len());
+            if let (b't' | b'T' | b'w' | b'W', Ok(at)) = (kind, at) {
+                symbols.starts.push((address, at));
+                symbols.names.extend_from_slice(name);
+                symbols.names.push(b'\n');
+            }
+        })?;
         // Of several names of one address the first in the list counts.
         symbols.starts.sort_by_key(|(start, _)| *start);
         symbols.starts.dedup_by_key(|(start, _)| *start);
         Ok(symbols)
     }
 
-    fn push(&mut self, line: &[u8]) {
-        let mut words = line.splitn(3, |byte| *byte == b' ');
-        let address = words.next().and_then(|digits| std::str::from_utf8(digits).ok());
-        let address = address.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        let is_function = matches!(words.next(), Some(b"t" | b"T" | b"w" | b"W"));
-        // To those who may not see them all addresses are 0.
-        if let (Some(address @ 1..), true, Some(name), Ok(at)) =
-            (address, is_function, words.next(), u32::try_from(self.names.len()))
-        {
-            self.starts.push((address, at));
-            self.names.extend_from_slice(name);
-        }
-    }
-
     fn around(&self, address: u64) -> Option<Known> {
         let behind = self.starts.partition_point(|(start, _)| *start <= address);
-        let (_, at) = *self.starts.get(behind.checked_sub(1)?)?;
+        let (start, at) = *self.starts.get(behind.checked_sub(1)?)?;
         let line = self.names.get(at as usize..)?.split(|byte| *byte == b'\n').next()?;
         let mut words = line.split(|byte| *byte == b'\t');
         let name = String::from_utf8_lossy(words.next()?).into_owned();
-        Some(Known { name, is_in_module: words.next().is_some() })
+        let known = Known { name, start, is_in_module: words.next().is_some() };
+        (address - start < MOST_BYTES).then_some(known)
+    }
+}
+
+/// Which modules are loaded, and where, as one number.
+#[derive(Default)]
+struct Modules(u64);
+
+impl Modules {
+    /// Whether others are loaded than when this was asked last.
+    fn have_changed(&mut self) -> bool {
+        let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            (words.next(), words.nth(4)).hash(&mut hasher);
+        }
+        let now = hasher.finish();
+        std::mem::replace(&mut self.0, now) != now
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Allowance, MOST, Symbols, kernel_stack};
-    use crate::names::{Names, addresses_of};
-    use nodemon_skip::skip;
+    use super::{Allowance, MOST, Symbols};
     use std::time::{Duration, Instant};
 
     const SOME: &str = "ffffffff81000000 T _stext\nffffffff81000000 t first\nffffffff81000040 t \
@@ -195,6 +217,8 @@ mod tests {
             (0xffff_ffff_8100_0040, Some(("here", false))),
             (0xffff_ffff_8100_0060, Some(("here", false))),
             (0xffff_ffff_c000_1fff, Some(("there", true))),
+            (0xffff_ffff_c020_0000, None),
+            (0xffff_ffff_8130_0000, None),
             (0xffff_ffff_80ff_ffff, None),
             (1, None),
         ] {
@@ -203,22 +227,6 @@ mod tests {
         }
         assert!(Symbols::read(&b""[..]).unwrap().around(1).is_none());
         assert!(Symbols::read(&[0xff; 100][..]).unwrap().around(1).is_none());
-    }
-
-    #[test]
-    fn a_stack_is_folded_with_the_outermost_function_first() {
-        let Ok(found) = addresses_of(&["schedule", "do_exit"]) else {
-            return skip!("there is no /proc/kallsyms");
-        };
-        if !rustix::process::geteuid().is_root() {
-            return skip!("only root sees addresses");
-        }
-        let inside = |name: &str| found[name] + 5;
-        let frames = [inside("schedule"), inside("do_exit"), 1, 0, inside("schedule")];
-        let bytes: Vec<u8> = frames.iter().flat_map(|address| address.to_le_bytes()).collect();
-        let mut text = Vec::new();
-        kernel_stack(&mut Names::default(), &bytes, &mut text);
-        assert_eq!(String::from_utf8(text).unwrap(), "0x1;do_exit;schedule");
     }
 
     #[test]
