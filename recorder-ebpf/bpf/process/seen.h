@@ -16,7 +16,7 @@ volatile const __u32 slots = 1024;
 
 #define NEVER (~0ULL)
 /* Threads that ended which are passed over at once. */
-#define STEPS 16
+#define STEPS 64
 
 struct slot {
 	__u64 task;

@@ -114,7 +114,9 @@ fn processes_that_come_and_go_leave_the_others_known() {
     let count = |sleeping: &Sleeping, kind| {
         sleeping.0.iter().filter(|child| all[&child.id()] == kind).count()
     };
-    assert!(count(&sleeping, "same process") >= 43, "{}", count(&sleeping, "same process"));
+    // All 50, but for those behind others of this machine that ended meanwhile.
+    let known = count(&sleeping, "same process");
+    assert!(known >= 43, "{known} of 50 that sleep");
     assert_eq!(count(&new, "process"), 10);
 }
 
