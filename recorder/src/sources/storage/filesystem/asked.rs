@@ -3,7 +3,7 @@
 use super::mounts::Line;
 use super::statfs::{CREW, Figures, Statfs};
 use crate::source::Sink;
-use crate::waiting::{HANGS, Waiters, patience};
+use crate::waiting::{Call, HANGS, Waiters, patience};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Asked {
     /// The question, while it is not under way.
     question: Option<Statfs>,
     answer: Answer,
+    /// It may be asked where a sample is taken.
+    answers_at_once: bool,
     /// It answers later than a sample waits.
     is_slow: bool,
     /// It did not answer at the sample before.
@@ -143,22 +145,31 @@ impl AskedMounts {
                     ticket: self.tickets,
                     question: Some(question),
                     answer: Answer::NotAsked,
+                    answers_at_once: false,
                     is_slow: false,
                     hung: false,
                 };
                 mounts.insert(*at, mount);
             }
         }
+        if let Some(mount) = mounts.get_mut(*at) {
+            // It may have been moved below another since.
+            mount.answers_at_once = line.answers_at_once;
+        }
         self.at += 1;
     }
 
-    /// Ends the list, and asks them.
+    /// Ends the list, and asks them: here where the kernel has the answer, which takes some µs, and
+    /// otherwise where only that waits, which takes two switches of threads for all of them.
     pub fn ask(&mut self) {
         let AskedMounts { mounts, at, waiters, questions, patience, .. } = self;
         mounts.truncate(*at);
         for mount in &mut *mounts {
             mount.answer = Answer::Hangs;
-            if !mount.is_slow {
+            if mount.answers_at_once && let Some(mut question) = mount.question.take() {
+                question.make();
+                mount.take(question, *patience);
+            } else if !mount.is_slow {
                 questions.extend(mount.question.take());
             }
         }

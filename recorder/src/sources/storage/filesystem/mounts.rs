@@ -16,6 +16,9 @@ pub struct Line<'a> {
     pub kind: &'a [u8],
     /// What is mounted: a device, for most. It may be empty.
     pub source: &'a [u8],
+    /// Whether the kernel says how full it is, and finds its way there, without asking anybody: it and
+    /// all that it is mounted on are of kinds that keep that in memory.
+    pub answers_at_once: bool,
 }
 
 impl<'a> Line<'a> {
@@ -31,7 +34,27 @@ impl<'a> Line<'a> {
         // One blank between any two from here on: what is mounted may have no name.
         let (kind, rest) = split_once(fields.rest().trim_ascii_start(), b' ')?;
         let (source, _options) = split_once(rest, b' ')?;
-        Some(Line { id, parent, device, point, kind, source })
+        Some(Line { id, parent, device, point, kind, source, answers_at_once: false })
+    }
+
+    /// Whether `statfs` reads counters of the kernel's own memory (`ext4_statfs`, `xfs_fs_statfs`,
+    /// `shmem_statfs`, ...), and its directories are the kernel's business alone.
+    fn is_in_memory(&self) -> bool {
+        const KINDS: [&[u8]; 12] = [
+            b"devtmpfs",
+            b"ext2",
+            b"ext3",
+            b"ext4",
+            b"proc",
+            b"ramfs",
+            b"rootfs",
+            b"squashfs",
+            b"sysfs",
+            b"tmpfs",
+            b"vfat",
+            b"xfs",
+        ];
+        KINDS.contains(&self.kind)
     }
 
     /// Whether it holds data worth recording, that is recorded nowhere else: the kernel's own ones
@@ -83,6 +106,15 @@ pub struct Mounts {
     seen: Vec<(u64, u64)>,
 }
 
+/// What the kernel passes on its way to a mount.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// What it has in memory, or reads from a disk.
+    InMemory,
+    /// File systems that may ask somebody else, a server or a program.
+    MayWait,
+}
+
 struct Mount {
     id: u64,
     parent: u64,
@@ -110,34 +142,42 @@ impl Mounts {
     pub fn visit(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>)) {
         self.seen.clear();
         for mount in self.mounts.iter().filter(|mount| mount.has_data) {
-            let Some(line) = mount.line(text) else { continue };
-            if !self.seen.contains(&line.device) && self.is_reachable(mount, text) {
+            let Some(mut line) = mount.line(text) else { continue };
+            if self.seen.contains(&line.device) {
+                continue;
+            }
+            if let Some(way) = self.way_to(mount, text) {
                 self.seen.push(line.device);
+                line.answers_at_once = way == Way::InMemory;
                 visit(&line);
             }
         }
     }
 
-    /// Whether the path of a mount leads to it, and not to another mount over it or over a part of
-    /// its path.
-    fn is_reachable(&self, mount: &Mount, text: &[u8]) -> bool {
+    /// How the path of a mount leads to it; `None` where it leads to another mount over it or over a
+    /// part of its path.
+    fn way_to(&self, mount: &Mount, text: &[u8]) -> Option<Way> {
         // Deeper than any real tree of mounts; what the kernel gives has no loops.
         const MAX_DEPTH: usize = 64;
         let (mut mount, mut child) = (mount, mount.id);
+        let mut way = Way::InMemory;
         for _ in 0..MAX_DEPTH {
-            let Some(line) = mount.line(text) else { return false };
+            let line = mount.line(text)?;
+            if !line.is_in_memory() {
+                way = Way::MayWait;
+            }
             // A mount on top of its parent hides everything there except for itself.
             let mut others =
                 self.mounts.iter().filter(|other| other.id != mount.id && other.id != child);
             if others.any(|other| hides(other, mount, line.point, text)) {
-                return false;
+                return None;
             }
             let Some(parent) = self.mounts.iter().find(|other| other.id == mount.parent) else {
-                return true;
+                return Some(way);
             };
             (mount, child) = (parent, mount.id);
         }
-        false
+        None
     }
 }
 
@@ -223,6 +263,27 @@ mod tests {
                     33 27 0:32 / /efi rw - autofs systemd-1 rw\n\
                     34 33 8:3 / /efi rw - vfat /dev/sda3 rw\n";
         assert_eq!(visited(text), ["/", "/home", "/home/local", "/efi"]);
+    }
+
+    #[test]
+    fn what_is_behind_a_server_or_a_program_does_not_answer_at_once() {
+        let text = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+                    31 27 0:31 / /home rw - nfs server:/home rw\n\
+                    32 31 8:2 / /home/local rw - xfs /dev/sda1 rw\n\
+                    33 27 0:23 / /run rw - tmpfs tmpfs rw\n\
+                    34 33 0:33 / /run/media rw - fuse.sshfs there rw\n\
+                    35 27 0:34 / /layers rw - overlay overlay rw\n\
+                    36 35 8:3 / /layers/disk rw - ext4 /dev/sdc rw\n\
+                    37 27 0:35 / /pool rw - btrfs /dev/sdd rw\n";
+        let mut mounts = Mounts::default();
+        mounts.read(text.as_bytes());
+        let mut at_once = Vec::new();
+        mounts.visit(text.as_bytes(), |line| {
+            if line.answers_at_once {
+                at_once.push(String::from_utf8_lossy(line.point).into_owned());
+            }
+        });
+        assert_eq!(at_once, ["/", "/run"]);
     }
 
     #[test]
