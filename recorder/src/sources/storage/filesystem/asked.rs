@@ -166,7 +166,9 @@ impl AskedMounts {
         mounts.truncate(*at);
         for mount in &mut *mounts {
             mount.answer = Answer::Hangs;
-            if mount.answers_at_once && let Some(mut question) = mount.question.take() {
+            if mount.answers_at_once
+                && let Some(mut question) = mount.question.take()
+            {
                 question.make();
                 mount.take(question, *patience);
             } else if !mount.is_slow {
