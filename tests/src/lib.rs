@@ -28,7 +28,9 @@ pub use many_mounts::{ManyMounts, why_no_namespace};
 pub use mount::{Mount, why_no_mounts};
 pub use programs::{Programs, programs};
 pub use random::seeded;
-pub use reader::{Table, gaps, read_table, rows_in, segments, span, wall_now_ns};
+pub use reader::{
+    Table, find_table, gaps, has_rows, read_table, rows_in, segments, span, wall_now_ns,
+};
 pub use recorder::{Recorder, Setup};
 pub use recording::{copy, ended_recording, killed_recording};
 pub use ticks::Ticks;

@@ -26,6 +26,13 @@ impl Table {
         times
     }
 
+    /// The same table, when nothing of it is left.
+    pub fn without_rows(&self) -> Table {
+        let columns = self.columns.clone();
+        let interval_ns = self.interval_ns;
+        Table { columns, interval_ns, rows: BTreeMap::new(), problems: Vec::new() }
+    }
+
     /// Position of a column.
     pub fn column(&self, name: &str) -> usize {
         self.columns
@@ -35,13 +42,18 @@ impl Table {
     }
 }
 
-/// Reads all of a table. Fails the test when the recording cannot be opened or two rows have the
-/// same time and keys; damage inside goes to [`Table::problems`].
+/// Reads all of a table. Fails the test when there is none, the recording cannot be opened or two rows
+/// have the same time and keys; damage inside goes to [`Table::problems`].
 pub fn read_table(dir: &Path, name: &str) -> Table {
+    find_table(dir, name).unwrap_or_else(|| panic!("there is no table {name}"))
+}
+
+/// The same of one that may be gone with all of its rows.
+pub fn find_table(dir: &Path, name: &str) -> Option<Table> {
     let recording =
         Recording::open(dir).unwrap_or_else(|why| panic!("cannot open {}: {why}", dir.display()));
     let mut problems: Vec<String> = recording.problems().iter().map(ToString::to_string).collect();
-    let schema = recording.schema(name).unwrap_or_else(|| panic!("there is no table {name}"));
+    let schema = recording.schema(name)?;
     let columns = schema.row_columns().map(|column| column.name.clone()).collect();
     let interval_ns = schema.interval_ns.cast_signed();
     let request = ScanRequest {
@@ -74,7 +86,7 @@ pub fn read_table(dir: &Path, name: &str) -> Table {
             }
         }
     }
-    Table { columns, interval_ns, rows, problems }
+    Some(Table { columns, interval_ns, rows, problems })
 }
 
 /// Wall time of the first and the last row of a recording, ns since the epoch; `None` as long as

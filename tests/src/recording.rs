@@ -1,6 +1,6 @@
 //! A recording whose recorder ended or was killed, and copies of it.
 
-use crate::{Recorder, Setup, segments};
+use crate::{Recorder, Setup, has_rows, segments};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,8 +10,14 @@ use std::time::Duration;
 pub fn killed_recording(scratch: &Path) -> PathBuf {
     let dir = scratch.join("recording");
     let mut recorder = Recorder::start_recording(&Setup::new(&dir).ring(4 << 20).every("1ms"));
+    // On a busy machine the first table may have filled segments before the last has a row.
+    recorder.wait_until("rows of interrupts can be read", Duration::from_secs(40), |dir| {
+        ["interrupt", "softirq"].iter().all(|table| has_rows(dir, table))
+    });
+    let newest = |dir: &Path| segments(dir).iter().map(|segment| segment.number).max();
+    let begun = newest(&dir);
     recorder.wait_until("there are some segments", Duration::from_secs(180), |dir| {
-        segments(dir).len() >= 4
+        segments(dir).len() >= 4 && newest(dir) >= begun.map(|number| number + 3)
     });
     recorder.kill();
     dir

@@ -182,15 +182,13 @@ fn states_of_a_connection_are_told_in_their_order() {
     let Some((near, far)) = two() else { return };
     let Some(mut running) = near.run(|| start("tcp_event")) else { return };
     let (here, there) = connect(&near, &far, "10.77.0.2");
-    let (local, remote) = (here.local_addr().unwrap(), here.peer_addr().unwrap());
-    let (local, remote) = (local.to_string(), remote.to_string());
+    let local = here.local_addr().unwrap().to_string();
+    let remote = here.peer_addr().unwrap().to_string();
     close(here, there);
     let told = rows(&mut running, "tcp_event", "tcp_event");
-    let mine: Vec<_> = told
-        .iter()
-        .filter(|row| row["local"].text() == local || row["from"].text() == "close")
-        .filter(|row| row["remote"].text() == remote)
-        .collect();
+    let is_near = |row: &&Row| row["local"].text() == local || row["from"].text() == "close";
+    let mine: Vec<_> =
+        told.iter().filter(is_near).filter(|row| row["remote"].text() == remote).collect();
     let states: Vec<_> = mine.iter().map(|row| row["to"].text()).collect();
     assert_eq!(states, ["syn_sent", "established", "fin_wait1", "fin_wait2", "close"]);
     assert_eq!(mine[0]["pid"].number(), u64::from(std::process::id()));

@@ -3,7 +3,7 @@
 use super::hang::Culprits;
 use nodemon_formats::GapCause;
 use nodemon_formats::reader::{Recording, WallGap};
-use nodemon_tests::{Recorder, Setup, Ticks, ask_ok, rows_in, why_no_fuse};
+use nodemon_tests::{Recorder, Setup, Ticks, ask_ok, has_rows, rows_in, why_no_fuse};
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -52,7 +52,11 @@ fn the_recorders_last_line_info_and_verify_agree_on_what_was_lost_to_the_sample(
     let hang = || Culprits::start(&scratch.path().join("hung"));
     let _hung = if why_no_fuse().is_none() { Some(hang()) } else { None };
     let setup = Setup::new(&dir).with(&["--queue-size", "64KiB", "--source", "filesystem=1s"]);
-    let mut recorder = Recorder::start_recording(&setup);
+    // A sample of many processes never finds room.
+    let mut recorder = Recorder::start(&setup);
+    recorder.wait_until("rows can be read", Duration::from_secs(40), |dir| {
+        ["cpu", "memory"].iter().all(|table| has_rows(dir, table))
+    });
     recorder.wait_for(Duration::from_secs(2));
     recorder.signal(Signal::STOP);
     std::thread::sleep(Duration::from_secs(3));

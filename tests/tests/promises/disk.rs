@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -49,6 +49,12 @@ fn a_directory_that_refuses_writes_pauses_writing_and_becomes_a_gap_when_it_clea
     let refused_from = wall_now_ns();
     immutable(&dir, "+i");
     std::thread::sleep(Duration::from_secs(4));
+    // A commit that was begun before may take long where others write too.
+    let begun = Instant::now();
+    while !recorder.log().contains("writing pauses until it works again") {
+        assert!(begun.elapsed() < PATIENCE, "nothing says that it refuses:\n{}", recorder.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let log = recorder.log();
     assert!(recorder.is_running(), "a read-only directory ended the recorder:\n{log}");
     ask_ok(&dir, &["range", "-t", "cpu", "-f", "csv"]);
