@@ -1,6 +1,6 @@
 //! The mounts that are asked, and which of them do not answer.
 
-use super::mounts::Line;
+use super::mounts::{Line, Way};
 use super::statfs::{CREW, Figures, Statfs};
 use crate::source::Sink;
 use crate::waiting::{Call, HANGS, Waiters, patience};
@@ -24,8 +24,8 @@ pub struct Asked {
     /// The question, while it is not under way.
     question: Option<Statfs>,
     answer: Answer,
-    /// It may be asked where a sample is taken.
-    answers_at_once: bool,
+    /// Whether it may be asked where a sample is taken.
+    way: Way,
     /// It answers later than a sample waits.
     is_slow: bool,
     /// It did not answer at the sample before.
@@ -116,7 +116,7 @@ impl AskedMounts {
     }
 
     /// The next one in the list.
-    pub fn note(&mut self, line: &Line<'_>) {
+    pub fn note(&mut self, line: &Line<'_>, way: Way) {
         let AskedMounts { mounts, path, source, kind, at, .. } = self;
         unescape(line.point, path);
         path.push(0);
@@ -145,7 +145,7 @@ impl AskedMounts {
                     ticket: self.tickets,
                     question: Some(question),
                     answer: Answer::NotAsked,
-                    answers_at_once: false,
+                    way,
                     is_slow: false,
                     hung: false,
                 };
@@ -154,7 +154,7 @@ impl AskedMounts {
         }
         if let Some(mount) = mounts.get_mut(*at) {
             // It may have been moved below another since.
-            mount.answers_at_once = line.answers_at_once;
+            mount.way = way;
         }
         self.at += 1;
     }
@@ -166,7 +166,7 @@ impl AskedMounts {
         mounts.truncate(*at);
         for mount in &mut *mounts {
             mount.answer = Answer::Hangs;
-            if mount.answers_at_once
+            if mount.way == Way::InMemory
                 && let Some(mut question) = mount.question.take()
             {
                 question.make();

@@ -90,7 +90,7 @@ impl Source for Filesystem {
         let text = file.read()?;
         mounts.read(text);
         asked.begin();
-        mounts.visit(text, |line| asked.note(line));
+        mounts.visit(text, |line, way| asked.note(line, way));
         asked.ask();
         let time_ns = sink.time_ns();
         let table = sink.table(0);

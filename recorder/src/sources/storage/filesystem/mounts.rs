@@ -16,9 +16,6 @@ pub struct Line<'a> {
     pub kind: &'a [u8],
     /// What is mounted: a device, for most. It may be empty.
     pub source: &'a [u8],
-    /// Whether the kernel says how full it is, and finds its way there, without asking anybody: it and
-    /// all that it is mounted on are of kinds that keep that in memory.
-    pub answers_at_once: bool,
 }
 
 impl<'a> Line<'a> {
@@ -34,13 +31,14 @@ impl<'a> Line<'a> {
         // One blank between any two from here on: what is mounted may have no name.
         let (kind, rest) = split_once(fields.rest().trim_ascii_start(), b' ')?;
         let (source, _options) = split_once(rest, b' ')?;
-        Some(Line { id, parent, device, point, kind, source, answers_at_once: false })
+        Some(Line { id, parent, device, point, kind, source })
     }
 
-    /// Whether `statfs` reads counters of the kernel's own memory (`ext4_statfs`, `xfs_fs_statfs`,
-    /// `shmem_statfs`, ...), and its directories are the kernel's business alone.
+    /// Whether `statfs` reads counters in the kernel's memory (`ext4_statfs`, `shmem_statfs`, ...), and
+    /// nobody else has a say in its directories. Not so vfat, which may count what is free on the disk,
+    /// and xfs, which waits until it has freed inodes (`xfs_inodegc_flush`, before 5.19).
     fn is_in_memory(&self) -> bool {
-        const KINDS: [&[u8]; 12] = [
+        const KINDS: [&[u8]; 10] = [
             b"devtmpfs",
             b"ext2",
             b"ext3",
@@ -51,8 +49,6 @@ impl<'a> Line<'a> {
             b"squashfs",
             b"sysfs",
             b"tmpfs",
-            b"vfat",
-            b"xfs",
         ];
         KINDS.contains(&self.kind)
     }
@@ -106,12 +102,12 @@ pub struct Mounts {
     seen: Vec<(u64, u64)>,
 }
 
-/// What the kernel passes on its way to a mount.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// What it has in memory, or reads from a disk.
+/// What the kernel passes on its way to a mount, the mount included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// File systems of which it has in memory how full they are.
     InMemory,
-    /// File systems that may ask somebody else, a server or a program.
+    /// Others too, which may ask a server, a program or a disk.
     MayWait,
 }
 
@@ -139,17 +135,16 @@ impl Mounts {
 
     /// Calls `visit` for each file system with data, once, at the first place where it is mounted
     /// and can be reached. `text` is what was read last.
-    pub fn visit(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>)) {
+    pub fn visit(&mut self, text: &[u8], mut visit: impl FnMut(&Line<'_>, Way)) {
         self.seen.clear();
         for mount in self.mounts.iter().filter(|mount| mount.has_data) {
-            let Some(mut line) = mount.line(text) else { continue };
+            let Some(line) = mount.line(text) else { continue };
             if self.seen.contains(&line.device) {
                 continue;
             }
             if let Some(way) = self.way_to(mount, text) {
                 self.seen.push(line.device);
-                line.answers_at_once = way == Way::InMemory;
-                visit(&line);
+                visit(&line, way);
             }
         }
     }
@@ -206,14 +201,14 @@ fn hides(other: &Mount, mount: &Mount, point: &[u8], text: &[u8]) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::{Line, Mounts};
+    use super::{Line, Mounts, Way};
     use proptest::prelude::*;
 
     fn visited(text: &str) -> Vec<String> {
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
         let mut points = Vec::new();
-        mounts.visit(text.as_bytes(), |line| {
+        mounts.visit(text.as_bytes(), |line, _| {
             points.push(String::from_utf8_lossy(line.point).into_owned());
         });
         points
@@ -252,7 +247,7 @@ mod tests {
         );
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
-        mounts.visit(text.as_bytes(), |line| assert_ne!(line.source, b"/dev/sda1"));
+        mounts.visit(text.as_bytes(), |line, _| assert_ne!(line.source, b"/dev/sda1"));
     }
 
     #[test]
@@ -266,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_a_server_or_a_program_does_not_answer_at_once() {
+    fn the_way_to_what_is_behind_a_server_or_a_program_may_wait() {
         let text = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
                     31 27 0:31 / /home rw - nfs server:/home rw\n\
                     32 31 8:2 / /home/local rw - xfs /dev/sda1 rw\n\
@@ -274,16 +269,17 @@ mod tests {
                     34 33 0:33 / /run/media rw - fuse.sshfs there rw\n\
                     35 27 0:34 / /layers rw - overlay overlay rw\n\
                     36 35 8:3 / /layers/disk rw - ext4 /dev/sdc rw\n\
-                    37 27 0:35 / /pool rw - btrfs /dev/sdd rw\n";
+                    37 27 0:35 / /pool rw - btrfs /dev/sdd rw\n\
+                    38 27 8:4 / /efi rw - vfat /dev/sde1 rw\n";
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
-        let mut at_once = Vec::new();
-        mounts.visit(text.as_bytes(), |line| {
-            if line.answers_at_once {
-                at_once.push(String::from_utf8_lossy(line.point).into_owned());
+        let mut in_memory = Vec::new();
+        mounts.visit(text.as_bytes(), |line, way| {
+            if way == Way::InMemory {
+                in_memory.push(String::from_utf8_lossy(line.point).into_owned());
             }
         });
-        assert_eq!(at_once, ["/", "/run"]);
+        assert_eq!(in_memory, ["/", "/run"]);
     }
 
     #[test]
