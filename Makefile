@@ -8,7 +8,7 @@ KERNELS ?= 5.10 6.1 6.12 6.18 7.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check build bench bench-codec bench-peers bench-ring \
-	bench-programs bench-queries bench-export clean
+	bench-programs bench-pairs bench-queries bench-export clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,11 @@ bench-programs: ## measure the programs in the kernel: each event, a map, all of
 	@scripts/setup build
 	@$(CARGO) build --release --locked --quiet --bins
 	@$(CARGO) run --release --locked --quiet -p nodemon-benches --bin programs
+
+bench-pairs: ## two recorders at once, with and without stacks; or of two builds: BEFORE=file AFTER=file
+	@scripts/setup build
+	@$(CARGO) build --release --locked --quiet --bins
+	@NODEMON_PEERS="$$(scripts/peers)" $(CARGO) run --release --locked --quiet -p nodemon-benches --bin pairs -- $(SECONDS) $(BEFORE) $(AFTER)
 
 bench-queries: ## measure how fast a recording answers
 	@scripts/setup build

@@ -42,14 +42,16 @@ fn build() -> Result<(), String> {
     write(&out.join("numbers.rs"), &numbers()?)
 }
 
-/// The names of the folders.
+/// The names of the folders. An empty one is what is left of a feature that is gone.
 fn features(folder: &Path) -> Result<Vec<String>, String> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let told = |error| format!("{}: {error}", folder.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
-        if entry.path().is_dir() {
+        let path = entry.path();
+        let is_empty = || std::fs::read_dir(&path).is_ok_and(|mut within| within.next().is_none());
+        if path.is_dir() && !is_empty() {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }

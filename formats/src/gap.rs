@@ -37,6 +37,9 @@ pub enum GapCause {
     Damaged,
     /// The writer broke down over something that it held, and was started anew.
     WriterFailed,
+    /// The ring has overwritten it, and kept what is pinned before it. No segment has such a gap:
+    /// readers find it.
+    Overwritten,
 }
 
 impl GapCause {
@@ -59,6 +62,7 @@ impl GapCause {
             GapCause::Budget => "rate limit (events_per_s) reached",
             GapCause::Damaged => "stored data damaged",
             GapCause::WriterFailed => "writer failed",
+            GapCause::Overwritten => "overwritten by the ring",
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Interner {
     ends: Vec<u32>,
     /// Open addressing, power of two; `number + 1`, 0 is free.
     slots: Vec<u32>,
+    /// Numbers of what is kept elsewhere, ascending.
+    elsewhere: Vec<u32>,
 }
 
 impl Interner {
@@ -32,6 +34,14 @@ impl Interner {
         self.bytes.extend_from_slice(text);
         self.ends.push(count32(self.bytes.len()));
         self.slots[slot] = number + 1;
+        number
+    }
+
+    /// A number for what is kept elsewhere: its string is empty, and no text has it.
+    pub fn number_elsewhere(&mut self) -> u32 {
+        let number = count32(self.ends.len());
+        self.ends.push(count32(self.bytes.len()));
+        self.elsewhere.push(number);
         number
     }
 
@@ -95,6 +105,7 @@ impl Interner {
         }
         clear_and_shrink(&mut self.bytes);
         clear_and_shrink(&mut self.ends);
+        clear_and_shrink(&mut self.elsewhere);
         self.slots.fill(0);
     }
 
@@ -107,6 +118,9 @@ impl Interner {
         self.slots.clear();
         self.slots.resize(size, 0);
         for number in 0..count32(self.ends.len()) {
+            if self.elsewhere.binary_search(&number).is_ok() {
+                continue;
+            }
             let mut slot = self.slot_of(self.get(number));
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (size - 1);
@@ -140,5 +154,16 @@ mod tests {
         interner.clear();
         assert!(interner.is_empty());
         assert_eq!(interner.intern(b"new"), 0);
+    }
+
+    #[test]
+    fn a_number_of_what_is_kept_elsewhere_is_that_of_no_text() {
+        let mut interner = Interner::default();
+        let first = interner.number_elsewhere();
+        for n in 0..100u32 {
+            interner.intern(n.to_string().as_bytes());
+        }
+        assert_ne!(interner.intern(b""), first, "nothing is a text too");
+        assert_eq!((interner.get(first), interner.len()), (&b""[..], 102));
     }
 }

@@ -31,12 +31,17 @@ pub enum ColumnType {
     Bytes,
     /// How many values were how large: the cell of a [`Histogram`](crate::histogram::Histogram).
     Histogram,
+    /// Calls from the outermost to the innermost; see [`crate::stack`].
+    Stack,
 }
 
 impl ColumnType {
     /// Whether cells hold an index into a dictionary instead of the value itself.
     pub fn is_dictionary(self) -> bool {
-        matches!(self, ColumnType::String | ColumnType::Bytes | ColumnType::Histogram)
+        matches!(
+            self,
+            ColumnType::String | ColumnType::Bytes | ColumnType::Histogram | ColumnType::Stack
+        )
     }
 
     /// The name that people read: `u64`, `string`, ...
@@ -49,6 +54,7 @@ impl ColumnType {
             ColumnType::String => "string",
             ColumnType::Bytes => "bytes",
             ColumnType::Histogram => "histogram",
+            ColumnType::Stack => "stack",
         }
     }
 }

@@ -25,13 +25,15 @@ pub enum Value {
 impl Value {
     /// Builds the value of a scalar column from the 64-bit word that is stored for it.
     ///
-    /// Columns of strings, bytes and histograms store an index into a dictionary instead, so for
+    /// Columns of strings, bytes, histograms and stacks store an index into a dictionary instead, so for
     /// them this returns the index as [`Value::U64`].
     pub fn from_word(kind: ColumnType, word: u64) -> Value {
         match kind {
-            ColumnType::U64 | ColumnType::String | ColumnType::Bytes | ColumnType::Histogram => {
-                Value::U64(word)
-            }
+            ColumnType::U64
+            | ColumnType::String
+            | ColumnType::Bytes
+            | ColumnType::Histogram
+            | ColumnType::Stack => Value::U64(word),
             ColumnType::I64 => Value::I64(word.cast_signed()),
             ColumnType::F64 => Value::F64(f64::from_bits(word)),
             ColumnType::Bool => Value::Bool(word != 0),

@@ -5,7 +5,8 @@ use crate::error::{Outcome, QueryError};
 use crate::foreign;
 use crate::marks;
 use crate::span::{Anchors, Span};
-use crate::time::{show_age, show_instant};
+use crate::time::{TimeSpec, show_age, show_instant};
+use crate::triggers;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nodemon_formats::reader::{Damages, ReadError, Recording};
@@ -57,9 +58,20 @@ impl Context {
     /// The span that `--from` and `--to` mean.
     ///
     /// # Errors
-    /// As [`Anchors::span`]; when there is no such mark.
+    /// As [`Anchors::span`]; when there is no such mark, or trigger.
     pub fn span(&self, args: &SpanArgs) -> Result<Span, QueryError> {
-        marks::span(&self.recording, &self.anchors, args)
+        match args.trigger {
+            Some(number) => triggers::span(&self.recording, number),
+            None => marks::span(&self.recording, &self.anchors, args),
+        }
+    }
+
+    /// The instant that a time means on its own.
+    ///
+    /// # Errors
+    /// When it lies outside of what a clock can say; when there is no such mark.
+    pub fn instant(&self, time: &TimeSpec) -> Result<i64, QueryError> {
+        marks::instant(&self.recording, &self.anchors, time)
     }
 
     /// Tells on standard error what should be known about the answer.

@@ -3,7 +3,7 @@
 use crate::cli::{Cli, Command, GlobalArgs};
 use crate::context::{Context, color, tell};
 use crate::error::{Outcome, QueryError};
-use crate::{export, info, man_pages, range, replay, tables, verify};
+use crate::{export, info, man_pages, portrait, range, replay, stacks, tables, verify};
 use clap::Parser;
 use nodemon_formats::memory::give_large_pieces_back;
 use std::io::IsTerminal;
@@ -28,6 +28,8 @@ fn run(global: &GlobalArgs, command: Command) -> Result<Outcome, QueryError> {
         Command::Tables(args) => tables::run(&Context::open(global)?, &args),
         Command::Range(args) => range::run(&Context::open(global)?, &args),
         Command::Replay(args) => replay::run(&Context::open(global)?, &args),
+        Command::Stacks(args) => stacks::run(&Context::open(global)?, &args),
+        Command::Portrait(args) => portrait::run(&Context::open(global)?, &args),
         Command::Export(args) => export::run(&Context::open(global)?, &args),
         Command::Verify(args) => verify::run(&Context::open(global)?, &args),
         Command::Completions(args) => man_pages::completions(args.shell),

@@ -13,6 +13,7 @@
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)
 )]
 
+mod absence;
 pub mod answer;
 pub mod cli;
 pub mod columnar;
@@ -32,14 +33,17 @@ pub mod man_pages;
 mod marks;
 mod off;
 pub mod output;
+pub mod portrait;
 pub mod question;
 pub mod range;
 pub mod replay;
 pub mod rows;
 pub mod sink;
 pub mod span;
+pub mod stacks;
 pub mod tables;
 pub mod time;
+mod triggers;
 pub mod verify;
 
 pub use error::{Outcome, QueryError};

@@ -1,4 +1,5 @@
-//! `mark:NAME` in `--from` and `--to`: what somebody marked while it was recorded.
+//! `mark:NAME` in `--from` and `--to`, and `--pin NAME`: what somebody marked while it was recorded,
+//! and what is kept of it.
 
 use crate::cli::SpanArgs;
 use crate::error::QueryError;
@@ -22,7 +23,44 @@ pub fn span(recording: &Recording, anchors: &Anchors, args: &SpanArgs) -> Result
         Some(TimeSpec::Mark(text)) => find(recording, anchors, text).map(Some),
         other => Ok(other.clone()),
     };
-    anchors.span(&SpanArgs { from: resolve(&args.from)?, to: resolve(&args.to)? })
+    if let Some(name) = &args.pin {
+        return pinned(recording, name);
+    }
+    let (from, to) = (resolve(&args.from)?, resolve(&args.to)?);
+    anchors.span(&SpanArgs { from, to, trigger: None, pin: None })
+}
+
+/// The span of the newest pin of this name.
+fn pinned(recording: &Recording, name: &str) -> Result<Span, QueryError> {
+    let pins = recording.pins()?;
+    if let Some(pin) = pins.iter().rev().find(|pin| pin.name == name && pin.from < pin.to) {
+        return Ok(Span { from: pin.from, to: pin.to, by_end: false });
+    }
+    let mut names: Vec<&str> = pins.iter().map(|pin| pin.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = if names.len() > NAMES_TOLD { ", ..." } else { "" };
+    names.truncate(NAMES_TOLD);
+    let there = match names.is_empty() {
+        true => "nothing is pinned; nodemon-recorder pin NAME does that".to_owned(),
+        false => format!("the pins are called {}{more}", names.join(", ")),
+    };
+    Err(QueryError::NoData { what: format!("the recording has no pin {name:?}"), there })
+}
+
+/// The instant that a time means on its own, marks included.
+///
+/// # Errors
+/// When there is no such mark; as [`Anchors::instant`].
+pub fn instant(
+    recording: &Recording,
+    anchors: &Anchors,
+    time: &TimeSpec,
+) -> Result<i64, QueryError> {
+    match time {
+        TimeSpec::Mark(text) => anchors.instant(&find(recording, anchors, text)?, None),
+        other => anchors.instant(other, None),
+    }
 }
 
 /// The instant of the newest mark called `text`; or, where a length of time ends it (`deploy-5m`),

@@ -1,14 +1,22 @@
 //! Tables that are recorded only when they are asked for.
 
 /// Each such table, and the source that has it.
-const OFF_BY_DEFAULT: [(&str, &str); 13] = [
+const OFF_BY_DEFAULT: [(&str, &str); 21] = [
     ("bind", "bind"),
     ("ebpf_program", "ebpf_program"),
     ("file_open", "file_open"),
+    ("function_latency", "function_latency"),
     ("mount", "mount"),
     ("slow_syscall", "slow_syscall"),
     ("softirq_duration", "softirq_latency"),
     ("softirq_latency", "softirq_latency"),
+    ("stack_alloc", "stack_alloc"),
+    ("stack_cache", "stack_cache"),
+    ("stack_cpu", "stack_cpu"),
+    ("stack_fault", "stack_fault"),
+    ("stack_io", "stack_io"),
+    ("stack_lock", "stack_lock"),
+    ("stack_wait", "stack_wait"),
     ("syn_backlog", "syn_backlog"),
     ("syscall", "syscall"),
     ("syscall_latency", "syscall_latency"),

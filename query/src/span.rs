@@ -101,7 +101,11 @@ impl Anchors {
         QueryError::NoData { what, there }
     }
 
-    fn instant(&self, spec: &TimeSpec, from: Option<i64>) -> Result<i64, QueryError> {
+    /// The instant that a time means, behind `from` where it counts from there.
+    ///
+    /// # Errors
+    /// When it lies outside of what a clock can say, or is a mark.
+    pub fn instant(&self, spec: &TimeSpec, from: Option<i64>) -> Result<i64, QueryError> {
         let end = self.recorded.map_or(self.now, |(_, end)| end);
         let start = self.recorded.map_or(self.now, |(start, _)| start);
         match spec {
@@ -195,7 +199,9 @@ mod tests {
 
     fn span(anchors: &Anchors, from: &str, to: &str) -> Span {
         let parse = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-        anchors.span(&SpanArgs { from: parse(from), to: parse(to) }).unwrap()
+        anchors
+            .span(&SpanArgs { from: parse(from), to: parse(to), trigger: None, pin: None })
+            .unwrap()
     }
 
     #[test]
@@ -258,10 +264,10 @@ mod tests {
     fn a_span_that_ends_before_it_starts_is_an_error() {
         let parse = |text: &str| Some(text.parse().unwrap());
         for (from, to) in [("end", "start"), ("now", "now-1s"), ("start", "start")] {
-            let args = SpanArgs { from: parse(from), to: parse(to) };
+            let args = SpanArgs { from: parse(from), to: parse(to), trigger: None, pin: None };
             assert!(anchors(true).span(&args).is_err(), "{from} .. {to}");
         }
-        let args = SpanArgs { from: parse("+4s"), to: None };
+        let args = SpanArgs { from: parse("+4s"), to: None, trigger: None, pin: None };
         assert!(anchors(true).span(&args).is_err(), "--from +4s counts from itself");
     }
 }

@@ -105,6 +105,37 @@ struct task_struct___files {
 
 #pragma clang attribute pop
 
+/* A thread of the kernel, which calls nothing. */
+#define PF_KTHREAD 0x00200000
+
+/*
+ * The number and the first argument of the call that a task which does not run is in. Both stay as
+ * they are where it is in none, or the kernel does not show (before 5.15).
+ */
+static __always_inline void call_of(void *task, unsigned int flags, __u64 *number, __u64 *argument)
+{
+	struct task_struct___compat *compat = task;
+	struct pt_regs___kernel *regs;
+	__u64 found;
+
+	if (flags & PF_KTHREAD ||
+	    !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return;
+	regs = (void *)bpf_task_pt_regs(task);
+	if (!regs)
+		return;
+	found = BPF_CORE_READ(regs, NUMBER_MEMBER);
+	/* It faulted, or came by an interrupt: no call. */
+	if (found >= SYSCALLS)
+		return;
+	if (IS_COMPAT_READ(compat)) {
+		*number = SYSCALL_OF_32_BITS;
+		return;
+	}
+	*number = found;
+	*argument = BPF_CORE_READ(regs, FIRST_MEMBER);
+}
+
 /* Whether the current call is one of 32 bits. */
 static __always_inline bool is_compat(void)
 {

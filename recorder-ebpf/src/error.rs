@@ -20,6 +20,9 @@ pub enum FeatureError {
          CAP_PERFMON and CAP_NET_ADMIN"
     )]
     NotPermitted(String),
+    /// It is to be told first what to look at.
+    #[error("nothing is named to look at: {0}")]
+    Unasked(&'static str),
     /// This kernel has no place for a program.
     #[error("missing in this kernel: {0}")]
     NoPlace(String),

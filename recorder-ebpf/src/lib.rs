@@ -24,6 +24,7 @@
 )]
 
 pub mod allocator;
+pub mod allowance;
 pub mod drain;
 mod error;
 pub mod feature;
@@ -36,6 +37,7 @@ mod packets;
 mod percpu;
 pub mod process;
 mod rejection;
+pub mod stack;
 mod sys;
 pub mod timer;
 

@@ -1,21 +1,26 @@
 //! Does what the command line asks for, and says how it went.
 
 use crate::check;
-use crate::cli::{Check, Cli, Command, How, Mark, Run, Tables};
+use crate::cli::{Check, Cli, Command, How, Mark, Pin, Place, Run, Tables, Unpin};
 use crate::config::{Catalogue, ConfigError, Places, document};
 use crate::control::{self, Origin, RunError};
 use crate::mark::{self, MarkError};
+use crate::pin::{self, PinError};
 use crate::privilege;
 use crate::sources::SOURCES;
 use crate::tables;
 use crate::time_namespace::{self, OtherClock};
-use crate::trust;
+use crate::trust::{self, Distrust};
+use jiff::Zoned;
+use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::reader::ReadError;
 use nodemon_formats::text::printable;
-use nodemon_formats::writer::WriteError;
+use nodemon_formats::writer::{WriteError, release_pins};
 use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::allocator;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal_size::{Width, terminal_size_of};
 use tracing::field::Field;
@@ -46,6 +51,14 @@ enum CommandError {
     OtherClock(#[from] OtherClock),
     #[error(transparent)]
     Mark(#[from] MarkError),
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// Others could have the pin written elsewhere.
+    #[error("{0}")]
+    PinDistrust(Distrust),
+    /// There is nothing to pin.
+    #[error(transparent)]
+    NothingToPin(ReadError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
     #[error("cannot measure what eBPF programs cost: {0}")]
@@ -66,6 +79,7 @@ impl CommandError {
         match self {
             CommandError::Config(_)
             | CommandError::Cpu { .. }
+            | CommandError::Pin(PinError::Text(_))
             | CommandError::Mark(MarkError::Text(_)) => WRONG,
             CommandError::Run(RunError::Write(WriteError::Locked { .. })) => LOCKED,
             _ => FAILED,
@@ -85,6 +99,9 @@ impl CommandError {
             CommandError::Mark(MarkError::Distrust(_)) => {
                 "; take that from them, or, where they are trusted, mark with --trust-directory"
             }
+            CommandError::PinDistrust(_) => {
+                "; take that from them, or, where they are trusted, pin with --trust-directory"
+            }
             CommandError::Run(RunError::Write(WriteError::Disk { .. })) => {
                 "; --dir records into another directory"
             }
@@ -99,6 +116,8 @@ pub fn perform(cli: &Cli) -> ExitCode {
         Command::Run(options) => run(options),
         Command::Check(options) => check(options),
         Command::Mark(options) => mark(options),
+        Command::Pin(options) => pin(options),
+        Command::Unpin(options) => unpin(options),
         Command::Config => print(&document(&Catalogue::new(&SOURCES))),
         Command::Tables(options) => print_tables(options),
     };
@@ -153,6 +172,58 @@ fn mark(options: &Mark) -> Result<(), CommandError> {
     }
     let mark = mark::Mark::now(&options.name, &options.text.join(" "))?;
     Ok(mark::write(&config.directory, &mark)?)
+}
+
+fn pin(options: &Pin) -> Result<(), CommandError> {
+    let directory = pinned_in(&options.place)?;
+    if options.list {
+        let listed = pin::list(&directory).map_err(|source| {
+            CommandError::Pin(PinError::Disk { path: directory.join(pin::DIRECTORY), source })
+        })?;
+        return print(&listing(&listed));
+    }
+    time_namespace::check()?;
+    let name = options.name.clone().unwrap_or_else(pin::Pin::name_of_now);
+    let (now, clock) = (Zoned::now(), ClockOffset::now());
+    let span_ns = pin::span_ns(options.from, options.to, &now, &clock).map_err(PinError::Text)?;
+    let pin = pin::Pin::new(&name, &options.text, span_ns)?;
+    let warning = pin::warning(&directory, &pin).map_err(CommandError::NothingToPin)?;
+    pin::write(&directory, &pin)?;
+    if let Some(warning) = warning {
+        eprintln!("nodemon-recorder: {warning}; nothing is kept until that changes");
+    }
+    print(&format!("pinned {pin}\n"))
+}
+
+fn unpin(options: &Unpin) -> Result<(), CommandError> {
+    let directory = pinned_in(&options.place)?;
+    let count = pin::remove(&directory, &options.name)?;
+    // A recorder that runs does it itself.
+    release_pins(&directory).map_err(RunError::Write)?;
+    print(&match count {
+        1 => format!("unpinned {}\n", options.name),
+        count => format!("unpinned {}: {count} pins had that name\n", options.name),
+    })
+}
+
+/// The directory of a recording in which to pin.
+fn pinned_in(place: &Place) -> Result<PathBuf, CommandError> {
+    let how = How { place: place.clone(), ..How::default() };
+    let config = origin(&how)?.read()?;
+    if !config.trust_directory {
+        trust::check(&config.directory.join(pin::DIRECTORY)).map_err(CommandError::PinDistrust)?;
+    }
+    Ok(config.directory)
+}
+
+fn listing(listed: &[pin::Listed]) -> String {
+    let lines = listed.iter().map(|listed| match &listed.pin {
+        Some(pin) if listed.is_dropped => format!("{pin}, dropped to make room\n"),
+        Some(pin) if pin.text.is_empty() => format!("{pin}\n"),
+        Some(pin) => format!("{pin}: {}\n", printable(&pin.text)),
+        None => format!("{} is no pin\n", printable(&listed.path.to_string_lossy())),
+    });
+    lines.collect()
 }
 
 fn print_tables(options: &Tables) -> Result<(), CommandError> {

@@ -17,12 +17,15 @@ use std::path::Path;
 /// - `CAP_NET_ADMIN`: taskstats, which netlink gives to nobody else, and eBPF programs that the
 ///   kernel counts to networking, as the one is that starts the timer of `cpus`.
 /// - `CAP_BPF` and `CAP_PERFMON`: eBPF programs, which are loaded anew when one has failed.
+/// - `CAP_CHECKPOINT_RESTORE`: `/proc/PID/map_files`, which has libraries that were replaced while a
+///   program uses them; their functions have names in stacks.
 /// - `CAP_SYSLOG`: addresses in `/proc/kallsyms`, which give functions of the kernel their names.
 const SOURCES_NEED: CapabilitySet = CapabilitySet::SYS_PTRACE
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::BPF)
     .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::CHECKPOINT_RESTORE)
     .union(CapabilitySet::SYSLOG);
 
 /// A capability that some sources need to be opened, and none to run: `CAP_SYS_ADMIN`, without which

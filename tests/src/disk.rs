@@ -5,19 +5,41 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// What `du -s` says: the blocks of the directory, of every file and of every directory below,
-/// bytes. A file that is deleted while this looks takes nothing.
-pub fn usage_bytes(dir: &Path) -> u64 {
-    let blocks = |meta: &fs::Metadata| meta.blocks() * 512;
-    let own = fs::metadata(dir).map_or(0, |meta| blocks(&meta));
-    let Ok(entries) = fs::read_dir(dir) else { return own };
-    let below = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let meta = entry.metadata().ok()?;
-        Some(if meta.is_dir() { usage_bytes(&entry.path()) } else { blocks(&meta) })
-    });
-    own + below.sum::<u64>()
+/// What the directory and all below it took at one instant at least, bytes, and what adding up as
+/// `du -s` does says.
+///
+/// `du` looks at one file after the other: a segment that it has counted may be deleted, and its room
+/// be written to, before it comes to the file that grew. So this looks twice. What was there both
+/// times was there in between, and took at least the lesser of both.
+pub fn usage_bytes(dir: &Path) -> (u64, u64) {
+    let (before, after) = (sizes(dir), sizes(dir));
+    let of_both = before.iter().filter_map(|(file, size)| Some((*size).min(*after.get(file)?)));
+    (of_both.sum(), before.values().sum())
+}
+
+/// A file by its inode and when it was created: that number is given away again.
+type FileId = (u64, Option<SystemTime>);
+
+/// What each file and directory takes, those that are there.
+fn sizes(dir: &Path) -> BTreeMap<FileId, u64> {
+    let mut sizes = BTreeMap::new();
+    let mut add = |meta: &fs::Metadata| {
+        sizes.insert((meta.ino(), meta.created().ok()), meta.blocks() * 512);
+    };
+    let _ = fs::metadata(dir).map(|meta| add(&meta));
+    let mut below = BTreeMap::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(meta) if meta.is_dir() => below.append(&mut self::sizes(&entry.path())),
+            Ok(meta) => add(&meta),
+            // It was deleted meanwhile.
+            Err(_) => {}
+        }
+    }
+    sizes.append(&mut below);
+    sizes
 }
 
 /// Every file below a directory by its path, with its size, the time it was changed last and a hash

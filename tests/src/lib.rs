@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod ask;
+mod child;
 mod chunks;
 mod disk;
 mod fuse;
@@ -20,10 +21,11 @@ mod ticks;
 mod typed;
 
 pub use ask::{Answer, ask, ask_ok, csv};
+pub use child::{Killed, compile_c};
 pub use chunks::{Kind, Piece, chunks_in};
 pub use disk::{fingerprint, usage_bytes};
 pub use fuse::{Fuse, Locked, play_role, why_no_fuse};
-pub use load::{burn_cpu, loopback, write_file};
+pub use load::{Loops, burn_cpu, loopback, write_file};
 pub use many_mounts::{ManyMounts, why_no_namespace};
 pub use mount::{Mount, why_no_mounts};
 pub use programs::{Programs, programs};

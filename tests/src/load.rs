@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Keeps one CPU busy in user mode until this thread has used `time` of it.
@@ -49,4 +50,29 @@ pub fn loopback(size_bytes: usize) {
     stream.read_to_end(&mut got).expect("what was sent can be read");
     sender.join().expect("the sender ends");
     assert_eq!(got.len(), size_bytes, "loopback lost bytes");
+}
+
+/// Busy loops on one CPU that take no time away from anybody else; ended when this is dropped.
+pub struct Loops(Vec<Child>);
+
+impl Loops {
+    /// Starts so many.
+    ///
+    /// # Panics
+    /// When util-linux is not there.
+    pub fn start(count: usize) -> Loops {
+        let start = |_| {
+            let mut one = Command::new("chrt");
+            one.args(["-i", "0", "taskset", "-c", "0", "sh", "-c", "while :; do :; done"]);
+            one.stdin(Stdio::null()).spawn().expect("chrt and taskset of util-linux are there")
+        };
+        Loops((0..count).map(start).collect())
+    }
+}
+
+impl Drop for Loops {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|child| _ = child.kill());
+        self.0.iter_mut().for_each(|child| _ = child.wait());
+    }
 }

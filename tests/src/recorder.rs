@@ -154,6 +154,13 @@ impl Recorder {
         }
     }
 
+    /// Waits until this stands in its log, as [`Recorder::wait_until`] does.
+    pub fn wait_until_it_says(&mut self, text: &str, patience: Duration) {
+        let log = self.log.path().to_owned();
+        let says = |_: &Path| std::fs::read_to_string(&log).is_ok_and(|said| said.contains(text));
+        self.wait_until(&format!("it says {text:?}"), patience, says);
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -26,7 +26,9 @@ pub fn killed_recording(scratch: &Path) -> PathBuf {
 /// Makes a recording of some seconds in `scratch` whose recorder has ended.
 pub fn ended_recording(scratch: &Path) -> PathBuf {
     let dir = scratch.join("recording");
-    let mut recorder = Recorder::start_recording(&Setup::new(&dir));
+    // Examples ask for stacks too, which are off unless somebody wants them.
+    let setup = Setup::new(&dir).with(&["--source", "stack_cpu", "--source", "stack_wait"]);
+    let mut recorder = Recorder::start_recording(&setup);
     recorder.wait_for(Duration::from_secs(4));
     let (status, _, log) = recorder.terminate();
     assert!(status.success(), "the recorder ended with {status}:\n{log}");

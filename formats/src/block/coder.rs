@@ -112,8 +112,14 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
 fn roll_up(words: &[u64], column: &Column, analysis: &mut Analysis) {
     match (column.semantics, column.kind) {
         (Semantics::State, _)
-        | (_, ColumnType::String | ColumnType::Bytes | ColumnType::Bool | ColumnType::Histogram) => {
-        }
+        | (
+            _,
+            ColumnType::String
+            | ColumnType::Bytes
+            | ColumnType::Bool
+            | ColumnType::Histogram
+            | ColumnType::Stack,
+        ) => {}
         (Semantics::Counter, ColumnType::F64) => {
             analysis.irregular =
                 !words.windows(2).all(|pair| f64::from_bits(pair[0]) <= f64::from_bits(pair[1]));

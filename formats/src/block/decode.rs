@@ -68,6 +68,7 @@ impl<'a> Block<'a> {
         let cells = rows.saturating_mul(instances).saturating_mul(selected as u64);
         let cells = cells.min(most_cells(frames.len()) as u64);
         content_bytes(directory)
+            + header.most_stack_bytes() as u64
             + COLUMN_BYTES * columns
             + INSTANCE_BYTES * instances.min(columns)
             + ROW_BYTES * rows.min(u64::from(MOST_ROWS))
@@ -329,4 +330,4 @@ fn most_cells(block_bytes: usize) -> usize {
     block_bytes.saturating_mul(CELLS_A_BYTE).clamp(CELLS, MOST_CELLS)
 }
 
-const _: () = assert!(BLOCK_VERSION == 1, "Block::open reads version 1 alone");
+const _: () = assert!(BLOCK_VERSION == 2, "Block::open reads versions 1 and 2");

@@ -5,6 +5,7 @@ use super::BlockError;
 use super::coder::{Analysis, Coder};
 use super::header::BlockHeader;
 use super::presence::{put_runs, take_runs};
+use super::stacks::{StackBuilder, StackDictionary};
 use super::times::take_times;
 use super::wire::{Wire, put_planes, put_varint, unzigzag, zigzag};
 use crate::chunk::{Presence, Strings};
@@ -131,7 +132,7 @@ impl DirectoryBuilder {
     }
 
     /// Writes the directory, with the key words of the instances and the strings.
-    pub fn put(&self, out: &mut Vec<u8>, keys: &[u64], strings: &Interner) {
+    pub fn put(&self, out: &mut Vec<u8>, keys: &[u64], strings: &Interner, stacks: &StackBuilder) {
         out.extend_from_slice(&self.tags);
         put_planes(out, &self.firsts);
         put_planes(out, &self.grown);
@@ -150,6 +151,9 @@ impl DirectoryBuilder {
             start = end;
         }
         out.extend_from_slice(strings.bytes());
+        if !stacks.is_empty() {
+            stacks.put(out);
+        }
     }
 }
 
@@ -252,6 +256,10 @@ impl Directory {
         directory.keys = wire.planes(instances * header.key_width as usize)?;
         let strings = wire.count(bytes.len())?;
         directory.take_strings(&mut wire, strings)?;
+        if header.has_stacks() {
+            let stacks = StackDictionary::take(&mut wire, strings)?;
+            directory.take_stacks(&stacks, header.most_stack_bytes())?;
+        }
         directory.times = take_times(&mut wire, header.first_ns, rows)?;
         wire.end()?;
         Ok(directory)
@@ -284,6 +292,25 @@ impl Directory {
             self.strings.ends.push(end);
         }
         self.strings.bytes = wire.take(end as usize)?.to_vec();
+        Ok(())
+    }
+
+    /// Writes stacks out, in the place of the empty strings that are there for them.
+    fn take_stacks(
+        &mut self,
+        stacks: &StackDictionary<'_>,
+        most_stack_bytes: usize,
+    ) -> Result<(), BlockError> {
+        let plain = std::mem::take(&mut self.strings);
+        let most_bytes = plain.bytes.len() + most_stack_bytes;
+        let mut nodes = stacks.stacks().iter().copied().peekable();
+        for number in 0..count32(plain.ends.len()) {
+            match nodes.next_if(|(stack, _)| *stack == number) {
+                Some((_, node)) => stacks.put(node, most_bytes, &mut self.strings.bytes)?,
+                None => self.strings.bytes.extend_from_slice(plain.get(u64::from(number))),
+            }
+            self.strings.ends.push(count32(self.strings.bytes.len()));
+        }
         Ok(())
     }
 

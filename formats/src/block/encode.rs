@@ -99,7 +99,10 @@ impl Encoder {
         }
         self.end_group(header.columns(), &mut header)?;
         self.scratch.clear();
-        self.directory.put(&mut self.scratch, &rows.keys, &rows.strings);
+        self.directory.put(&mut self.scratch, &rows.keys, &rows.strings, &rows.stacks);
+        if !rows.stacks.is_empty() {
+            header.set_stacks(rows.stacks.written_bytes());
+        }
         put_times(&mut self.scratch, &rows.times, &mut self.changes);
         let mut directory = Vec::new();
         header.directory_bytes = self.compressor.frame(&[&self.scratch], &mut directory)?;

@@ -1,11 +1,12 @@
 //! The fixed part of a block.
 
 use super::BlockError;
+use super::stacks::MOST_STACK_BYTES;
 use crate::narrow::count32;
 use rkyv::{Archive, Deserialize, Serialize, util::AlignedVec};
 
-/// The version of blocks that this build writes.
-pub const BLOCK_VERSION: u32 = 1;
+/// The version of blocks that this build writes; it reads those before too.
+pub const BLOCK_VERSION: u32 = 2;
 
 /// In front of the header archive.
 mod offset {
@@ -22,11 +23,18 @@ pub const UNIFORM: u16 = 1;
 /// The directory has the last, smallest, largest word and the sum of each column.
 pub const ROLLUPS: u16 = 2;
 
+/// Some strings of the dictionary are stacks, and in a trie behind the others. From version 2 on.
+const STACKS: u16 = 4;
+
+/// Written out they take fewer bytes than two to the power of what stands in these bits.
+const STACK_BYTES_SHIFT: u32 = 8;
+const STACK_BYTES_BITS: u16 = 0x1f;
+
 /// Blocks of fewer rows go without rollups: at 60 rows they were a fifth of the block, and decoding
 /// the rows instead takes less than a microsecond a column.
 pub const ROLLUP_ROWS: usize = 256;
 
-/// The header of a block, version 1: what it takes to find and open everything else. What it takes
+/// The header of a block: what it takes to find and open everything else. What it takes
 /// to decode stands in the directory, which is compressed.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct BlockHeader {
@@ -42,7 +50,8 @@ pub struct BlockHeader {
     pub width: u32,
     /// Key words of an instance.
     pub key_width: u16,
-    /// Bit 0: every sample has every instance. Bit 1: there are rollups.
+    /// Bit 0: every sample has every instance. Bit 1: there are rollups. Bit 2: there are stacks, and
+    /// bits 8-12 have what they take.
     pub flags: u16,
     /// Bytes of the directory's frame.
     pub directory_bytes: u32,
@@ -83,7 +92,7 @@ impl BlockHeader {
         let version = word(offset::VERSION);
         if version > BLOCK_VERSION {
             return Err(BlockError::Newer(version));
-        } else if version != BLOCK_VERSION {
+        } else if version == 0 {
             return Err(damaged);
         }
         let size = word(offset::ARCHIVE_BYTES) as usize;
@@ -103,6 +112,24 @@ impl BlockHeader {
     /// Whether every sample has every instance.
     pub fn is_uniform(&self) -> bool {
         self.flags & UNIFORM != 0
+    }
+
+    /// Whether the dictionary has stacks.
+    pub fn has_stacks(&self) -> bool {
+        self.flags & STACKS != 0
+    }
+
+    /// Says that it has stacks, which take so many bytes written out.
+    pub fn set_stacks(&mut self, written_bytes: usize) {
+        let bits = usize::BITS - written_bytes.min(MOST_STACK_BYTES).leading_zeros();
+        let bits = u16::try_from(bits).unwrap_or(STACK_BYTES_BITS);
+        self.flags |= STACKS | bits << STACK_BYTES_SHIFT;
+    }
+
+    /// What its stacks may take, written out; 0 where there are none.
+    pub fn most_stack_bytes(&self) -> usize {
+        let bits = self.flags >> STACK_BYTES_SHIFT & STACK_BYTES_BITS;
+        if self.has_stacks() { MOST_STACK_BYTES.min(1 << bits) } else { 0 }
     }
 
     /// Whether the directory has rollups.

@@ -19,6 +19,7 @@ mod planes;
 mod predecessors;
 mod presence;
 mod rows;
+mod stacks;
 mod times;
 mod transpose;
 mod unshuffle;

@@ -1,11 +1,14 @@
 //! Rows of one table as they came, waiting to become a block.
 
+mod strings;
+
 use super::packed::PackedCells;
+use super::stacks::{MOST_STACK_BYTES, StackBuilder};
 use crate::interner::Interner;
 use crate::memory::{clear_and_shrink, reserve_closely};
 use crate::narrow::count32;
 use crate::record::{RecordError, RecordView};
-use crate::schema::Schema;
+use crate::schema::{Column, ColumnType, Schema};
 
 /// The rows of some records of one table, with one numbering of instances and strings. Those that wait
 /// for long are packed.
@@ -15,8 +18,9 @@ pub struct Rows {
     pub width: usize,
     /// Key words an instance.
     pub key_width: usize,
-    /// Row columns that hold string numbers.
+    /// Row columns that hold string numbers, and those of them that are stacks.
     string_columns: Vec<usize>,
+    stack_columns: Vec<usize>,
     /// Key columns that hold string numbers.
     string_keys: Vec<usize>,
     /// `CLOCK_BOOTTIME` ns of each sample or event.
@@ -35,9 +39,13 @@ pub struct Rows {
     packed: Option<PackedCells>,
     /// The strings of cells and keys.
     pub strings: Interner,
+    /// Those strings that are stacks; there they are empty.
+    pub(super) stacks: StackBuilder,
     pub(super) instances: Interner,
     pub(super) in_order: bool,
+    /// The number of each string of the record at hand, as text and as a stack.
     string_map: Vec<u32>,
+    stack_map: Vec<u32>,
     instance_map: Vec<u32>,
     /// Records appended so far, and the one that mapped each instance last: finds duplicates.
     records: u64,
@@ -48,13 +56,14 @@ pub struct Rows {
 impl Rows {
     /// No rows of `schema`.
     pub fn new(schema: &Schema) -> Rows {
-        let dictionary = |(at, column): (usize, &crate::schema::Column)| {
-            column.kind.is_dictionary().then_some(at)
-        };
+        let dictionary = |(at, column): (usize, &Column)| column.kind.is_dictionary().then_some(at);
+        let stack =
+            |(at, column): (usize, &Column)| (column.kind == ColumnType::Stack).then_some(at);
         Rows {
             width: schema.row_width(),
             key_width: schema.key_width(),
             string_columns: schema.row_columns().enumerate().filter_map(dictionary).collect(),
+            stack_columns: schema.row_columns().enumerate().filter_map(stack).collect(),
             string_keys: (schema.keys.iter().enumerate().filter_map(dictionary))
                 .filter(|_| schema.key_width() > 0)
                 .collect(),
@@ -96,7 +105,13 @@ impl Rows {
             None => self.cells.len() * 8,
             Some(packed) => packed.size_bytes() + self.rows.len() * 4,
         };
-        cells_bytes + self.keys.len() * 8 + self.strings.size_bytes()
+        let strings_bytes = self.strings.size_bytes() + self.stacks.size_bytes();
+        cells_bytes + self.keys.len() * 8 + strings_bytes
+    }
+
+    /// Whether a block can hardly have more stacks.
+    pub fn is_full_of_stacks(&self) -> bool {
+        self.stacks.written_bytes() > MOST_STACK_BYTES / 4 * 3
     }
 
     /// From the first to the last sample, ns.
@@ -166,9 +181,11 @@ impl Rows {
             packed.clear();
         }
         self.strings.clear();
+        self.stacks.clear();
         self.instances.clear();
         clear_and_shrink(&mut self.mapped_by);
         clear_and_shrink(&mut self.string_map);
+        clear_and_shrink(&mut self.stack_map);
         clear_and_shrink(&mut self.instance_map);
         self.in_order = true;
     }
@@ -182,20 +199,6 @@ impl Rows {
         clear_and_shrink(&mut self.absent);
     }
 
-    fn map_strings(&mut self, record: &RecordView<'_>) {
-        self.string_map.clear();
-        for index in 0..record.strings() {
-            self.string_map.push(self.strings.intern(record.string(index)));
-        }
-    }
-
-    /// The number here of a string of the record. A number beyond the record's strings can only
-    /// come from a damaged source; it becomes the empty string.
-    fn string_number(&mut self, word: u64) -> u64 {
-        let mapped = usize::try_from(word).ok().and_then(|at| self.string_map.get(at).copied());
-        u64::from(mapped.unwrap_or_else(|| self.strings.intern(b"")))
-    }
-
     fn map_instances(&mut self, record: &RecordView<'_>) -> Result<(), RecordError> {
         self.instance_map.clear();
         self.records += 1;
@@ -206,7 +209,7 @@ impl Rows {
             self.keys.extend(words.iter().map(|word| word.to_native()));
             for at in 0..self.string_keys.len() {
                 let column = from + self.string_keys[at];
-                self.keys[column] = self.string_number(self.keys[column]);
+                self.keys[column] = self.string_number(record, self.keys[column]);
             }
             self.key_bytes.clear();
             for word in &self.keys[from..] {
@@ -242,9 +245,10 @@ impl Rows {
             }
         }
         for at in 0..self.string_columns.len() {
-            let mut cell = first_cell + self.string_columns[at];
+            let column = self.string_columns[at];
+            let mut cell = first_cell + column;
             while cell < self.cells.len() {
-                self.cells[cell] = self.string_number(self.cells[cell]);
+                self.cells[cell] = self.number_in(record, column, self.cells[cell]);
                 cell += self.width;
             }
         }
@@ -265,7 +269,7 @@ impl Rows {
                 self.cells.extend(cells.iter().map(|cell| cell.to_native()));
                 for at in 0..self.string_columns.len() {
                     let cell = self.string_columns[at];
-                    self.cells[cell] = self.string_number(self.cells[cell]);
+                    self.cells[cell] = self.number_in(record, cell, self.cells[cell]);
                 }
                 let is_absent = |at| has_absent && record.is_absent(row, at);
                 packed.push(self.rows[first_row + row], &self.cells, is_absent);

@@ -38,6 +38,7 @@ impl Window {
         // Keys and strings are those of all rows, and moved: they may be large.
         std::mem::swap(&mut piece.keys, &mut rows.keys);
         std::mem::swap(&mut piece.strings, &mut rows.strings);
+        std::mem::swap(&mut piece.stacks, &mut rows.stacks);
         std::mem::swap(&mut piece.instances, &mut rows.instances);
         if let Some(packed) = rows.packed_cells() {
             let mut unpacked = packed.unpack(0..width, &mut self.before);
@@ -68,6 +69,7 @@ impl Window {
         }
         std::mem::swap(&mut piece.keys, &mut rows.keys);
         std::mem::swap(&mut piece.strings, &mut rows.strings);
+        std::mem::swap(&mut piece.stacks, &mut rows.stacks);
         std::mem::swap(&mut piece.instances, &mut rows.instances);
     }
 }

@@ -83,6 +83,12 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// The next variable-length integer, which counts things that have a byte each behind it at least.
+    pub fn count_of_bytes(&mut self) -> Result<usize, BlockError> {
+        let most = self.bytes.len();
+        self.count(most)
+    }
+
     /// The next `count` integers out of planes.
     pub fn planes(&mut self, count: usize) -> Result<Vec<u64>, BlockError> {
         if count > self.bytes.len() / 8 {

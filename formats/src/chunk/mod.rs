@@ -9,6 +9,7 @@ pub(crate) use words::{BufferPool, Slab};
 
 use crate::interner::slice_of;
 use crate::schema::{Column, ColumnType, Schema};
+use crate::stack;
 use crate::text::readable;
 use crate::value::Value;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct Cells {
 }
 
 /// Words of a column: `u64` as it is, `i64` and `f64` by their bits, `bool` as 0 or 1, strings,
-/// bytes and histograms as index into [`Chunk::strings`]. Where a value is absent the word is the one before.
+/// bytes, histograms and stacks as index into [`Chunk::strings`]. Where a value is absent the word is the one before.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Words {
     /// The same in every row.
@@ -108,6 +109,7 @@ impl Strings {
     pub fn value(&self, kind: ColumnType, word: u64) -> Value {
         match kind {
             ColumnType::String => Value::String(readable(self.get(word)).into_owned()),
+            ColumnType::Stack => Value::String(stack::folded(self.get(word))),
             ColumnType::Bytes | ColumnType::Histogram => Value::Bytes(self.get(word).to_vec()),
             _ => Value::from_word(kind, word),
         }

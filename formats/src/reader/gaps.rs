@@ -25,15 +25,22 @@ impl Recording {
             of_table && gap.from < to && gap.to >= from
         };
         let mut gaps: Vec<WallGap> = Vec::new();
-        let mut until = i64::MAX;
+        let mut unknown = vec![(i64::MIN, i64::MAX)];
+        let mut rowless = unknown.clone();
         for segments in self.levels() {
             let finer = Finer::from_gaps(&gaps);
             let of_level = self.gaps_in(segments)?.into_iter();
             let before: Vec<WallGap> =
-                of_level.filter_map(|gap| finer.rest_of(gap, until)).collect();
+                of_level.flat_map(|gap| finer.rest_of(gap, &unknown)).collect();
             gaps.extend(before);
-            until = until.min(self.begin_of(segments));
+            let known = self.known(segments);
+            unknown = without(&unknown, &known);
+            let has_table = |name| segments.iter().any(|segment| segment.table(name).is_some());
+            if table.is_none_or(has_table) {
+                rowless = without(&rowless, &known);
+            }
         }
+        gaps.extend(rowless.into_iter().filter_map(overwritten));
         gaps.retain(touches);
         gaps.truncate(MOST_GAPS);
         gaps.sort_by_key(|gap| (gap.from, gap.to));
@@ -53,35 +60,58 @@ impl Recording {
         Ok(problems)
     }
 
-    /// The segments with rows, and the tiers that reach back further than what is finer, the finest
-    /// first.
+    /// The segments with rows, and the tiers that know of time of which what is finer does not, the
+    /// finest first.
     fn levels(&self) -> Vec<&[Arc<OpenSegment>]> {
         let mut levels = vec![self.raw()];
+        let mut known = self.known(self.raw());
         for tier in self.tiers().iter().rev() {
-            let finer = levels.iter().map(|finer| self.begin_of(finer)).min();
-            if finer.is_none_or(|finer| self.begin_of(tier) < finer) {
+            let own = self.known(tier);
+            if !without(&own, &known).is_empty() {
                 levels.push(tier);
+                known.extend(own);
             }
         }
         levels
     }
 
-    /// The wall time at which these segments begin to know.
-    fn begin_of(&self, segments: &[Arc<OpenSegment>]) -> i64 {
-        let first = segments.iter().find(|segment| !segment.is_fine);
-        let begin = |segment: &Arc<OpenSegment>| {
+    /// The spans of wall time of which these segments know, gaps included: all from the first on, but
+    /// for what a ring has overwritten behind segments that are pinned.
+    fn known(&self, segments: &[Arc<OpenSegment>]) -> Vec<(i64, i64)> {
+        let wall = |segment: &Arc<OpenSegment>| {
             let created_ns = segment.reader.description().created.from_ns;
-            let first_ns = segment.span_ns.map_or(created_ns, |span| span.0);
-            self.wall_span(segment, (first_ns, first_ns)).0
+            self.wall_span(segment, segment.span_ns.unwrap_or((created_ns, created_ns)))
         };
-        first.map_or(i64::MAX, begin)
+        let mut known: Vec<(i64, i64)> = Vec::new();
+        let mut before: Option<&Arc<OpenSegment>> = None;
+        for segment in segments.iter().filter(|segment| !segment.is_fine) {
+            let (begin, _) = wall(segment);
+            match (before, known.last_mut()) {
+                (Some(before), Some(last)) if segment.is_behind_hole(before) => {
+                    last.1 = wall(before).1.max(last.0);
+                    known.push((begin, i64::MAX));
+                }
+                (None, _) => known.push((begin, i64::MAX)),
+                _ => {}
+            }
+            before = Some(segment);
+        }
+        known
     }
 
     fn gaps_in(&self, segments: &[Arc<OpenSegment>]) -> Result<Vec<WallGap>, ReadError> {
         let mut gaps = Vec::new();
         // The wall time of the last row of any boot before, and so far.
         let (mut boot, mut before, mut so_far) = (None, None, None);
+        let mut last: Option<&Arc<OpenSegment>> = None;
         for segment in segments {
+            if !segment.is_fine {
+                // What was between them is not known.
+                if last.is_some_and(|last| segment.is_behind_hole(last)) {
+                    so_far = None;
+                }
+                last = Some(segment);
+            }
             if boot != Some(segment.boot) {
                 (boot, before) = (Some(segment.boot), so_far);
             }
@@ -155,9 +185,28 @@ impl<'a> Finer<'a> {
         Finer(finer)
     }
 
-    /// What of a gap is from before all that finer segments tell, who know from `until` on: the gap
+    /// What of a gap is of time of which finer segments do not know, who tell what they know: the gap
     /// of a coarser one has more than one of them as one.
-    fn rest_of(&self, mut gap: WallGap, until: i64) -> Option<WallGap> {
+    fn rest_of(&self, gap: WallGap, unknown: &[(i64, i64)]) -> Vec<WallGap> {
+        let (first, others) = match unknown.split_first() {
+            Some(((i64::MIN, until), others)) => (self.before(gap.clone(), *until), others),
+            _ => (None, unknown),
+        };
+        let told = self.0.get(&sort_of(&gap.gap));
+        let within = others.iter().filter(|(from, to)| gap.from < *to && gap.to > *from);
+        let within = within.map(|(from, to)| {
+            let mut part = gap.clone();
+            (part.from, part.to) = (gap.from.max(*from), gap.to.min(*to));
+            if (part.from, part.to) != (gap.from, gap.to) {
+                part.gap.lost = gap.gap.lost.saturating_sub(told.map_or(0, Reported::lost));
+            }
+            part
+        });
+        first.into_iter().chain(within).collect()
+    }
+
+    /// What of a gap is from before all that finer segments tell, who know from `until` on.
+    fn before(&self, mut gap: WallGap, until: i64) -> Option<WallGap> {
         let told = self.0.get(&sort_of(&gap.gap));
         let end = told.map_or(until, |told| told.from.min(until));
         if gap.from >= end && until != i64::MAX {
@@ -176,6 +225,43 @@ impl<'a> Finer<'a> {
     }
 }
 
+impl Reported {
+    /// All that is told to be lost.
+    fn lost(&self) -> u64 {
+        self.lost_until.last().map_or(0, |(_, lost)| *lost)
+    }
+}
+
+/// What of these spans is in none of the others.
+fn without(spans: &[(i64, i64)], others: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut others = others.to_vec();
+    others.sort_unstable();
+    let mut left = Vec::new();
+    for &(mut from, to) in spans {
+        for &(begin, end) in &others {
+            if begin > from && begin < to {
+                left.push((from, begin));
+            }
+            if begin < to {
+                from = from.max(end);
+            }
+        }
+        if from < to {
+            left.push((from, to));
+        }
+    }
+    left
+}
+
+/// The gap of a span that was overwritten between what is pinned and what a ring has; none before
+/// the first that there is.
+fn overwritten((from, to): (i64, i64)) -> Option<WallGap> {
+    let (from_ns, to_ns) = (0, 0);
+    let cause = GapCause::Overwritten;
+    let gap = Gap { table: String::new(), cause, from_ns, to_ns, lost: 0, detail: String::new() };
+    (from != i64::MIN && to != i64::MAX).then_some(WallGap { gap, from, to })
+}
+
 fn sort_of(gap: &Gap) -> Sort<'_> {
     (&gap.table, gap.cause, gap.kind())
 }
@@ -184,7 +270,7 @@ fn sort_of(gap: &Gap) -> Sort<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Finer, WallGap};
+    use super::{Finer, WallGap, overwritten, without};
     use crate::gap::{Gap, GapCause, STARTING};
 
     fn gap(detail: &str, (from, to): (i64, i64), lost: u64) -> WallGap {
@@ -202,12 +288,33 @@ mod tests {
             gap("overslept", (20, 22), 1000),
         ];
         let finer = Finer::from_gaps(&of_rows);
-        let rest = finer.rest_of(gap("overslept", (3, 12), 100), 5).unwrap();
+        let rest = finer.before(gap("overslept", (3, 12), 100), 5).unwrap();
         assert_eq!((rest.from, rest.to, rest.gap.lost), (3, 5, 10));
         // Of another kind nothing is told that could be told twice.
-        let rest = finer.rest_of(gap(STARTING, (1, 2), 7), 5).unwrap();
+        let rest = finer.before(gap(STARTING, (1, 2), 7), 5).unwrap();
         assert_eq!((rest.from, rest.to, rest.gap.lost), (1, 2, 7));
-        assert!(finer.rest_of(gap("overslept", (6, 12), 90), 5).is_none());
+        assert!(finer.before(gap("overslept", (6, 12), 90), 5).is_none());
+    }
+
+    #[test]
+    fn a_gap_of_a_tier_is_told_where_rows_were_overwritten_and_not_twice_where_they_are_pinned() {
+        // Rows are known from 10 to 20, which is pinned, and from 50 on.
+        let known = [(10, 20), (50, i64::MAX)];
+        let unknown = without(&[(i64::MIN, i64::MAX)], &known);
+        assert_eq!(unknown, [(i64::MIN, 10), (20, 50)]);
+        let of_rows = [gap("a", (12, 13), 5)];
+        let finer = Finer::from_gaps(&of_rows);
+        let rest = |text: &str, span, lost| {
+            let rest = finer.rest_of(gap(text, span, lost), &unknown);
+            rest.iter().map(|gap| (gap.from, gap.to, gap.gap.lost)).collect::<Vec<_>>()
+        };
+        assert_eq!(rest("b", (1, 5), 7), [(1, 5, 7)], "before all rows");
+        assert_eq!(rest("a", (12, 13), 5), [], "told by the rows");
+        assert_eq!(rest("b", (30, 40), 7), [(30, 40, 7)], "between them");
+        assert_eq!(rest("a", (12, 30), 9), [(20, 30, 4)], "what the rows tell is not told again");
+        assert_eq!(rest("b", (60, 70), 7), [], "rows would tell of it");
+        assert_eq!(without(&[(0, 9)], &[(3, 5), (5, 7), (8, 20)]), [(0, 3), (7, 8)]);
+        assert!(overwritten((20, 50)).is_some() && overwritten((i64::MIN, 10)).is_none());
     }
 
     #[test]
@@ -218,7 +325,8 @@ mod tests {
         let start = std::time::Instant::now();
         let finer = Finer::from_gaps(&of_rows);
         let of_tier = (0..count).map(|at| gap("", (at, 2 * count), 1 << 20));
-        let rest: Vec<_> = of_tier.filter_map(|gap| finer.rest_of(gap, count)).collect();
+        let unknown = [(i64::MIN, count)];
+        let rest: Vec<_> = of_tier.flat_map(|gap| finer.rest_of(gap, &unknown)).collect();
         assert!(rest.iter().all(|gap| gap.gap.lost == (1 << 20) - (1 << 17)));
         assert_eq!(rest.len() as i64, count);
         assert!(start.elapsed().as_secs() < 10, "it took {:?}", start.elapsed());

@@ -1,6 +1,5 @@
 //! Opens the segments of a recording.
 
-use super::timeline::Timeline;
 use super::{Part, ReadError};
 use crate::block::{Block, Decompressor};
 use crate::record::RecordView;
@@ -22,6 +21,10 @@ pub struct OpenSegment {
     pub path: PathBuf,
     /// Whether it is of the ring of fine rows.
     pub is_fine: bool,
+    /// Whether a pin keeps it.
+    pub is_pinned: bool,
+    /// Whether only a pin does: its ring has it no more.
+    pub is_only_pinned: bool,
     /// The number of its boot within the recording.
     pub boot: usize,
     /// `CLOCK_BOOTTIME` ns of its first and last row, where it has rows.
@@ -33,10 +36,39 @@ pub struct OpenSegment {
 }
 
 impl OpenSegment {
+    /// A segment that was opened; of the boot of this number.
+    pub fn new(path: PathBuf, (reader, spans): (SegmentReader, Spans), boot: usize) -> OpenSegment {
+        let first = spans.values().map(|span| span.0).min();
+        let last = spans.values().map(|span| span.1).max();
+        OpenSegment {
+            reader,
+            path,
+            is_fine: false,
+            is_pinned: false,
+            is_only_pinned: false,
+            boot,
+            span_ns: first.zip(last),
+            table_spans_ns: spans,
+            salvaged: OnceLock::new(),
+        }
+    }
+
     /// The number and the schema of a table.
     pub fn table(&self, name: &str) -> Option<(u32, Arc<Schema>)> {
         let found = self.reader.schemas().iter().rev().find(|(_, schema)| schema.name == name);
         found.map(|(number, schema)| (*number, schema.clone()))
+    }
+
+    /// Whether it is the one that was written after `before`, as their numbers say.
+    pub fn follows(&self, before: &OpenSegment) -> bool {
+        let number = |segment: &OpenSegment| segment.reader.description().number;
+        number(self) == number(before).wrapping_add(1)
+    }
+
+    /// Whether the ring has overwritten what was between `before` and this: only pins keep anything
+    /// that is older than what a ring has deleted.
+    pub fn is_behind_hole(&self, before: &OpenSegment) -> bool {
+        before.is_only_pinned && !self.follows(before)
     }
 
     /// Whether it has rows of tables that are sampled more often than once a second.
@@ -66,52 +98,6 @@ impl OpenSegment {
     }
 }
 
-/// What opening segments gathers.
-#[derive(Default)]
-pub struct Opening {
-    /// Clock offsets of all segments.
-    pub timeline: Timeline,
-    /// What could not be read.
-    pub problems: Vec<ReadError>,
-}
-
-impl Opening {
-    /// Opens the segments of a ring in these files, oldest first.
-    pub fn open(&mut self, paths: Vec<PathBuf>, is_fine: bool) -> Vec<Arc<OpenSegment>> {
-        let mut opened = Vec::new();
-        for path in paths {
-            match open_segment(&path) {
-                Ok((reader, spans, damage)) => {
-                    let damage = damage.map(|error| ReadError::from_segment(&path, error));
-                    self.problems.extend(damage);
-                    opened.push((reader, spans, path));
-                }
-                // The recorder needed the room between listing and opening. Those before it, which
-                // it deleted first, would leave a hole that nothing tells of.
-                Err(SegmentError::Io(error))
-                    if error.kind() == io::ErrorKind::NotFound
-                        && path.symlink_metadata().is_err() =>
-                {
-                    opened.clear();
-                }
-                Err(error) => self.problems.push(ReadError::from_segment(&path, error)),
-            }
-        }
-        let boot_ids = opened.iter().map(|(reader, ..)| &reader.description().boot_id[..]);
-        self.timeline.place(&boot_ids.collect::<Vec<_>>());
-        let segments = opened.into_iter().map(|(reader, table_spans_ns, path)| {
-            let first = table_spans_ns.values().map(|span| span.0).min();
-            let last = table_spans_ns.values().map(|span| span.1).max();
-            let description = reader.description();
-            let last_ns = last.unwrap_or(description.created.from_ns);
-            let boot = self.timeline.add(&description.boot_id, reader.clocks(), last_ns);
-            let (span_ns, salvaged) = (first.zip(last), OnceLock::new());
-            Arc::new(OpenSegment { reader, path, is_fine, boot, span_ns, table_spans_ns, salvaged })
-        });
-        segments.collect()
-    }
-}
-
 /// The segments in a directory, oldest first, or the one segment at that path.
 ///
 /// # Errors
@@ -135,14 +121,25 @@ pub fn segment_paths(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
 }
 
+/// The same in a directory that need not be there.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn segment_paths_if_any(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    match segment_paths(dir) {
+        Err(ReadError::NoRecording { .. }) => Ok(Vec::new()),
+        found => found,
+    }
+}
+
 /// Times of the first and the last row of tables, by their number.
-type Spans = BTreeMap<u32, (u64, u64)>;
+pub type Spans = BTreeMap<u32, (u64, u64)>;
 
 /// A reader, the spans of its rows, and the damage that was found and worked around.
-type Opened = (SegmentReader, Spans, Option<SegmentError>);
+pub type Opened = (SegmentReader, Spans, Option<SegmentError>);
 
 /// Opens a segment; where its trees turn out to be damaged, by searching the file.
-fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
+pub fn open_segment(path: &Path) -> Result<Opened, SegmentError> {
     let mut reader = SegmentReader::open(path)?;
     let mut spans = spans_of(&reader);
     // What opening saw is a commit older than what spans are of; a table may have come with it.

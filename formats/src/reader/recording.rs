@@ -1,10 +1,12 @@
 //! The directory of segments, opened for reading.
 
-use super::open::{OpenSegment, Opening, segment_paths};
+use super::open::{OpenSegment, segment_paths, segment_paths_if_any};
+use super::opening::Opening;
 use super::tail;
 use super::timeline::Timeline;
 use super::{ReadError, SegmentState, SegmentSummary, TableSummary};
 use crate::block::{Block, Decompressor};
+use crate::pin;
 use crate::ring::{Lock, disk_bytes};
 use crate::schema::Schema;
 use crate::segment::{Access, IndexEntry, SegmentError, SegmentReader};
@@ -34,15 +36,30 @@ impl Recording {
     pub fn open(dir: &Path) -> Result<Recording, ReadError> {
         let mut opening = Opening::default();
         let raw = segment_paths(dir)?;
+        let pinned = pin::directory(dir);
+        // Links are not followed: what they name belongs to somebody else.
+        let pins_of = |ring: &Path| match pinned.as_ref().map(|pinned| pinned.join(ring)) {
+            Some(dir) if dir.symlink_metadata().is_ok_and(|found| found.is_dir()) => {
+                segment_paths_if_any(&dir)
+            }
+            _ => Ok(Vec::new()),
+        };
         // The coarsest tier reaches back furthest, so it knows the oldest boots.
         let mut tiers = Vec::new();
-        for tier in tier::dir::list(dir) {
-            tiers.push(opening.open(segment_paths(&tier)?, false));
+        let dirs: Vec<&Path> = pinned.iter().map(PathBuf::as_path).chain([dir]).collect();
+        for tier in tier::dir::names(&dirs) {
+            let paths = segment_paths_if_any(&dir.join(&tier))?;
+            tiers.push(opening.open(paths, pins_of(&tier)?, false));
         }
         tiers.retain(|tier| !tier.is_empty());
-        let mut segments = opening.open(raw, false);
-        if let Some(fine) = fine::existing(dir) {
-            let moved = opening.open(segment_paths(&fine)?, true);
+        let mut segments = opening.open(raw, pins_of(Path::new(""))?, false);
+        let fine = match fine::existing(dir) {
+            Some(fine) => segment_paths(&fine)?,
+            None => Vec::new(),
+        };
+        let pinned_fine = pins_of(Path::new(fine::NAME))?;
+        if !fine.is_empty() || !pinned_fine.is_empty() {
+            let moved = opening.open(fine, pinned_fine, true);
             // What is still whole has its fine rows: they were moved since it was opened, or the
             // recorder ended while it moved them.
             let is_whole = |fine: &Arc<OpenSegment>| {
@@ -152,6 +169,7 @@ impl Recording {
             path: segment.path.clone(),
             tier_ns: description.tier_ns,
             is_fine: segment.is_fine,
+            is_pinned: segment.is_pinned,
             size_bytes: disk_bytes(&segment.path).unwrap_or(0),
             state: match reader.access() {
                 Access::Direct if may_be_active => SegmentState::Active,

@@ -25,42 +25,56 @@ struct Ring<'a> {
     segments: &'a [Arc<OpenSegment>],
 }
 
-/// What has rows of a table, the finest first.
+/// What has rows of a table.
 struct Rings<'a> {
-    /// Rows as they were sent, in order of time. Fine rows are in a ring that forgets sooner; those
-    /// of a segment that was not split are in the other. What is between two of these may be in a
-    /// tier only.
-    rows: Vec<Ring<'a>>,
-    tiers: Vec<Ring<'a>>,
+    /// Runs of segments, those of the finest ring first: rows as they were sent, in order of time,
+    /// then the tiers. Fine rows are in a ring that forgets sooner; those of a segment that was not
+    /// split are in the other; and what is pinned is left when all around it is overwritten. What is
+    /// between two of these may be in a coarser ring only.
+    levels: Vec<Vec<Ring<'a>>>,
+    /// The tiers, the finest first.
+    tiers: Vec<&'a [Arc<OpenSegment>]>,
 }
 
 impl Rings<'_> {
-    /// Has what is finer begin behind the step of a tier in which its oldest rows are gone.
+    /// Has what is finer begin behind the step of a tier in which its oldest rows are gone, and end
+    /// before the one in which they begin to be.
     fn hand_over_behind_steps(
         &mut self,
         recording: &Recording,
         schema: &Arc<Schema>,
         request: &ScanRequest,
     ) {
-        let behind = |ring: &Ring<'_>, tier: &Ring<'_>| {
-            let is_asked_for = (request.from..request.to).contains(&ring.first);
-            match is_asked_for && has_evicted(ring) {
-                true => behind_step(recording, schema, ring.first, tier),
-                false => ring.first,
+        let is_asked_for = |at: i64| (request.from..request.to).contains(&at);
+        // From the coarsest on.
+        for (runs, tier) in self.levels.iter_mut().zip(&self.tiers).rev() {
+            let step_ns = step_ns(tier).max(1);
+            let step_of = |at: i64| at.div_euclid(step_ns).saturating_mul(step_ns);
+            let count = runs.len();
+            let mut before = i64::MIN;
+            for (number, run) in runs.iter_mut().enumerate() {
+                let last = run.last;
+                // A step that has rows of the run before too is known by these and by this one's.
+                let is_alone = before < step_of(run.first);
+                if is_alone && is_asked_for(run.first) && has_evicted(run) {
+                    run.first = behind_step(recording, schema, run.first, tier);
+                }
+                let step = step_of(last);
+                if number + 1 < count && is_asked_for(step) && step > run.first {
+                    let has_step = |segment: &&Arc<OpenSegment>| {
+                        span(recording, segment, &schema.name)
+                            .is_some_and(|(first, to)| step_of(first) <= step && to >= last)
+                    };
+                    if tier
+                        .iter()
+                        .filter(has_step)
+                        .any(|segment| knows_growth_of(segment, &schema.name))
+                    {
+                        run.last = step.saturating_sub(1);
+                    }
+                }
+                before = last;
             }
-        };
-        for at in 1..self.tiers.len() {
-            self.tiers[at - 1].first = behind(&self.tiers[at - 1], &self.tiers[at]);
-        }
-        let Some(tier) = self.tiers.first() else { return };
-        let step_ns = step_ns(tier.segments).max(1);
-        let mut before = i64::MIN;
-        for run in &mut self.rows {
-            // A step that has rows of the run before too is known by these and by this one's.
-            if before < run.first.div_euclid(step_ns).saturating_mul(step_ns) {
-                run.first = behind(run, tier);
-            }
-            before = run.last;
         }
     }
 }
@@ -80,13 +94,12 @@ pub fn parts<'a>(
             .rollup
             .is_some_and(|rollup| step > 0 && rollup.step % step == 0 && rollup.origin % step == 0)
     };
-    let finest_first = recording.tiers().iter().rev().map(Vec::as_slice);
-    let tiers = finest_first.filter_map(|segments| {
-        let (first, last) =
-            spans(recording, segments, table).reduce(|all, span| (all.0, all.1.max(span.1)))?;
-        Some(Ring { first, last, segments })
-    });
-    let mut rings = Rings { rows: runs(recording, table), tiers: tiers.collect() };
+    let tiers = recording.tiers().iter().rev().map(Vec::as_slice);
+    let with_rows = tiers.filter(|tier| tier.iter().any(|of| span(recording, of, table).is_some()));
+    let tiers: Vec<_> = with_rows.collect();
+    let all = std::iter::once(recording.raw()).chain(tiers.iter().copied());
+    let levels = all.map(|segments| runs(recording, segments, table)).collect();
+    let mut rings = Rings { levels, tiers };
     if request.whole_steps {
         rings.hand_over_behind_steps(recording, schema, request);
     }
@@ -96,64 +109,49 @@ pub fn parts<'a>(
         for (first, last) in complete(recording, tier, table) {
             let (begin, end) = (first.max(from), last.saturating_add(1).min(request.to));
             if begin < end {
-                rows_first(&rings, from, begin, &mut parts);
+                finest_first(&rings.levels, from, begin, &mut parts);
                 parts.push(Part { from: begin, to: end, segments: tier });
                 from = end;
             }
         }
     }
-    rows_first(&rings, from, request.to, &mut parts);
+    finest_first(&rings.levels, from, request.to, &mut parts);
     parts.retain(|part| part.from < part.to);
     parts
 }
 
 /// The runs of segments with rows of a table between which nothing was deleted, as their numbers
 /// say: what was split has the number of what it was split from.
-fn runs<'a>(recording: &'a Recording, table: &str) -> Vec<Ring<'a>> {
+fn runs<'a>(recording: &Recording, segments: &'a [Arc<OpenSegment>], table: &str) -> Vec<Ring<'a>> {
     let mut runs: Vec<(usize, usize, i64, i64)> = Vec::new();
-    let raw = recording.raw();
-    for (at, segment) in raw.iter().enumerate() {
+    for (at, segment) in segments.iter().enumerate() {
         let Some((first, last)) = span(recording, segment, table) else { continue };
         match runs.last_mut() {
-            Some(run) if follows(&raw[run.1], segment) => {
+            Some(run) if segment.follows(&segments[run.1]) => {
                 (run.1, run.3) = (at, run.3.max(last));
             }
             _ => runs.push((at, at, first, last)),
         }
     }
-    let ring = |(from, to, first, last)| Ring { first, last, segments: &raw[from..=to] };
+    let ring = |(from, to, first, last)| Ring { first, last, segments: &segments[from..=to] };
     runs.into_iter().map(ring).collect()
 }
 
-fn follows(before: &OpenSegment, segment: &OpenSegment) -> bool {
-    let number = |segment: &OpenSegment| segment.reader.description().number;
-    number(segment) == number(before).wrapping_add(1)
-}
-
-/// Splits a span into what rows answer for and what only tiers have.
-fn rows_first<'a>(rings: &Rings<'a>, from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
+/// Splits a span among rings, the finest of which answers for what it has, and coarser ones for what
+/// is before its runs of segments and between them.
+fn finest_first<'a>(levels: &[Vec<Ring<'a>>], from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
+    let Some((runs, coarser)) = levels.split_first().filter(|_| from < to) else { return };
     let mut at = from;
-    for (number, run) in rings.rows.iter().enumerate() {
-        let begin = run.first.clamp(at, to.max(at));
-        finest_first(&rings.tiers, at, begin, parts);
-        let is_last = number + 1 == rings.rows.len();
-        let end = if is_last { to } else { run.last.saturating_add(1).clamp(begin, to.max(begin)) };
+    for (number, run) in runs.iter().enumerate() {
+        let begin = run.first.clamp(at, to);
+        finest_first(coarser, at, begin, parts);
+        let is_last = number + 1 == runs.len();
+        let end = if is_last { to } else { run.last.saturating_add(1).clamp(begin, to) };
         parts.push(Part { from: begin, to: end, segments: run.segments });
         at = end;
     }
-    if rings.rows.is_empty() {
-        finest_first(&rings.tiers, from, to, parts);
-    }
-}
-
-/// Splits a span among tiers: the finest answers for what it has, coarser ones for what is older.
-fn finest_first<'a>(tiers: &[Ring<'a>], from: i64, to: i64, parts: &mut Vec<Part<'a>>) {
-    let at = parts.len();
-    let mut end = to;
-    for ring in tiers {
-        let begin = ring.first.clamp(from, end.max(from));
-        parts.insert(at, Part { from: begin, to: end, segments: ring.segments });
-        end = begin;
+    if runs.is_empty() {
+        finest_first(coarser, from, to, parts);
     }
 }
 
@@ -164,8 +162,13 @@ fn has_evicted(ring: &Ring<'_>) -> bool {
 
 /// The wall time at which rows take over from a tier, where the first of them is at `first`: behind
 /// the step of the tier that has this row.
-fn behind_step(recording: &Recording, schema: &Arc<Schema>, first: i64, tier: &Ring<'_>) -> i64 {
-    let step = step_ns(tier.segments).max(1);
+fn behind_step(
+    recording: &Recording,
+    schema: &Arc<Schema>,
+    first: i64,
+    tier: &[Arc<OpenSegment>],
+) -> i64 {
+    let step = step_ns(tier).max(1);
     let to = first.div_euclid(step).saturating_add(1).saturating_mul(step);
     let wanted = Wanted { schema: schema.clone(), selected: Vec::new(), from: first, to };
     let wanted = Arc::new(wanted);
@@ -174,7 +177,7 @@ fn behind_step(recording: &Recording, schema: &Arc<Schema>, first: i64, tier: &R
             && span(recording, segment, &schema.name)
                 .is_some_and(|(begin, end)| begin < to && end >= first)
     };
-    let segments = tier.segments.iter().filter(has_some);
+    let segments = tier.iter().filter(has_some);
     let segments = segments.map(|segment| (segment.clone(), wanted.clone())).collect();
     let request = ScanRequest { threads: 1, ..ScanRequest::default() };
     let mut steps = Scan::new(segments, recording.timeline().clone(), &request);
@@ -227,15 +230,7 @@ fn step_ns(segments: &[Arc<OpenSegment>]) -> i64 {
     segments.first().map_or(0, |segment| segment.reader.description().tier_ns.cast_signed())
 }
 
-/// Wall time of the first and the last row of a table in each of these segments that has rows.
-fn spans(
-    recording: &Recording,
-    segments: &[Arc<OpenSegment>],
-    table: &str,
-) -> impl Iterator<Item = (i64, i64)> {
-    segments.iter().filter_map(move |segment| span(recording, segment, table))
-}
-
+/// Wall time of the first and the last row of a table in a segment, where it has any.
 fn span(recording: &Recording, segment: &OpenSegment, table: &str) -> Option<(i64, i64)> {
     let (number, _) = segment.table(table)?;
     let span = segment.table_spans_ns.get(&number)?;

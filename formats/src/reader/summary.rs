@@ -30,6 +30,8 @@ pub struct SegmentSummary {
     /// Whether it is of the ring of fine rows, which tables have that are sampled more often than
     /// once a second.
     pub is_fine: bool,
+    /// Whether a pin keeps it.
+    pub is_pinned: bool,
     /// Bytes it takes on disk.
     pub size_bytes: u64,
     /// How it was found.
@@ -59,6 +61,27 @@ pub struct TableSummary {
     pub blocks: u64,
     /// Bytes of its blocks.
     pub size_bytes: u64,
+}
+
+/// A pin, with wall times.
+#[derive(Clone, Debug)]
+pub struct PinSummary {
+    /// Its name.
+    pub name: String,
+    /// Whatever else was said.
+    pub text: String,
+    /// Wall time of its start, ns since the epoch.
+    pub from: i64,
+    /// Wall time of its end.
+    pub to: i64,
+    /// Segments that it keeps; several pins may keep one.
+    pub segments: u64,
+    /// What these take on disk, bytes.
+    pub size_bytes: u64,
+    /// Whether a trigger pinned it, and nobody asked for it.
+    pub is_automatic: bool,
+    /// Whether it was dropped to make room.
+    pub is_dropped: bool,
 }
 
 /// A gap, with wall times.

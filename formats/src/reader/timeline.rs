@@ -56,6 +56,11 @@ impl Timeline {
         self.order.iter().position(|boot| self.boots[*boot] == boot_id)
     }
 
+    /// The number of a boot that is known.
+    pub fn boot(&self, boot_id: &str) -> Option<usize> {
+        self.boots.iter().position(|boot| boot == boot_id)
+    }
+
     /// Adds what a segment knows and returns the number of its boot, which has its place; segments
     /// may come in any order.
     pub fn add(&mut self, boot_id: &str, clocks: &[ClockOffset], last_ns: u64) -> usize {

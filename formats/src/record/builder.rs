@@ -1,5 +1,6 @@
 //! Puts samples into a record. Allocates only while its buffers grow to their working size.
 
+use super::held::Held;
 use super::{RECORD_MAGIC, RECORD_VERSION, RecordV1, offset};
 use crate::histogram::Histogram;
 use crate::interner::Interner;
@@ -243,6 +244,12 @@ impl RecordBuilder {
         self.body.cells.push(u64::from(index));
     }
 
+    /// The next cell: a stack, as [`crate::stack`] has it.
+    #[inline]
+    pub fn stack(&mut self, cell: &[u8]) {
+        self.bytes(cell);
+    }
+
     /// The next cell: a histogram. One without values is not absent: nothing happened.
     pub fn histogram(&mut self, value: &Histogram) {
         self.cell.clear();
@@ -268,6 +275,11 @@ impl RecordBuilder {
             Some(value) => self.u64(value),
             None => self.absent(),
         }
+    }
+
+    /// What it holds, to be looked at.
+    pub fn held(&self) -> Held<'_> {
+        Held::new(&self.body, &self.strings, (self.width, self.key_width))
     }
 
     /// How many samples (or events) the record holds.

@@ -16,10 +16,12 @@
 //! another with wrong values.
 
 mod builder;
+mod held;
 mod pool;
 mod view;
 
 pub use builder::RecordBuilder;
+pub use held::Held;
 pub use pool::{BufferPool, PooledBuffer};
 pub use view::{RecordError, RecordView};
 

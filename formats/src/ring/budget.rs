@@ -2,10 +2,12 @@
 //!
 //! Each ring has a share. One that needs less lends the rest to the others, and takes it back when
 //! it comes to need it: room is made by deleting the oldest segment of the ring that is furthest
-//! beyond its share, and never of one that is within it.
+//! beyond its share, and never of one that is within it. What only pins keep takes of all shares
+//! alike.
 
-use super::listing::Closed;
-use std::collections::VecDeque;
+use super::listing::{Closed, FileId};
+use super::pinned::{Holder, Pinned, PinnedFile};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +23,9 @@ pub struct Budget {
 pub(super) struct State {
     bound_bytes: u64,
     pub(super) rings: Vec<Member>,
+    pinned: Pinned,
+    /// Counts what came into rings and went.
+    changes: u64,
 }
 
 /// One ring.
@@ -66,6 +71,33 @@ impl Budget {
         self.state().bound_bytes = bound_bytes;
     }
 
+    /// Changes what only pins may keep. Deletes nothing.
+    pub fn set_pin_bytes(&self, pin_bytes: u64) {
+        self.state().pinned.bound_bytes = pin_bytes;
+    }
+
+    /// What pins keep, from now on: their files, and what lies beside these in their directory.
+    pub fn set_pinned(&self, holders: Vec<Holder>, files: Vec<PinnedFile>, other_bytes: u64) {
+        let state = &mut *self.state();
+        state.pinned.hold(holders, files, other_bytes);
+        state.count_pinned();
+    }
+
+    /// The names of pins that were dropped since this was called last.
+    pub fn take_dropped(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().pinned.dropped)
+    }
+
+    /// How often segments came into rings and went.
+    pub fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// The segments of all rings that nobody writes any more, the oldest of each first.
+    pub fn closed(&self) -> Vec<Closed> {
+        self.state().closed().cloned().collect()
+    }
+
     /// Adds a ring; returns its number.
     pub(super) fn join(&self, share_bytes: u64) -> usize {
         let rings = &mut self.state().rings;
@@ -90,32 +122,75 @@ impl Budget {
         let state = &mut *self.state();
         *state.rings[number].written_bytes(is_beside) = bytes;
         let mut deleted = 0;
-        while state.rings.iter().map(Member::size_bytes).sum::<u64>() > state.bound_bytes {
-            let Some(ring) = state.first_to_give() else { return Ok((deleted, false)) };
-            let queue = if ring.former.is_empty() { &mut ring.segments } else { &mut ring.former };
-            let Some(oldest) = queue.front() else { return Ok((deleted, false)) };
-            match fs::remove_file(&oldest.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        while state.size_bytes() > state.bound_bytes {
+            if state.pinned.is_beyond_bound() && state.pinned.drop_first()? {
+                continue;
             }
-            ring.closed_bytes -= oldest.size_bytes;
-            queue.pop_front();
-            state.rings[number].deleted += 1;
-            deleted += 1;
+            if state.delete_oldest()? {
+                state.rings[number].deleted += 1;
+                deleted += 1;
+            } else if !state.pinned.drop_first()? {
+                return Ok((deleted, false));
+            }
         }
         Ok((deleted, true))
     }
 }
 
 impl State {
+    fn size_bytes(&self) -> u64 {
+        self.rings.iter().map(Member::size_bytes).sum::<u64>() + self.pinned.size_bytes()
+    }
+
+    fn closed(&self) -> impl Iterator<Item = &Closed> {
+        self.rings.iter().flat_map(|ring| ring.former.iter().chain(&ring.segments))
+    }
+
+    /// Segments came into a ring, or may have gone.
+    pub(super) fn changed(&mut self) {
+        self.changes += 1;
+        self.count_pinned();
+    }
+
+    /// Counts anew what only pins keep: what a ring has counts there.
+    fn count_pinned(&mut self) {
+        if self.pinned.is_empty() {
+            return;
+        }
+        let ids: BTreeSet<FileId> = self.closed().map(|segment| segment.id).collect();
+        self.pinned.count(|id| ids.contains(&id));
+    }
+
+    /// Deletes the segment that goes first; false where none may. What a pin keeps is only the pin's
+    /// from then on.
+    fn delete_oldest(&mut self) -> io::Result<bool> {
+        let Some(ring) = self.first_to_give() else { return Ok(false) };
+        let queue = if ring.former.is_empty() { &mut ring.segments } else { &mut ring.former };
+        let Some(oldest) = queue.front() else { return Ok(false) };
+        match fs::remove_file(&oldest.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let id = oldest.id;
+        ring.closed_bytes -= oldest.size_bytes;
+        queue.pop_front();
+        self.pinned.left(id);
+        self.changes += 1;
+        Ok(true)
+    }
+
     /// The ring whose oldest segment goes first: one with segments of a tier that is kept no more,
     /// else the one that is furthest beyond its share.
     fn first_to_give(&mut self) -> Option<&mut Member> {
         if let Some(at) = self.rings.iter().position(|ring| !ring.former.is_empty()) {
             return self.rings.get_mut(at);
         }
-        let can_give =
-            |ring: &&mut Member| !ring.segments.is_empty() && ring.size_bytes() > ring.share_bytes;
+        let bound = u128::from(self.bound_bytes);
+        let left = u128::from(self.bound_bytes.saturating_sub(self.pinned.size_bytes()));
+        let is_beyond = |ring: &Member| {
+            u128::from(ring.size_bytes()) * bound > u128::from(ring.share_bytes) * left
+        };
+        let can_give = |ring: &&mut Member| !ring.segments.is_empty() && is_beyond(ring);
         // By how many times its share it takes, compared without a division.
         let further = |a: &&mut Member, b: &&mut Member| {
             let times =

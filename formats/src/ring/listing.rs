@@ -6,20 +6,52 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// A file, whatever it is called: its device and its number there. Once it is deleted, the next one
+/// that is made may have that number.
+pub type FileId = (u64, u64);
+
+/// What is in the file of a segment: it is the same as long as this is.
+pub type ContentId = (FileId, u64, (i64, i64));
+
 /// A segment that nobody writes any more.
-#[derive(Debug)]
-pub(super) struct Closed {
+#[derive(Clone, Debug)]
+pub struct Closed {
     /// Its number.
     pub number: u64,
     /// Its file.
     pub path: PathBuf,
+    /// The same, whatever it is called.
+    pub id: FileId,
     /// What it takes on disk.
     pub size_bytes: u64,
+    /// When it was written last: seconds and nanoseconds since the epoch.
+    pub written_at: (i64, i64),
+}
+
+impl Closed {
+    /// What is in it.
+    pub fn content(&self) -> ContentId {
+        (self.id, self.number, self.written_at)
+    }
+
+    /// The segment of this number in the file at `path`; `None` where that is gone.
+    pub(super) fn at(path: PathBuf, number: u64) -> io::Result<Option<Closed>> {
+        match fs::symlink_metadata(&path) {
+            Ok(found) => {
+                let id = (found.dev(), found.ino());
+                let written_at = (found.mtime(), found.mtime_nsec());
+                let size_bytes = found.blocks() * 512;
+                Ok(Some(Closed { number, path, id, size_bytes, written_at }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The segments in `dir`, oldest first, and what everything else there takes on disk, without what
 /// is `apart`. Unfinished segments are removed.
-pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u64)> {
+pub fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u64)> {
     let mut segments = Vec::new();
     let mut other_bytes = disk_bytes(dir)?;
     for entry in fs::read_dir(dir)? {
@@ -36,8 +68,7 @@ pub(super) fn list(dir: &Path, apart: &[PathBuf]) -> io::Result<(Vec<Closed>, u6
         } else if name.ends_with(PART) {
             // It counts as what is being written.
         } else if let Some(number) = number_of(&name) {
-            let size_bytes = disk_bytes(&path)?;
-            segments.push(Closed { number, path, size_bytes });
+            segments.extend(Closed::at(path, number)?);
         } else {
             other_bytes += unless_gone(disk_bytes(&path))?;
         }

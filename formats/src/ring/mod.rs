@@ -5,15 +5,18 @@ mod bounded;
 mod budget;
 mod listing;
 mod lock;
+mod pinned;
 
 pub use bounded::BoundedFile;
 pub use budget::Budget;
-pub use listing::disk_bytes;
+pub(crate) use listing::list as list_segments;
+pub use listing::{Closed, ContentId, FileId, disk_bytes};
 pub use lock::{Lock, LockError};
+pub use pinned::{Holder, Pinned, PinnedFile};
 
 use crate::segment::{CACHE_BYTES, RingLimits, number_of};
 use budget::{Member, State};
-use listing::{Closed, changed_at, disk_bytes_of, list, remove_parts};
+use listing::{changed_at, disk_bytes_of, list, remove_parts};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -123,6 +126,7 @@ impl Ring {
         let all = ring.former.iter().chain(&ring.segments);
         ring.closed_bytes = all.map(|segment| segment.size_bytes).sum();
         (ring.changed_at, ring.commits_since_look) = (changed_at.unwrap_or_default(), 0);
+        state.changed();
         Ok(())
     }
 
@@ -182,9 +186,12 @@ impl Ring {
         let Some(path) = path else { return };
         let number = path.file_name().and_then(|name| number_of(&name.to_string_lossy()));
         // A file that is gone takes nothing.
-        if let (Some(number), Ok(size_bytes)) = (number, disk_bytes(path)) {
-            ring.segments.push_back(Closed { number, path: path.to_owned(), size_bytes });
-            ring.closed_bytes += size_bytes;
+        if let Some(number) = number
+            && let Ok(Some(closed)) = Closed::at(path.to_owned(), number)
+        {
+            ring.closed_bytes += closed.size_bytes;
+            ring.segments.push_back(closed);
+            state.changed();
         }
     }
 

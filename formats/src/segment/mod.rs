@@ -47,7 +47,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Version of everything inside a segment.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Chunks by [`envelope::chunk_key`].
 const CHUNKS: TableDefinition<u64, &[u8]> = TableDefinition::new("chunks");

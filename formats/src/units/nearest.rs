@@ -2,7 +2,7 @@
 
 /// How alike two names must be, between 0 and 1, for one to be suggested for the other.
 const ALIKE: f64 = 0.6;
-/// How alike a name is that begins with all of what was given.
+/// How alike a name is at least that begins with all of what was given; of several the shortest is.
 const PREFIX: f64 = 0.8;
 /// Fewer letters than these begin too many names.
 const PREFIX_CHARS: usize = 3;
@@ -19,7 +19,7 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 fn similarity(given: &str, name: &str) -> f64 {
     let is_prefix = given.chars().count() >= PREFIX_CHARS && name.starts_with(given);
     let similarity = strsim::normalized_damerau_levenshtein(given, name);
-    if is_prefix { similarity.max(PREFIX) } else { similarity }
+    if is_prefix { PREFIX + (1.0 - PREFIX) * similarity } else { similarity }
 }
 
 #[cfg(test)]
@@ -37,6 +37,8 @@ mod tests {
             "directory",
             "ring_size",
             "tiers",
+            "stat",
+            "stack_wait",
         ];
         for (given, meant) in [
             ("cpus", Some("cpu")),
@@ -47,6 +49,7 @@ mod tests {
             ("ring-size", Some("ring_size")),
             ("Directroy", Some("directory")),
             ("tier", Some("tiers")),
+            ("sta", Some("stat")),
             ("xylophone", None),
             ("compression_level", None),
             ("", None),

@@ -125,7 +125,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Adds a journal entry with what came since the last commit and is in no block.
+    /// Adds journal entries with what came since the last commit and is in no block. What gathers
+    /// stacks has one of its own: the others need not wait until that is in a block.
     pub fn put_journal(
         &mut self,
         tables: &[Table],
@@ -133,8 +134,25 @@ impl Segment {
         scratch: &mut Vec<u8>,
         batch: &mut Batch,
     ) -> Result<(), BlockError> {
-        let with_records =
-            || tables.iter().enumerate().filter(|(_, table)| !table.journal.is_empty());
+        for of_stacks in [false, true] {
+            let is_of_it = |table: &Table| table.gathers_stacks() == of_stacks;
+            self.put_journal_entry(tables, is_of_it, compressor, scratch, batch)?;
+        }
+        Ok(())
+    }
+
+    fn put_journal_entry(
+        &mut self,
+        tables: &[Table],
+        is_of_it: impl Fn(&Table) -> bool,
+        compressor: &mut Compressor,
+        scratch: &mut Vec<u8>,
+        batch: &mut Batch,
+    ) -> Result<(), BlockError> {
+        let with_records = || {
+            let tables = tables.iter().enumerate();
+            tables.filter(|(_, table)| !table.journal.is_empty() && is_of_it(table))
+        };
         let sections: Vec<&[u8]> = with_records().map(|(_, table)| &table.journal[..]).collect();
         if sections.is_empty() {
             return Ok(());

@@ -6,7 +6,7 @@ use crate::schema::{Schema, TableKind};
 use std::path::{Path, PathBuf};
 
 /// The name of its directory within the recording.
-const NAME: &str = "subsecond";
+pub const NAME: &str = "subsecond";
 
 /// Tables that are sampled more often than this have fine rows, ns.
 pub const FINE_BELOW_NS: u64 = 1_000_000_000;

@@ -5,6 +5,7 @@ mod error;
 pub(crate) mod fine;
 mod options;
 mod pending_gaps;
+mod pins;
 mod restart;
 mod resumption;
 mod ring_writer;
@@ -18,6 +19,7 @@ mod waiting_rows;
 pub use error::WriteError;
 pub use fine::FINE_BELOW_NS;
 pub use options::{LEAST_RING_BYTES, TierOptions, WriterOptions};
+pub use pins::PinEvent;
 pub use resumption::Resumption;
 pub use totals::{Commit, WriterStats};
 
@@ -25,9 +27,11 @@ use crate::block::Piece;
 use crate::clock::ClockOffset;
 use crate::gap::Gap;
 use crate::narrow::{count32, count32_of};
+use crate::pin;
 use crate::record::RecordView;
 use crate::ring::{Budget, Lock, LockError, Ring};
 use crate::schema::Schema;
+use pins::Pins;
 use ring_writer::{RingWriter, disk_error};
 use split::FineRing;
 use std::os::unix::fs::DirBuilderExt;
@@ -63,6 +67,7 @@ pub struct RecordingWriter {
     /// Commits since fine rows came.
     fine_missed: u32,
     tiers: Vec<Tier>,
+    pins: Pins,
     tools: Tools,
     /// What each number stands for.
     schemas: Vec<Arc<Schema>>,
@@ -103,7 +108,9 @@ impl RecordingWriter {
         create_dir(dir)?;
         let lock = Lock::take(dir).map_err(|error| not_locked(dir, error))?;
         let budget = Budget::new(options.ring_size_bytes);
-        let mut apart = Vec::new();
+        budget.set_pin_bytes(options.pin_bytes());
+        let pins = Pins::new(dir, &budget);
+        let mut apart = vec![dir.join(pin::DIRECTORY)];
         let mut tiers = Vec::new();
         for tier in &options.tiers {
             let dir = dir.join(tier::dir::name(tier.step_ns));
@@ -139,10 +146,12 @@ impl RecordingWriter {
             fine,
             fine_missed: 0,
             tiers,
+            pins,
             tools: Tools::default(),
             schemas: Vec::new(),
         };
         recording.split_from_here();
+        recording.pin_from_here();
         Ok(recording)
     }
 
@@ -153,6 +162,22 @@ impl RecordingWriter {
         self.raw.set_fine(Some(fine.ring().clone()));
         let newest = self.raw.newest_first();
         newest.into_iter().take(MOST_LEFT).rev().for_each(|segment| fine.take(segment));
+    }
+
+    /// Keeps what is pinned, and leaves its numbers to it.
+    fn pin_from_here(&mut self) {
+        self.raw.begin_behind(self.pins.last_number(&["", fine::NAME]));
+        for tier in &mut self.tiers {
+            let name = tier.dir().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            tier.begin_behind(self.pins.last_number(&[&name]));
+        }
+        let fine = self.fine.as_ref();
+        self.pins.start(&|segment| fine.is_some_and(|fine| fine.is_pending(segment)));
+    }
+
+    /// What there is to tell of pins since this was called last.
+    pub fn take_pin_events(&mut self) -> Vec<PinEvent> {
+        self.pins.take_events()
     }
 
     /// Records the gap since the last run, and goes on with its clock.
@@ -257,6 +282,11 @@ impl RecordingWriter {
         let tools = &mut self.tools;
         let tiers: Vec<_> =
             self.tiers.iter_mut().map(|tier| tier.commit(close, clock, tools)).collect();
+        let fine = self.fine.as_ref();
+        // What is closed at the end stays until the next run, which begins with the links.
+        if !close {
+            self.pins.step(&|segment| fine.is_some_and(|fine| fine.is_pending(segment)));
+        }
         let mut commit = raw?;
         for tier in tiers {
             commit.add(tier?);
@@ -359,6 +389,7 @@ impl RecordingWriter {
         }
         self.options.ring_size_bytes = sizes.ring_size_bytes;
         self.options.fine_size_bytes = fine_size_bytes;
+        self.options.pin_size_bytes = sizes.pin_size_bytes;
         for (own, tier) in self.options.tiers.iter_mut().zip(&self.tiers) {
             let same = sizes.tiers.iter().find(|other| other.step_ns == own.step_ns);
             own.size_bytes = same.map_or(LEAST_RING_BYTES, |tier| tier.size_bytes);
@@ -372,9 +403,27 @@ impl RecordingWriter {
             self.raw.set_fine((fine_size_bytes > 0).then(|| fine.ring().clone()));
         }
         self.raw.set_share_bytes(self.options.raw_size_bytes().max(LEAST_RING_BYTES));
+        self.budget.set_pin_bytes(sizes.pin_bytes());
         self.budget.set_bound_bytes(sizes.ring_size_bytes);
         self.raw.make_room()
     }
+}
+
+/// Deletes what no pin of the recording in `dir` keeps any more. Where a recorder writes it, that
+/// one does, and this does nothing.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn release_pins(dir: &Path) -> Result<(), WriteError> {
+    if Lock::holder(dir).is_some() || pin::directory(dir).is_none() {
+        return Ok(());
+    }
+    let _lock = match Lock::take(dir) {
+        Err(LockError::Held { .. }) => return Ok(()),
+        lock => lock.map_err(|error| not_locked(dir, error))?,
+    };
+    Pins::new(dir, &Budget::default()).start(&|_| true);
+    Ok(())
 }
 
 fn not_locked(dir: &Path, error: LockError) -> WriteError {

@@ -9,6 +9,10 @@ pub const LEAST_RING_BYTES: u64 = 4 << 20;
 /// A segment is full at this size, or at a sixteenth of the ring.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// Pins may keep one in so many bytes of the ring by default, and never more than one in so many.
+const PIN_PART: u64 = 10;
+const MOST_PIN_PART: u64 = 2;
+
 /// How to write a recording.
 #[derive(Clone, Debug)]
 pub struct WriterOptions {
@@ -19,6 +23,8 @@ pub struct WriterOptions {
     pub fine_size_bytes: u64,
     /// Rollup tiers, finest first.
     pub tiers: Vec<TierOptions>,
+    /// The most that only pins may keep, bytes; what they keep is taken of all shares alike.
+    pub pin_size_bytes: u64,
     /// A segment is closed at this size, bytes; sooner in a small ring.
     pub segment_size_bytes: u64,
     /// Name of the host.
@@ -53,11 +59,17 @@ impl WriterOptions {
             ring_size_bytes,
             fine_size_bytes: if is_split { fine_share_bytes(rest_bytes) } else { 0 },
             tiers,
+            pin_size_bytes: ring_size_bytes / PIN_PART,
             segment_size_bytes: SEGMENT_BYTES,
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             boot_id: boot_id.unwrap_or_default().trim().to_owned(),
             recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// What only pins may keep: the rings need the rest to turn at all.
+    pub fn pin_bytes(&self) -> u64 {
+        self.pin_size_bytes.min(self.ring_size_bytes / MOST_PIN_PART)
     }
 
     /// What is left of the ring for rows as the sources sent them, without the fine ones.
@@ -70,6 +82,9 @@ impl WriterOptions {
     #[must_use]
     pub fn resized(&self, ring_size_bytes: u64) -> WriterOptions {
         let mut resized = WriterOptions { ring_size_bytes, ..self.clone() };
+        let pins = u128::from(ring_size_bytes) * u128::from(self.pin_size_bytes)
+            / u128::from(self.ring_size_bytes.max(1));
+        resized.pin_size_bytes = u64::try_from(pins).unwrap_or(u64::MAX);
         let part = u128::from(resized.rest_bytes()) * u128::from(self.fine_size_bytes)
             / u128::from(self.rest_bytes().max(1));
         let most_bytes = resized.rest_bytes().saturating_sub(LEAST_RING_BYTES);

@@ -121,7 +121,7 @@ fn is_cut_short(schema: &Schema, behind_ns: u64) -> bool {
 }
 
 /// The newest time of each table in the segment that has one.
-fn last_rows(segment: &SegmentReader) -> BTreeMap<u32, u64> {
+pub(super) fn last_rows(segment: &SegmentReader) -> BTreeMap<u32, u64> {
     let mut rows = BTreeMap::new();
     let Ok(view) = segment.view() else { return rows };
     let of_blocks = (segment.schemas().iter())

@@ -80,6 +80,11 @@ impl RingWriter {
         self.fine = fine;
     }
 
+    /// Numbers its segments behind this one: that number stands for another, which is pinned.
+    pub fn begin_behind(&mut self, number: u64) {
+        self.last_number = self.last_number.max(number);
+    }
+
     /// The same, but what of its gaps is durable is kept for [`RingWriter::take_gaps`].
     pub fn with_gaps_for_tiers(self) -> RingWriter {
         RingWriter { for_tiers: Some(Vec::new()), ..self }

@@ -3,13 +3,22 @@
 use crate::block::Rows;
 use crate::memory::clear_and_shrink;
 use crate::record::{RecordError, RecordView};
-use crate::schema::{Schema, TableKind};
+use crate::schema::{Column, ColumnType, Schema, TableKind};
 use crate::segment::put_record;
 use std::sync::Arc;
 
 /// Rows that a block of a slow table gathers: at 1 Hz, blocks of 60 rows take 0.29 bytes a value
 /// where those of 10 take 0.41.
 const BLOCK_ROWS: usize = 60;
+
+/// Rows that a block with stacks gathers, or what comes in [`STACK_NS`]: what stacks have in common is
+/// there once in a block. Longer their records would take much of a small segment, as its journal.
+const STACK_ROWS: usize = 8192;
+const STACK_NS: u64 = 60_000_000_000;
+
+/// What they take of the writer's memory at most: that of some 8,000 samples of a compiler, of which
+/// hardly two are the same.
+const STACK_BYTES: usize = 4 << 20;
 
 /// A table whose block is full within this time is sealed with every commit, and its records never
 /// go through the journal.
@@ -170,8 +179,25 @@ impl Table {
         !self.full.is_empty()
             || samples > 0
                 && (self.is_fast()
-                    || samples >= BLOCK_ROWS
-                    || self.rows.size_bytes() + self.added_bytes > BLOCK_BYTES)
+                    || self.is_worth_a_block(samples)
+                    || self.rows.is_full_of_stacks()
+                    || self.rows.size_bytes() + self.added_bytes > self.most_bytes())
+    }
+
+    fn is_worth_a_block(&self, samples: usize) -> bool {
+        let is_enough = || samples >= STACK_ROWS || self.rows.span_ns() >= STACK_NS;
+        samples >= BLOCK_ROWS && (!self.gathers_stacks() || is_enough())
+    }
+
+    fn most_bytes(&self) -> usize {
+        if self.gathers_stacks() { STACK_BYTES } else { BLOCK_BYTES }
+    }
+
+    /// Whether its rows wait for others with which their stacks have calls in common, up to
+    /// [`STACK_ROWS`] and [`STACK_BYTES`].
+    pub fn gathers_stacks(&self) -> bool {
+        let is_stack = |column: &Column| column.kind == ColumnType::Stack;
+        self.schema.kind == TableKind::Event && self.schema.values.iter().any(is_stack)
     }
 
     fn is_fast(&self) -> bool {

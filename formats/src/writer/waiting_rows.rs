@@ -13,7 +13,9 @@ const MOST_WAITING_BYTES_OF_TIER: usize = 1 << 20;
 /// until some have to go again.
 pub fn largest_waiting(tables: &[Table], is_tier: bool) -> Vec<usize> {
     let most_bytes = if is_tier { MOST_WAITING_BYTES_OF_TIER } else { MOST_WAITING_BYTES };
-    let waits = |table: &Table| if table.is_due() { 0 } else { table.waiting_bytes() };
+    // Stacks have a bound of their own: what they have in common is worth waiting for.
+    let counts = |table: &Table| !table.is_due() && !table.gathers_stacks();
+    let waits = |table: &Table| if counts(table) { table.waiting_bytes() } else { 0 };
     let mut waiting_bytes: usize = tables.iter().map(waits).sum();
     if waiting_bytes <= most_bytes {
         return Vec::new();

@@ -5,7 +5,8 @@
 use super::model::{Sample, samples, sorted};
 use super::noise::{LANES, noise, word};
 use super::support::{
-    Row, bits, config, copy_of, du, every_type, everything_of, put_event, put_sample, rows_in,
+    Row, SUMMARY_BETWEEN_ROWS, bits, config, copy_of, du, every_type, everything_of, put_event,
+    put_sample, rows_in,
 };
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::reader::{Recording, ScanItem, Verdict};
@@ -318,10 +319,12 @@ impl World {
         };
         assert!(recording.problems().is_empty(), "{when}: {:?}", recording.problems());
         for (schema, table) in schemas().iter().zip(&self.tables) {
-            let (read, problems) = rows_in(&recording, &schema.name, 1);
+            let (read, mut problems) = rows_in(&recording, &schema.name, 1);
+            let is_fast = schema.interval_ns < FINE_BELOW_NS && schema.kind == TableKind::Sample;
+            // Of the two rings that have these rows one may have forgotten what lies between them.
+            problems.retain(|told| !(is_fast && self.evicted && told == SUMMARY_BETWEEN_ROWS));
             assert!(problems.is_empty(), "{when}: {problems:?}");
             let (read, expected) = (timed(&read), timed(&table.committed));
-            let is_fast = schema.interval_ns < FINE_BELOW_NS && schema.kind == TableKind::Sample;
             let how = (table.newest, is_fast);
             self.assert_is_left(&read, &expected, how, &schema.name, when);
         }

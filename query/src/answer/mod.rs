@@ -5,6 +5,7 @@
 //! one block and, for each instance that is alive, a few words; nothing grows with the range.
 
 mod emitter;
+mod folding;
 mod growth;
 mod history;
 mod instance_column;
@@ -85,7 +86,10 @@ fn answer_items(
     let (mut seen, mut coarse_until) = (0, None);
     for item in items {
         match (item?, &mut engine) {
-            (ScanItem::Chunk(chunk), engine) => {
+            (ScanItem::Chunk(mut chunk), engine) => {
+                if !plan.frames {
+                    folding::fold_chunk(&mut chunk);
+                }
                 let is_before = |time: &i64| *time < plan.from;
                 seen += chunk.rows() - chunk.times.partition_point(is_before);
                 match engine {
@@ -93,7 +97,10 @@ fn answer_items(
                     Engine::Steps(steps) => steps.chunk(&chunk, None, &mut emitter)?,
                 }
             }
-            (ScanItem::Summary(summary), engine) => {
+            (ScanItem::Summary(mut summary), engine) => {
+                if !plan.frames {
+                    folding::fold_summary(&mut summary);
+                }
                 let is_wanted = summary.times.1 >= plan.from;
                 seen += if is_wanted { summary.rows } else { 0 };
                 if is_wanted && tier::is_coarser_than_asked(&summary, plan) {

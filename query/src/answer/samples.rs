@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::question::{Plan, ValueTest};
 use crate::rows::{Batch, BatchColumn, Bitmap};
 use nodemon_formats::interner::Interner;
-use nodemon_formats::narrow::{count32, index};
+use nodemon_formats::narrow::index;
 use nodemon_formats::reader::{Chunk, Presence, Summary};
 use nodemon_formats::{ColumnType, Value};
 use std::ops::Range;
@@ -216,16 +216,15 @@ impl<'a> Samples<'a> {
         let column = &self.batch.columns[self.plan.keys.len() + test.slot];
         let kind = if slot.rate { ColumnType::F64 } else { slot.kind };
         let strings = &self.batch.strings;
-        let verdicts: Vec<bool> = match kind.is_dictionary() {
-            true => (0..count32(strings.len()))
-                .map(|number| test.test.passes_bytes(kind, strings.get(number)))
-                .collect(),
-            false => Vec::new(),
-        };
+        // Each string of the column is looked at once, and none of the other columns.
+        let known = if kind.is_dictionary() { strings.len() } else { 0 };
+        let mut verdicts: Vec<Option<bool>> = vec![None; known];
         for (row, word) in column.words.iter().enumerate() {
-            let passes = || match kind.is_dictionary() {
-                true => verdicts.get(index(*word)).copied().unwrap_or(false),
-                false => test.test.passes_number(kind, *word),
+            let mut passes = || match verdicts.get_mut(index(*word)) {
+                _ if !kind.is_dictionary() => test.test.passes_number(kind, *word),
+                Some(verdict) => *verdict
+                    .get_or_insert_with(|| test.test.passes_bytes(kind, strings.at_word(*word))),
+                None => false,
             };
             if keep.get(row) && !(column.is_present(row) && passes()) {
                 keep.set(row, false);

@@ -1,14 +1,18 @@
 //! What can be typed.
 
 mod export;
+mod portrait;
 mod range;
 mod replay;
 mod span;
+mod stacks;
 
 pub use export::ExportArgs;
+pub use portrait::{PortraitArgs, PortraitFormat};
 pub use range::RangeArgs;
 pub use replay::{ReplayArgs, ReplayFormat};
 pub use span::SpanArgs;
+pub use stacks::{StacksArgs, StacksFormat};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -85,6 +89,10 @@ pub enum Command {
     Range(RangeArgs),
     /// Walk through a span of time as it happened, one screen a tick
     Replay(ReplayArgs),
+    /// The profile of a span of time: where stacks were, and for how much
+    Stacks(StacksArgs),
+    /// One page of the life of a process
+    Portrait(PortraitArgs),
     /// Write whole tables to files, one file each
     Export(ExportArgs),
     /// Read everything, check every checksum, list every gap

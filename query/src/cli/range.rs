@@ -75,6 +75,8 @@ Answers:
   within 12.5 %. Without --step, tables show n, p50, p99 and max, and the other formats every bucket
   that has values, as its lower end and how many: csv and jsonl as text, \"4096:12 5120:3\", parquet
   and arrow as a list of structures with the fields lower and count.
+  A stack is text: the names of its calls from the outermost to the innermost, ; between them.
+  Tables show the innermost that fit. `nodemon-query stacks` adds up a span of them.
   Gaps are shown in every format: as a line beginning with -- in tables; as {\"gap\": ...} in jsonl;
   in csv as a line with the start of the gap as its time, no values, and its end and cause in the
   last column, which is called gap and otherwise empty; in parquet and arrow in the metadata.

@@ -12,6 +12,13 @@ pub struct SpanArgs {
     /// End of the span, exclusive; without it now, or the end of a recording that is not live
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<TimeSpec>,
+    /// The span around the Nth last trigger that fired, instead of --from and --to: from a minute
+    /// before it held until rates were as before
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to", "pin"])]
+    pub trigger: Option<usize>,
+    /// The span that `nodemon-recorder pin NAME` keeps
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
+    pub pin: Option<String>,
 }
 
 /// How times are written; part of the help of every command that takes some.

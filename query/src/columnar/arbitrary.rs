@@ -205,7 +205,9 @@ pub fn values_of(column: &ArrayRef, kind: ColumnType) -> Vec<Value> {
         ColumnType::I64 => Value::I64(column.as_primitive::<Int64Type>().value(row)),
         ColumnType::F64 => Value::F64(column.as_primitive::<Float64Type>().value(row)),
         ColumnType::Bool => Value::Bool(column.as_boolean().value(row)),
-        ColumnType::String => Value::String(column.as_string::<i32>().value(row).to_owned()),
+        ColumnType::String | ColumnType::Stack => {
+            Value::String(column.as_string::<i32>().value(row).to_owned())
+        }
         ColumnType::Bytes => Value::Bytes(column.as_binary::<i32>().value(row).to_vec()),
         ColumnType::Histogram => {
             let buckets = column.as_list::<i32>().value(row);

@@ -3,6 +3,7 @@
 use super::number::NumberTest;
 use super::text::TextTest;
 use super::{Filter, Operator};
+use nodemon_formats::stack::folded;
 use nodemon_formats::text::readable;
 use nodemon_formats::{ColumnType, Value};
 
@@ -11,7 +12,7 @@ use nodemon_formats::{ColumnType, Value};
 pub enum Test {
     /// For numbers and truth values.
     Number(NumberTest),
-    /// For strings and, in hexadecimal, bytes.
+    /// For strings, for stacks as they are folded, and for bytes in hexadecimal.
     Text(TextTest),
 }
 
@@ -22,7 +23,7 @@ impl Test {
     /// A sentence, where its values make no sense for the column.
     pub fn new(filter: &Filter, kind: ColumnType, unit: &str) -> Result<Test, String> {
         match kind {
-            ColumnType::String | ColumnType::Bytes => {
+            ColumnType::String | ColumnType::Bytes | ColumnType::Stack => {
                 TextTest::new(filter.operator, &filter.values).map(Test::Text)
             }
             ColumnType::Bool => truth(filter),
@@ -42,13 +43,14 @@ impl Test {
         }
     }
 
-    /// Whether the string, or the bytes, of a column of type `kind` pass.
+    /// Whether the string, the stack or the bytes of a column of type `kind` pass.
     pub fn passes_bytes(&self, kind: ColumnType, bytes: &[u8]) -> bool {
         match (self, kind) {
             (Test::Number(_), _) => false,
             (Test::Text(test), ColumnType::Bytes) => {
                 test.passes(&Value::Bytes(bytes.to_vec()).to_string())
             }
+            (Test::Text(test), ColumnType::Stack) => test.passes(&folded(bytes)),
             (Test::Text(test), _) => test.passes(&readable(bytes)),
         }
     }

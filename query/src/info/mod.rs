@@ -1,6 +1,7 @@
 //! `info`: what was recorded.
 
 pub mod gaps;
+mod pins;
 
 use crate::cli::InfoArgs;
 use crate::context::Context;
@@ -26,7 +27,7 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
     let gaps = crate::gaps::all(&context.recording)?;
     let lost = gaps::lost(&gaps);
     let gaps = reported(gaps);
-    let mut text = summary(context, &segments)?;
+    let mut text = summary(context, &segments, args.all)?;
     text.push_str(&format!("gaps        {}\n", gaps::in_short(&gaps)));
     text.push_str(&format!("lost        {}\n", printable(&lost.text())));
     text.push_str(&problems(context));
@@ -42,7 +43,11 @@ pub fn run(context: &Context, args: &InfoArgs) -> Result<Outcome, QueryError> {
     Ok(context.outcome())
 }
 
-fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, QueryError> {
+fn summary(
+    context: &Context,
+    segments: &[SegmentSummary],
+    is_all: bool,
+) -> Result<String, QueryError> {
     let recording = &context.recording;
     let tables = measure::tables(context)?;
     let rings = recording.rings()?;
@@ -78,6 +83,8 @@ fn summary(context: &Context, segments: &[SegmentSummary]) -> Result<String, Que
     if let Some(lasts) = lasts(&rings) {
         line("lasts", lasts);
     }
+    let pins = recording.pins()?;
+    pins::lines(context, &pins, is_all).into_iter().for_each(|pin| line("pin", pin));
     line("tables", show_count(tables.len() as u64));
     let how = |table: &Measured| (table.schema.interval_ns, table.schema.source.clone());
     let fast = || tables.iter().filter(|table| is_fast(table));
@@ -180,6 +187,19 @@ fn problems(context: &Context) -> String {
     text
 }
 
+fn ring_of(segment: &SegmentSummary) -> String {
+    let ring = match segment.tier_ns {
+        0 if segment.is_fine => "fine".into(),
+        0 => String::new(),
+        step_ns => show_duration(step_ns.cast_signed()),
+    };
+    match segment.is_pinned {
+        true if ring.is_empty() => "pinned".into(),
+        true => format!("{ring}, pinned"),
+        false => ring,
+    }
+}
+
 fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
     let mut listing =
         Listing::new(&["segment", "ring", "state", ">size", ">blocks", "boot", "span"]);
@@ -187,11 +207,7 @@ fn listing(context: &Context, segments: &[SegmentSummary]) -> String {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listing.row([
             name,
-            match segment.tier_ns {
-                0 if segment.is_fine => "fine".into(),
-                0 => String::new(),
-                step_ns => show_duration(step_ns.cast_signed()),
-            },
+            ring_of(segment),
             name_of(segment.state).into(),
             show_size(segment.size_bytes),
             show_count(segment.blocks),

@@ -136,6 +136,7 @@ fn value(column: &Column, rate: bool, aggregate: Option<Aggregate>, named: bool)
     match aggregate {
         Some(Aggregate::Count) => {
             field.kind = ColumnType::U64;
+            field.is_stack = false;
             field.unit = unit::COUNT.into();
             field.semantics = Semantics::Gauge;
         }

@@ -25,6 +25,9 @@ pub struct Question {
     pub rates: bool,
     /// Set where a row a step is wanted.
     pub step: Option<StepQuestion>,
+    /// Whether stacks are wanted frame by frame, as [`nodemon_formats::stack`] has their cells, and
+    /// not folded.
+    pub frames: bool,
 }
 
 /// A question for a row a step.
@@ -73,6 +76,8 @@ pub struct Plan {
     /// between is not known well enough to be shown as if it happened at the second. It does not
     /// depend on the question; see [`nodemon_formats::growth`].
     pub longest_pair_ns: u64,
+    /// Whether stacks are wanted frame by frame, and not folded.
+    pub frames: bool,
 }
 
 /// A column that is scanned.
@@ -80,7 +85,7 @@ pub struct Plan {
 pub struct Slot {
     /// Index into [`Schema::row_columns`].
     pub column: usize,
-    /// Type of its words.
+    /// Type of its words; of stacks text, unless they are wanted frame by frame.
     pub kind: ColumnType,
     /// Whether its rate is wanted, and not its value.
     pub rate: bool,
@@ -118,7 +123,11 @@ impl Plan {
     pub(super) fn slot(&mut self, column: usize, rates: bool) -> usize {
         let Some(described) = self.schema.row_columns().nth(column) else { return 0 };
         let rate = rates && is_rated(described) && self.schema.kind == TableKind::Sample;
-        let slot = Slot { column, kind: described.kind, rate };
+        let kind = match described.kind {
+            ColumnType::Stack if !self.frames => ColumnType::String,
+            kind => kind,
+        };
+        let slot = Slot { column, kind, rate };
         self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
             self.slots.push(slot);
             self.slots.len() - 1

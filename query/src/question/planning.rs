@@ -27,6 +27,7 @@ impl Question {
             value_tests: Vec::new(),
             step: self.step.as_ref().map(|question| question.step),
             longest_pair_ns: longest_ns(schema.interval_ns),
+            frames: self.frames,
         };
         let values = select(schema, &self.columns)?;
         let mut header = fields::fill(&mut plan, self, &values, host)?;

@@ -1,9 +1,9 @@
 //! `range`: rows of a table over a span of time.
 
-mod absence;
 mod format;
 mod ticks;
 
+use crate::absence;
 use crate::answer::{Answer, answer};
 use crate::cli::RangeArgs;
 use crate::context::Context;
@@ -51,7 +51,7 @@ pub fn run(context: &Context, args: &RangeArgs) -> Result<Outcome, QueryError> {
         answers.push(answer);
     }
     if answers.iter().all(|answer: &Answer| answer.rows == 0) {
-        return Err(absence::explain(context, args, &span, &schemas, &answers)?);
+        return Err(absence::explain(context, &args.filters, &span, &schemas, &answers)?);
     }
     output.commit()?;
     Ok(outcome)
@@ -113,6 +113,7 @@ fn question(context: &Context, args: &RangeArgs, format: &Format, span: &Span) -
             step: Step { origin, length },
             aggregates: args.aggregates.clone(),
         }),
+        frames: false,
     }
 }
 

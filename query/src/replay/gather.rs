@@ -39,13 +39,20 @@ pub fn gather(
     outcome = outcome.and(gather_part::<Disk>(recording, window, into, warn)?);
     outcome = outcome.and(gather_part::<Net>(recording, window, into, warn)?);
     outcome = outcome.and(gather_part::<Process>(recording, window, into, warn)?);
-    for schema in recording.schemas() {
+    let mut schemas = recording.schemas();
+    // Few events fit a screen, and there are many samples of stacks in every tick.
+    schemas.sort_by_key(|schema| has_stacks(schema));
+    for schema in schemas {
         outcome = outcome.and(histograms::gather(recording, &schema, window, into, warn)?);
         if schema.kind == TableKind::Event {
             outcome = outcome.and(gather_events(recording, &schema, window, into, warn)?);
         }
     }
     Ok((frames, outcome))
+}
+
+fn has_stacks(schema: &Schema) -> bool {
+    schema.values.iter().any(|column| column.kind == ColumnType::Stack)
 }
 
 /// The parts of one table.

@@ -33,10 +33,13 @@ pub struct Field {
     pub name: String,
     /// Its name for people, who see the unit elsewhere: `user`, `user max`.
     pub label: String,
-    /// The type of its words.
+    /// The type of its words; never [`ColumnType::Stack`], which is read as text.
     pub kind: ColumnType,
     /// Whether its words, of type `i64`, are wall times as those of rows are, ns since the epoch.
     pub is_instant: bool,
+    /// Whether its words, of type `string`, are stacks, folded: the names of the calls from the
+    /// outermost to the innermost, `;` between them.
+    pub is_stack: bool,
     /// Its unit; of a rate that of the counter and `/s`.
     pub unit: String,
     /// Key or value.
@@ -112,13 +115,15 @@ impl Field {
         Field { is_instant: true, ..self }
     }
 
-    /// A column of a schema as it is.
+    /// A column of a schema as it is read: a stack is text.
     pub fn from_column(column: &Column, role: Role) -> Field {
+        let is_stack = column.kind == ColumnType::Stack;
         Field {
             name: column.name.clone(),
             label: label(column).to_owned(),
-            kind: column.kind,
+            kind: if is_stack { ColumnType::String } else { column.kind },
             is_instant: false,
+            is_stack,
             unit: column.unit.to_string(),
             role,
             semantics: column.semantics,

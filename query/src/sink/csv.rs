@@ -110,7 +110,7 @@ impl CsvEncoder {
             ColumnType::U64 | ColumnType::I64 => 20,
             ColumnType::F64 => 24,
             ColumnType::Bool => 5,
-            ColumnType::String => self.texts.longest(),
+            ColumnType::String | ColumnType::Stack => self.texts.longest(),
             ColumnType::Bytes => self.bytes.longest(),
             ColumnType::Histogram => self.histograms.longest(),
         };
@@ -142,7 +142,7 @@ impl CsvEncoder {
                     ColumnType::F64 => cursor.text(floats.format(f64::from_bits(word)).as_bytes()),
                     ColumnType::Bool if word == 0 => cursor.text(b"false"),
                     ColumnType::Bool => cursor.text(b"true"),
-                    ColumnType::String => cursor.text(self.texts.get(word)),
+                    ColumnType::String | ColumnType::Stack => cursor.text(self.texts.get(word)),
                     ColumnType::Bytes => cursor.text(self.bytes.get(word)),
                     ColumnType::Histogram => cursor.text(self.histograms.get(word)),
                 }

@@ -96,7 +96,7 @@ impl JsonlSink {
             ColumnType::F64 => float(f64::from_bits(word), &mut floats),
             ColumnType::Bool if word == 0 => b"false",
             ColumnType::Bool => b"true",
-            ColumnType::String => self.texts.get(word),
+            ColumnType::String | ColumnType::Stack => self.texts.get(word),
             ColumnType::Bytes => self.bytes.get(word),
             ColumnType::Histogram => self.histograms.get(word),
         });

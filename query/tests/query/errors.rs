@@ -2,6 +2,7 @@
 
 use super::support::*;
 use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::segment::FORMAT_VERSION;
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use nodemon_formats::{Gap, GapCause};
 use std::io::{BufRead, BufReader, Read};
@@ -141,7 +142,7 @@ fn a_newer_format_says_which_version_it_would_take() {
     let mut bytes = std::fs::read(&path).unwrap();
     // The description as a later version would write it: its number, and a checksum that holds.
     for at in chunks(&bytes, 1) {
-        bytes[at + 5] = 2;
+        bytes[at + 5] = u8::try_from(FORMAT_VERSION + 1).unwrap();
         let length = u32::from_le_bytes(bytes[at + 16..at + 20].try_into().unwrap()) as usize;
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         hash.update(&bytes[at..at + 20]);
@@ -150,7 +151,8 @@ fn a_newer_format_says_which_version_it_would_take() {
     }
     std::fs::write(&path, bytes).unwrap();
     let said = ask(&recorded.dir, &["info"]);
-    expect(&said, 1, &[&path.display().to_string(), "format version 2", "at least as new"]);
+    let version = format!("format version {}", FORMAT_VERSION + 1);
+    expect(&said, 1, &[&path.display().to_string(), &version, "at least as new"]);
 }
 
 #[test]

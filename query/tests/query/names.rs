@@ -121,6 +121,9 @@ fn names_that_others_chose_do_nothing_to_a_terminal_whatever_is_asked() {
         &["range", "-t", first, "--from", "2020-01-01", "--to", "2020-01-02"],
         &["replay"],
         &["replay", "-f", "jsonl"],
+        &["portrait", "1"],
+        &["portrait", first],
+        &["portrait", "\x1b[2Jrm \u{202e}", "-f", "json"],
         &["verify"],
     ];
     for args in commands {

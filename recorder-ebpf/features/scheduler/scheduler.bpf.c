@@ -52,8 +52,6 @@ enum reason {
 	REASONS,
 };
 
-/* A thread of the kernel, which calls nothing. */
-#define PF_KTHREAD 0x00200000
 /* The number of sched_yield() for programs of 32 bits, on x86 and Arm. */
 #define NR_SCHED_YIELD_OF_32_BITS 158
 

@@ -13,6 +13,7 @@ pub static FEATURE: Feature = Feature {
         object: object!("slow_syscall.without_storage"),
         lacks: "times of tasks beyond 16384 at once: this kernel keeps nothing with tasks for programs \
              (5.11 does)",
+        keeps_under_locks: false,
     }),
     hooks: &[
         Hook::needed(&[Attach::Typed("entered", "sys_enter")]),

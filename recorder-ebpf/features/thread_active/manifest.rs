@@ -53,10 +53,10 @@ pub static FEATURE: Feature = Feature {
                 names::function_around,
                 "the function of the kernel in which a blocked one waits",
             ),
-            Column::decoded(
+            Column::stack(
                 "stack",
-                Cell::Bytes(24 * 8),
-                names::kernel_stack,
+                24,
+                0,
                 "the functions of the kernel that it is in, from the outermost to the innermost",
             ),
         ],

@@ -56,7 +56,6 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 #define ABSENT (~0ULL)
-#define PF_KTHREAD 0x00200000
 /* include/linux/sched.h */
 #define TASK_RUNNING 0
 #define TASK_UNINTERRUPTIBLE 0x2
@@ -89,29 +88,6 @@ static __always_inline unsigned int state_of(struct task_struct *task)
 	if (bpf_core_field_exists(task->__state))
 		return task->__state;
 	return ((struct task_struct___state *)task)->state;
-}
-
-static __always_inline void put_syscall(struct row *row, struct task_struct *task)
-{
-	struct task_struct___compat *compat = (void *)task;
-	struct pt_regs___kernel *regs;
-
-	if (task->flags & PF_KTHREAD ||
-	    !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		return;
-	regs = (void *)bpf_task_pt_regs((void *)task);
-	if (!regs)
-		return;
-	row->syscall = BPF_CORE_READ(regs, NUMBER_MEMBER);
-	/* It faulted, or came by an interrupt: no call. */
-	if (row->syscall >= SYSCALLS) {
-		row->syscall = ABSENT;
-		return;
-	}
-	if (IS_COMPAT_READ(compat))
-		row->syscall = SYSCALL_OF_32_BITS;
-	else
-		row->argument = BPF_CORE_READ(regs, FIRST_MEMBER);
 }
 
 /* The kernel leaves out what only puts a task to sleep (in_sched_functions). */
@@ -153,7 +129,7 @@ int each(struct bpf_iter__task *at)
 		row.state = task->on_cpu ? RUNNING : RUNNABLE;
 	} else {
 		row.state = BLOCKED;
-		put_syscall(&row, task);
+		call_of(task, task->flags, &row.syscall, &row.argument);
 		put_stack(&row, task);
 	}
 	bpf_seq_write(at->meta->seq, &row, sizeof(row));

@@ -4,12 +4,14 @@ mod dense;
 mod entries;
 mod events;
 mod iterator;
+mod live;
 mod losses;
 mod ring;
 
 pub use entries::Entries;
 pub(crate) use iterator::Iterator;
 pub(crate) use iterator::read_through;
+pub use live::Live;
 pub(crate) use losses::Losses;
 pub use losses::Lost;
 

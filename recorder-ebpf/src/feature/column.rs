@@ -1,6 +1,7 @@
 //! A column: what it is in C, and how people see it.
 
 use crate::names::{self, Names};
+use crate::stack::UserStack;
 
 /// One column.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,9 @@ pub enum Show {
     Text,
     /// By the name of that number; a number beyond them stays one.
     Named(&'static [&'static str]),
+    /// As a stack of calls: so many addresses of the kernel, the innermost first, and what
+    /// [`user_stack`](crate::stack) has of user space behind them, if anything.
+    Stack(usize),
     /// As text that is made of its bytes and put into the buffer, which is empty.
     Decoded(fn(&mut Names, &[u8], &mut Vec<u8>)),
 }
@@ -76,6 +80,7 @@ impl std::fmt::Debug for Show {
             Show::Pages => "Pages",
             Show::Text => "Text",
             Show::Named(_) => "Named",
+            Show::Stack(_) => "Stack",
             Show::Decoded(_) => "Decoded",
         })
     }
@@ -180,6 +185,21 @@ impl Column {
     pub const fn endpoint(name: &'static str, doc: &'static str) -> Column {
         let column = Column::decoded(name, Cell::Bytes(18), names::endpoint, doc);
         Column { unit: "ip:port", ..column }
+    }
+
+    /// A stack of so many frames of the kernel, and of so many KiB of user space behind them.
+    pub const fn stack(
+        name: &'static str,
+        frames: usize,
+        user_kib: usize,
+        doc: &'static str,
+    ) -> Column {
+        let user_bytes = match user_kib {
+            0 => 0,
+            kib => UserStack::HEAD_BYTES + (kib << 10),
+        };
+        let cell = Cell::Bytes(frames * size_of::<u64>() + user_bytes);
+        Column { name, cell, show: Show::Stack(frames), meaning: Meaning::State, unit: "", doc }
     }
 
     /// A number of 64 bits that only grows.

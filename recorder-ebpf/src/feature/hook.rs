@@ -1,6 +1,6 @@
 //! Where programs are attached in the kernel.
 
-pub use aya::programs::perf_event::HardwareEvent;
+pub use aya::programs::perf_event::{HardwareEvent, SoftwareEvent};
 
 /// One place where something is learnt. The first attach point that this kernel has is taken.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,11 @@ pub enum Attach {
     ReturnProbe(&'static str, &'static str),
     /// A counter of the hardware on every CPU: program, event, events between two runs.
     Hardware(&'static str, HardwareEvent, u64),
+    /// What the kernel counts on every CPU: program, event, events between two runs.
+    Software(&'static str, SoftwareEvent, u64),
+    /// The clock of every CPU, whatever it runs: program, times a second, and those of all CPUs
+    /// together at most.
+    Clock(&'static str, u32, u32),
     /// An iterator, which runs when it is read: program, what it walks through.
     Iterator(&'static str, &'static str),
     /// An iterator over what a map holds: program, kind of map, the map's name in the object.
@@ -41,6 +46,12 @@ pub enum Attach {
     With(&'static str),
     /// Packets of every interface: the programs for those that come and those that go.
     Packets(&'static str, &'static str),
+    /// The functions of programs and libraries that the settings name: the programs for their
+    /// beginnings and for their returns.
+    Functions(&'static str, &'static str),
+    /// A function of the process that the settings name: its name, the program for its beginning, and
+    /// that for its return.
+    Call(&'static str, &'static str, Option<&'static str>),
 }
 
 impl Hook {
@@ -67,11 +78,25 @@ impl Attach {
             | Attach::Probe(program, _)
             | Attach::ReturnProbe(program, _)
             | Attach::Hardware(program, ..)
+            | Attach::Software(program, ..)
+            | Attach::Clock(program, ..)
             | Attach::Iterator(program, _)
             | Attach::Elements(program, ..)
             | Attach::Once(program, _)
             | Attach::With(program)
-            | Attach::Packets(program, _) => program,
+            | Attach::Packets(program, _)
+            | Attach::Functions(program, _)
+            | Attach::Call(_, program, _) => program,
+        }
+    }
+
+    /// How often its program is called on `cpus` CPUs together, where that is known.
+    pub fn samples_per_s(&self, cpus: u32) -> Option<u64> {
+        match self {
+            Attach::Clock(_, each_hz, all_hz) => {
+                Some((u64::from(*each_hz) * u64::from(cpus)).clamp(1, u64::from(*all_hz)))
+            }
+            _ => None,
         }
     }
 
@@ -85,11 +110,15 @@ impl Attach {
                 format!("function {name} (kprobe)")
             }
             Attach::Hardware(..) => "hardware counters".to_owned(),
+            Attach::Software(_, event, _) => format!("perf event {event:?}"),
+            Attach::Clock(..) => "perf event cpu-clock".to_owned(),
             Attach::Iterator(_, what) | Attach::Elements(_, what, _) | Attach::Once(_, what) => {
                 format!("iterator {what}")
             }
             Attach::With(program) => format!("program '{program}' that runs"),
             Attach::Packets(..) => "packets of interfaces".to_owned(),
+            Attach::Functions(..) => "functions of programs".to_owned(),
+            Attach::Call(function, ..) => format!("function {function} of a process"),
         }
     }
 }

@@ -26,6 +26,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// As many of its bytes as a structure has that may end within it.
+    pub fn rest_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let rest = bytes.get(self.offset..).unwrap_or_default();
+        rest.get(..self.cell.size_bytes()).unwrap_or(rest)
+    }
+
     /// Its bytes within a structure; empty where the structure ends before.
     pub fn bytes_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.offset..self.offset + self.cell.size_bytes()).unwrap_or_default()

@@ -12,7 +12,7 @@ mod table;
 
 pub(crate) use column::columns_of_task;
 pub use column::{Cell, Column, Meaning, Show, TASK, join};
-pub use hook::{Attach, HardwareEvent, Hook};
+pub use hook::{Attach, HardwareEvent, Hook, SoftwareEvent};
 pub use layout::{Layout, Place};
 pub use list::FEATURES;
 pub use table::{HISTOGRAM_SLOTS, Origin, Table};
@@ -43,6 +43,9 @@ pub struct Feature {
     /// Events that may be sent in a second unless the configuration says otherwise. The ring has room
     /// for so many, and counts as memory of the recorder twice.
     pub events_per_s: u64,
+    /// The map of what its events were about and is still there, if they are told only when that is so
+    /// after a while.
+    pub awaited: Option<&'static str>,
     /// The filters that its programs support.
     pub filters: SupportedFilters,
     /// Maps whose size the configuration may set (the key `entries`).
@@ -86,7 +89,14 @@ pub struct WithoutStorage {
     pub object: &'static [u8],
     /// What it cannot do, as the end of a sentence.
     pub lacks: &'static str,
+    /// Whether it is taken before [`SAFE_STORAGE`] as well.
+    pub keeps_under_locks: bool,
 }
+
+/// From this kernel on what is kept with tasks is made of memory that lies ready. Before, it was
+/// allocated on the spot, and where that finds little left it wakes the thread that frees some: who
+/// holds the lock of a run queue, as everybody does at a switch, waits for himself.
+pub const SAFE_STORAGE: (u32, u32) = (6, 4);
 
 /// The object that `build.rs` made of the C of a feature.
 macro_rules! object {
@@ -115,6 +125,7 @@ pub const COMMON: Feature = Feature {
     per_cpu: &[],
     precious: "",
     events_per_s: 1000,
+    awaited: None,
     filters: SupportedFilters::TASK,
     sized: &[],
     symbols: &[],
@@ -125,5 +136,21 @@ impl Feature {
     /// Whether it has events, and nothing that is sampled.
     pub fn is_of_events(&self) -> bool {
         self.tables.iter().all(Table::is_of_events)
+    }
+
+    /// Whether it looks at the functions that it is told to look at, and at nothing else.
+    pub fn looks_at_functions(&self) -> bool {
+        let mut points = self.hooks.iter().flat_map(|hook| hook.attach_points);
+        points.any(|point| matches!(point, Attach::Functions(..)))
+    }
+
+    /// The functions that it looks at in one process, which has to be named.
+    pub fn calls(&self) -> Vec<&'static str> {
+        let points = self.hooks.iter().flat_map(|hook| hook.attach_points);
+        let name = |point: &Attach| match point {
+            Attach::Call(function, ..) => Some(*function),
+            _ => None,
+        };
+        points.filter_map(name).collect()
     }
 }

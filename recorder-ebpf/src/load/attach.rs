@@ -1,6 +1,7 @@
 //! Attaches programs, at the first of several points that the kernel has.
 
 use super::cpus::OnCpus;
+use super::functions::OnFunctions;
 use super::{KernelTypes, Settings};
 use crate::drain;
 use crate::error::FeatureError;
@@ -9,12 +10,15 @@ use crate::object::{find, program_fd};
 use crate::packets::Packets;
 use crate::sys;
 use aya::maps::{Map, MapData};
+use aya::programs::perf_event::{PerfEventConfig, SoftwareEvent};
 use aya::programs::{
     BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, ProgramError, RawTracePoint, TracePoint,
 };
 use aya::{Btf, Ebpf};
 use std::any::Any;
 use std::os::fd::{AsFd, OwnedFd};
+
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// What keeps a program attached.
 pub enum Attachment {
@@ -26,6 +30,8 @@ pub enum Attachment {
     Packets(Box<Packets>),
     /// A program that counts on each CPU.
     Cpus(OnCpus),
+    /// Programs on functions of programs and libraries.
+    Functions(OnFunctions),
 }
 
 /// A hook whose program is attached.
@@ -52,7 +58,10 @@ pub fn attach(
             Ok(attachment) => {
                 let programs = match *point {
                     Attach::With(_) => Vec::new(),
-                    Attach::Packets(program, other) => vec![program, other],
+                    Attach::Packets(program, other) | Attach::Functions(program, other) => {
+                        vec![program, other]
+                    }
+                    Attach::Call(_, entry, exit) => [entry].into_iter().chain(exit).collect(),
                     _ => vec![point.program()],
                 };
                 return Ok(Attached { attachment, programs });
@@ -120,13 +129,15 @@ fn attach_via(
             attachment(probe.take_link(link).map_err(told)?)
         }
         Attach::Hardware(_, event, period) => {
-            let counter: &mut PerfEvent = find(object, program)?;
-            counter.load().map_err(told)?;
-            let mut counted = OnCpus::new(program, event, period);
-            match counted.follow(object)? {
-                Some(why) => Err(told(why)),
-                None => Ok(Attachment::Cpus(counted)),
-            }
+            on_cpus(object, point, PerfEventConfig::Hardware(event), period)
+        }
+        Attach::Software(_, event, period) => {
+            on_cpus(object, point, PerfEventConfig::Software(event), period)
+        }
+        Attach::Clock(..) => {
+            let rate_hz = point.samples_per_s(settings.cpus).unwrap_or(1);
+            let period_ns = NS_PER_S * u64::from(settings.cpus) / rate_hz;
+            on_cpus(object, point, PerfEventConfig::Software(SoftwareEvent::CpuClock), period_ns)
         }
         Attach::Iterator(_, what) => {
             Ok(Attachment::Iterator(program, link_iterator(object, point, what, None, kernel)?))
@@ -153,6 +164,29 @@ fn attach_via(
             let only = settings.filter.interface;
             Ok(Attachment::Packets(Box::new(Packets::attach(object, ingress, egress, only)?)))
         }
+        Attach::Functions(entry, exit) => {
+            Ok(Attachment::Functions(OnFunctions::attach(object, entry, exit, settings)?))
+        }
+        Attach::Call(function, entry, exit) => {
+            let programs = [Some(entry), exit];
+            Ok(Attachment::Functions(OnFunctions::call(object, function, programs, settings)?))
+        }
+    }
+}
+
+/// Loads a program, and lets an event of every CPU call it each `period`.
+fn on_cpus(
+    object: &mut Ebpf,
+    point: &Attach,
+    event: PerfEventConfig,
+    period: u64,
+) -> Result<Attachment, FeatureError> {
+    let program: &mut PerfEvent = find(object, point.program())?;
+    program.load().map_err(|error| of_place(point, error))?;
+    let mut called = OnCpus::new(point.program(), event, period);
+    match called.follow(object)? {
+        Some(why) => Err(of_place(point, why)),
+        None => Ok(Attachment::Cpus(called)),
     }
 }
 

@@ -1,10 +1,11 @@
-//! A program that a counter of the hardware calls, on every CPU that is online: those that come
-//! later get one, and the counter of one that goes does not come back with it.
+//! A program that an event of perf calls, on every CPU that is online: a counter of the hardware or
+//! of the kernel, or the clock. CPUs that come later get one, and that of one that goes does not come
+//! back with it.
 
 use crate::error::FeatureError;
 use crate::object::find;
 use aya::Ebpf;
-use aya::programs::perf_event::{HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy};
+use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy};
 use aya::programs::{PerfEvent, ProgramError};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -12,14 +13,14 @@ use std::collections::BTreeMap;
 /// The program, and what keeps it on each CPU.
 pub struct OnCpus {
     program: &'static str,
-    event: HardwareEvent,
+    event: PerfEventConfig,
     period: u64,
     links: BTreeMap<u32, Box<dyn Any + Send>>,
 }
 
 impl OnCpus {
     /// A program that is loaded, and is on no CPU yet.
-    pub fn new(program: &'static str, event: HardwareEvent, period: u64) -> OnCpus {
+    pub fn new(program: &'static str, event: PerfEventConfig, period: u64) -> OnCpus {
         OnCpus { program, event, period, links: BTreeMap::new() }
     }
 
@@ -36,8 +37,7 @@ impl OnCpus {
         let mut why = None;
         for cpu in come {
             let scope = PerfEventScope::AllProcessesOneCpu { cpu };
-            let config = PerfEventConfig::Hardware(self.event);
-            let link = counter.attach(config, scope, SamplePolicy::Period(self.period), false);
+            let link = counter.attach(self.event, scope, SamplePolicy::Period(self.period), false);
             match link.and_then(|link| counter.take_link(link)) {
                 Ok(link) => {
                     self.links.insert(cpu, Box::new(link));
@@ -57,11 +57,13 @@ impl OnCpus {
 
 #[cfg(test)]
 mod tests {
-    use super::{HardwareEvent, OnCpus};
+    use super::{OnCpus, PerfEventConfig};
+    use aya::programs::perf_event::HardwareEvent;
 
     #[test]
     fn a_cpu_that_comes_or_comes_back_is_to_get_the_program() {
-        let mut counted = OnCpus::new("missed", HardwareEvent::CacheMisses, 1_000_000);
+        let event = PerfEventConfig::Hardware(HardwareEvent::CacheMisses);
+        let mut counted = OnCpus::new("missed", event, 1_000_000);
         let mut come = |online: &[u32]| {
             let come = counted.keep(online);
             for cpu in &come {

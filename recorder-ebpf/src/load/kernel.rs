@@ -1,4 +1,4 @@
-//! What the kernel says of its types, read once for all features that start together.
+//! What the kernel says of itself: its types, read once for all features that start together.
 
 use super::FeatureError;
 use crate::allocator;
@@ -58,4 +58,17 @@ impl Drop for KernelTypes {
             allocator::give_back();
         }
     }
+}
+
+/// Major and minor number of the kernel, where it says them.
+pub(super) fn release() -> Option<(u32, u32)> {
+    let [major, minor, _] = release_numbers(rustix::system::uname().release().to_str().ok()?)?;
+    Some((major, minor))
+}
+
+/// The numbers in the release of a kernel, `6.12.9-amd64`; the last is 0 where there is none.
+pub fn release_numbers(release: &str) -> Option<[u32; 3]> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some([next()?, next()?, next().unwrap_or(0)])
 }

@@ -4,22 +4,24 @@
 mod attach;
 mod cost;
 mod cpus;
+mod functions;
 mod kernel;
 mod settings;
 
 pub use cost::{RunningProgram, Statistics};
-pub use kernel::KernelTypes;
-pub use settings::{Filter, LEVEL_UNKNOWN, Settings};
+pub use kernel::{KernelTypes, release_numbers};
+pub use settings::{Filter, Function, LEVEL_UNKNOWN, Settings};
 
-use crate::drain::{Losses, Lost, Reader};
+use crate::drain::{Live, Losses, Lost, Reader};
 use crate::error::FeatureError;
-use crate::feature::{Feature, Origin, Table};
+use crate::feature::{Feature, Origin, SAFE_STORAGE, Table};
 use crate::names::{self, Names};
 use crate::object::program_fd;
 use crate::packets::Packets;
 use attach::Attachment;
 use aya::{Ebpf, EbpfLoader};
 use cpus::OnCpus;
+use kernel::release;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -35,6 +37,7 @@ pub struct Running {
     programs: Vec<RunningProgram>,
     readers: Vec<Reader>,
     losses: Losses,
+    live: Option<Live>,
     missing: Vec<String>,
 }
 
@@ -61,6 +64,11 @@ impl Running {
         let kernel = KernelTypes::get()?;
         let start = |object| Running::start_object(feature, object, settings, &kernel, is_ending);
         let Some(other) = &feature.without_storage else { return start(feature.object) };
+        if other.keeps_under_locks && release().is_none_or(|release| release < SAFE_STORAGE) {
+            let mut running = start(other.object)?;
+            running.missing.push(other.lacks.to_owned());
+            return Ok(running);
+        }
         let why = match start(feature.object) {
             Err(why) if !matches!(why, FeatureError::NotPermitted(_) | FeatureError::Ending) => why,
             started => return started,
@@ -90,6 +98,7 @@ impl Running {
             programs: Vec::new(),
             readers: Vec::new(),
             losses: Losses::from_object(&mut object)?,
+            live: feature.awaited.map(|map| Live::from_object(&mut object, map)).transpose()?,
             missing: Vec::new(),
         };
         let mut iterators = Vec::new();
@@ -98,13 +107,19 @@ impl Running {
             match attach::attach(&mut object, hook, settings, kernel) {
                 Ok(attached) => {
                     for name in attached.programs {
-                        let fd = program_fd(&object, name)?;
-                        running.programs.push(RunningProgram::new(name, fd));
+                        if running.programs.iter().all(|known| known.name != name) {
+                            let fd = program_fd(&object, name)?;
+                            running.programs.push(RunningProgram::new(name, fd));
+                        }
                     }
                     match attached.attachment {
                         Attachment::Iterator(name, link) => iterators.push((name, link)),
                         Attachment::Packets(packets) => running.packets = Some(*packets),
                         Attachment::Cpus(counted) => running.cpus.push(counted),
+                        Attachment::Functions(mut on_functions) => {
+                            running.missing.append(&mut on_functions.missing);
+                            running._attached.push(Attachment::Functions(on_functions));
+                        }
                         other => running._attached.push(other),
                     }
                 }
@@ -138,6 +153,11 @@ impl Running {
     /// What was lost in the kernel since this was asked before.
     pub fn take_losses(&mut self) -> Lost {
         self.losses.take()
+    }
+
+    /// What its events were about and is still there.
+    pub fn take_live(&mut self) -> Option<Live> {
+        self.live.take()
     }
 
     /// Whether its programs are attached to network interfaces, which come and go.
@@ -236,7 +256,10 @@ fn set(loader: &mut EbpfLoader<'static>, feature: &'static Feature, settings: &'
     }
     for table in feature.tables {
         if let Origin::Events(map) = table.origin {
-            loader.map_max_entries(map, ring_bytes(table, settings.events_per_s));
+            let points = feature.hooks.iter().flat_map(|hook| hook.attach_points);
+            let sampled = points.filter_map(|point| point.samples_per_s(settings.cpus)).max();
+            let events_per_s = sampled.unwrap_or(settings.events_per_s);
+            loader.map_max_entries(map, ring_bytes(table, events_per_s));
         }
     }
     for map in feature.sized {

@@ -1,5 +1,6 @@
 //! What the configuration says of a feature.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// How a feature is to run.
@@ -15,6 +16,22 @@ pub struct Settings {
     pub min_latency_ns: u64,
     /// What is looked at.
     pub filter: Filter,
+    /// The functions of programs and libraries that are looked at, by a feature that does so.
+    pub functions: Vec<Function>,
+}
+
+/// A function of a program or library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// As people named it.
+    pub name: String,
+    /// What it is called in its file, or its address.
+    pub symbol: String,
+    /// The file that it is in, as an absolute path.
+    pub path: PathBuf,
+    /// Where in that file the instruction is that is to be watched. Nothing was put on the stack
+    /// before it, and every call comes by once.
+    pub offset: u64,
 }
 
 /// Who is in a namespace of control groups does not see how deep they are.
@@ -61,6 +78,7 @@ impl Settings {
             events_per_s: 1000,
             min_latency_ns: 0,
             filter: Filter::default(),
+            functions: Vec::new(),
         })
     }
 }

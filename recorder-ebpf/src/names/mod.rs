@@ -12,6 +12,7 @@ mod flags;
 mod function;
 mod interface;
 mod number;
+mod probed;
 mod symbols;
 mod tcp;
 
@@ -20,9 +21,10 @@ pub use arguments::arguments;
 pub use device::{block_error, block_operation, device};
 pub use drop_reason::drop_reason;
 pub use flags::{mount_flags, open_flags};
-pub use function::{function, function_around, kernel_stack};
+pub use function::{KernelFrame, function, function_around, kernel_frames};
 pub use interface::interface;
 pub use number::{error, signal, syscall};
+pub use probed::probed;
 pub(crate) use symbols::addresses_of;
 pub use tcp::TCP_STATES;
 
@@ -38,9 +40,21 @@ pub struct Names {
     drop_reasons: Option<HashMap<u32, String>>,
     block_operations: Option<HashMap<u32, String>>,
     functions: symbols::Functions,
+    probed: Vec<String>,
 }
 
 impl Names {
+    /// Keeps the list of the kernel's functions at hand, 2 to 3 MB once: for those who meet new
+    /// addresses in it all the time.
+    pub fn keep_functions(&mut self) {
+        self.functions.keep();
+    }
+
+    /// Takes what functions of programs are called that are looked at, by their numbers.
+    pub fn set_probed(&mut self, names: Vec<String>) {
+        self.probed = names;
+    }
+
     /// A sample is complete: lets go of what was read to find the names in it.
     pub fn settle(&mut self) {
         self.functions.settle();

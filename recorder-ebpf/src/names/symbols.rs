@@ -1,34 +1,40 @@
 //! The functions of the kernel, by their addresses.
 //!
-//! The list is read when an address is new, and dropped at the end of the sample: it takes 2 to 4 MB
+//! The list is read when an address is new, and dropped at the end of the sample: it takes 2 to 3 MB
 //! and 40 to 80 ms. What is found is remembered, so reading soon stops. Where it does not, an address
-//! stays a number for as long as reading would take more than its share of a CPU.
+//! stays a number for as long as reading would take more than its share of a CPU. Samples of what runs
+//! have new addresses for ever: who has those keeps the list, and there is one for all who do.
 
 use crate::allocator;
+use crate::allowance::Allowance;
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 const SYMBOLS: &str = "/proc/kallsyms";
 /// What is read at once.
 const READ_BYTES: usize = 64 << 10;
 /// Of the time that passes, what reading symbols may take: one part in so many.
 const SHARE: u32 = 200;
-/// What it may take at once, after a while in which nothing was new.
-const MOST: Duration = Duration::from_secs(1);
 /// So many addresses are remembered.
 const MOST_KNOWN: usize = 16_384;
 /// No function is longer. What is farther behind the start of one is not in it.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// The list, as long as somebody has it.
+static SHARED: Mutex<Weak<Symbols>> = Mutex::new(Weak::new());
+
 /// Functions that were asked for before, and what may be looked up.
-#[derive(Default)]
 pub(super) struct Functions {
     known: HashMap<u64, Option<Known>>,
-    symbols: Option<Symbols>,
+    symbols: Option<Arc<Symbols>>,
+    /// Whether the list stays when a sample ends.
+    stays: bool,
     allowance: Allowance,
+    /// The modules that there were when what is known was found.
     modules: Modules,
 }
 
@@ -37,8 +43,10 @@ pub(super) struct Known {
     pub name: String,
     /// Where it begins.
     pub start: u64,
-    /// Those of modules may have others in their place one day.
-    is_in_module: bool,
+    /// The module that it is in, in brackets. Those may have others in their place one day.
+    pub module: Option<String>,
+    /// Where the module begins, or else the kernel.
+    pub base: u64,
 }
 
 /// The addresses of variables of the kernel, of those that it tells.
@@ -78,6 +86,18 @@ fn each_line(mut lines: impl BufRead, mut symbol: impl FnMut(u64, u8, &[u8])) ->
     Ok(())
 }
 
+impl Default for Functions {
+    fn default() -> Functions {
+        Functions {
+            known: HashMap::new(),
+            symbols: None,
+            stays: false,
+            allowance: Allowance::new(SHARE),
+            modules: Modules(0),
+        }
+    }
+}
+
 impl Functions {
     /// The function that `address` lies in; `None` where there is none, or it may not be looked up.
     pub fn find(&mut self, address: u64) -> Option<&Known> {
@@ -94,17 +114,37 @@ impl Functions {
     /// `None` while nothing may be read.
     fn look_up(&mut self, address: u64) -> Option<Option<Known>> {
         if self.symbols.is_none() {
-            let begun = self.allowance.begin()?;
-            let symbols = open().and_then(Symbols::read).unwrap_or_default();
-            self.allowance.end(begun);
+            let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+            let symbols = match shared.upgrade() {
+                Some(symbols) => symbols,
+                None => {
+                    let begun = self.allowance.begin()?;
+                    // Before the list: what is loaded meanwhile is a change.
+                    let modules = Modules::now();
+                    let mut symbols = open().and_then(Symbols::read).unwrap_or_default();
+                    symbols.bases = module_bases();
+                    symbols.modules = modules;
+                    self.allowance.end(begun, Duration::ZERO);
+                    Arc::new(symbols)
+                }
+            };
+            *shared = Arc::downgrade(&symbols);
+            if self.known.is_empty() {
+                self.modules = symbols.modules;
+            }
             self.symbols = Some(symbols);
         }
         self.symbols.as_ref().map(|symbols| symbols.around(address))
     }
 
-    /// Drops the list.
+    /// Keeps the list from now on.
+    pub fn keep(&mut self) {
+        self.stays = true;
+    }
+
+    /// Drops the list, unless it is to be kept.
     pub fn settle(&mut self) {
-        if self.symbols.take().is_some() {
+        if !self.stays && self.symbols.take().is_some() {
             allocator::give_back();
         }
     }
@@ -112,105 +152,128 @@ impl Functions {
     /// Forgets what was in modules if other ones are loaded now.
     pub fn forget(&mut self) {
         self.settle();
-        if self.modules.have_changed() {
-            self.known.retain(|_, known| known.as_ref().is_some_and(|known| !known.is_in_module));
+        let now = Modules::now();
+        if self.modules != now {
+            self.modules = now;
+            self.symbols.take_if(|symbols| symbols.modules != now);
+            let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+            if shared.upgrade().is_some_and(|symbols| symbols.modules != now) {
+                *shared = Weak::new();
+            }
+            self.known
+                .retain(|_, known| known.as_ref().is_some_and(|known| known.module.is_none()));
         }
-    }
-}
-
-/// How long reading may still take.
-struct Allowance {
-    left: Duration,
-    at: Instant,
-}
-
-impl Default for Allowance {
-    fn default() -> Allowance {
-        Allowance { left: MOST, at: Instant::now() }
-    }
-}
-
-impl Allowance {
-    fn begin(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        self.left = (self.left + (now - self.at) / SHARE).min(MOST);
-        self.at = now;
-        (!self.left.is_zero()).then_some(now)
-    }
-
-    fn end(&mut self, begun: Instant) {
-        self.left = self.left.saturating_sub(begun.elapsed());
     }
 }
 
 /// The functions of the kernel.
 #[derive(Default)]
 struct Symbols {
-    /// Address of each function, ascending, and where its name begins.
-    starts: Vec<(u64, u32)>,
+    /// Address of each function, ascending.
+    starts: Vec<u64>,
+    /// Where the name of each begins.
+    name_starts: Vec<u32>,
     /// Each name, and that of its module, with the end of a line behind.
     names: Vec<u8>,
+    /// Where the kernel begins.
+    text: u64,
+    /// Where each module begins.
+    bases: HashMap<String, u64>,
+    /// The modules that there were.
+    modules: Modules,
 }
+
+/// What names of the room in front of functions begin with, in which nothing runs.
+const PADDING: &[u8] = b"__pfx_";
+
+/// Where the code of the kernel begins.
+const TEXT: &[u8] = b"_text";
 
 impl Symbols {
     fn read(lines: impl BufRead) -> io::Result<Symbols> {
         let mut symbols = Symbols::default();
+        let mut found: Vec<(u64, u32)> = Vec::new();
         each_line(lines, |address, kind, name| {
             let at = u32::try_from(symbols.names.len());
-            if let (b't' | b'T' | b'w' | b'W', Ok(at)) = (kind, at) {
-                symbols.starts.push((address, at));
+            if name == TEXT {
+                symbols.text = address;
+            }
+            if let (b't' | b'T' | b'w' | b'W', Ok(at)) = (kind, at)
+                && !name.starts_with(PADDING)
+            {
+                found.push((address, at));
                 symbols.names.extend_from_slice(name);
                 symbols.names.push(b'\n');
             }
         })?;
         // Of several names of one address the first in the list counts.
-        symbols.starts.sort_by_key(|(start, _)| *start);
-        symbols.starts.dedup_by_key(|(start, _)| *start);
+        found.sort_by_key(|(start, _)| *start);
+        found.dedup_by_key(|(start, _)| *start);
+        (symbols.starts, symbols.name_starts) = found.into_iter().unzip();
+        symbols.starts.shrink_to_fit();
+        symbols.name_starts.shrink_to_fit();
+        symbols.names.shrink_to_fit();
         Ok(symbols)
     }
 
     fn around(&self, address: u64) -> Option<Known> {
-        let behind = self.starts.partition_point(|(start, _)| *start <= address);
-        let (start, at) = *self.starts.get(behind.checked_sub(1)?)?;
+        let before = self.starts.partition_point(|start| *start <= address).checked_sub(1)?;
+        let (start, at) = (*self.starts.get(before)?, *self.name_starts.get(before)?);
         let line = self.names.get(at as usize..)?.split(|byte| *byte == b'\n').next()?;
         let mut words = line.split(|byte| *byte == b'\t');
         let name = String::from_utf8_lossy(words.next()?).into_owned();
-        let known = Known { name, start, is_in_module: words.next().is_some() };
+        let module = words.next().map(|module| String::from_utf8_lossy(module).into_owned());
+        let base = match &module {
+            Some(module) => self.bases.get(module).copied().unwrap_or(start),
+            None => self.text,
+        };
+        let known = Known { name, start, module, base };
         (address - start < MOST_BYTES).then_some(known)
     }
 }
 
+/// Where each module begins, by its name in brackets.
+fn module_bases() -> HashMap<String, u64> {
+    let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    let base = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, address) = (words.next()?, words.nth(4)?);
+        let address = u64::from_str_radix(address.strip_prefix("0x")?, 16).ok()?;
+        Some((format!("[{name}]"), address))
+    };
+    text.lines().filter_map(base).collect()
+}
+
 /// Which modules are loaded, and where, as one number.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Modules(u64);
 
 impl Modules {
-    /// Whether others are loaded than when this was asked last.
-    fn have_changed(&mut self) -> bool {
+    /// Those that are loaded.
+    fn now() -> Modules {
         let text = std::fs::read_to_string("/proc/modules").unwrap_or_default();
         let mut hasher = DefaultHasher::new();
         for line in text.lines() {
             let mut words = line.split(' ');
             (words.next(), words.nth(4)).hash(&mut hasher);
         }
-        let now = hasher.finish();
-        std::mem::replace(&mut self.0, now) != now
+        Modules(hasher.finish())
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Allowance, MOST, Symbols};
-    use std::time::{Duration, Instant};
+    use super::Symbols;
 
-    const SOME: &str = "ffffffff81000000 T _stext\nffffffff81000000 t first\nffffffff81000040 t \
-                        here\nffffffff81000050 d data\nffffffffc0001000 t there\t[module]\n";
+    const SOME: &str = "ffffffff81000000 T _stext\nffffffff81000000 t first\nffffffff81000030 t \
+                        __pfx_here\nffffffff81000040 t here\nffffffff81000050 d data\nffffffffc0001000 t there\t[module]\n";
 
     #[test]
     fn an_address_lies_in_the_function_that_begins_before_it() {
         let symbols = Symbols::read(SOME.as_bytes()).unwrap();
-        let found = |address| symbols.around(address).map(|known| (known.name, known.is_in_module));
+        let found =
+            |address| symbols.around(address).map(|found| (found.name, found.module.is_some()));
         for (address, name) in [
             (0xffff_ffff_8100_0000, Some(("_stext", false))),
             (0xffff_ffff_8100_003f, Some(("_stext", false))),
@@ -227,17 +290,5 @@ mod tests {
         }
         assert!(Symbols::read(&b""[..]).unwrap().around(1).is_none());
         assert!(Symbols::read(&[0xff; 100][..]).unwrap().around(1).is_none());
-    }
-
-    #[test]
-    fn reading_symbols_ends_when_it_has_had_its_share_of_the_time() {
-        let mut allowance = Allowance { left: MOST, at: Instant::now() };
-        let begun = allowance.begin().unwrap();
-        allowance.end(begun.checked_sub(2 * MOST).unwrap());
-        assert!(allowance.begin().is_none_or(|_| allowance.left < Duration::from_millis(1)));
-        allowance.at = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
-        assert!(allowance.begin().is_some());
-        let left = allowance.left;
-        assert!((100..=101).contains(&left.as_millis()), "20 s allow for {left:?}");
     }
 }

@@ -99,6 +99,10 @@ pub fn two() -> Option<(Namespace, Namespace)> {
     Some((near, far))
 }
 
+/// Not that of a test: what another test starts meanwhile has the socket, too, until it runs its
+/// program, and so long the port is taken.
+const KNOCKING_PORT: u16 = 7776;
+
 /// Neighbours have to be found, and wires to be ready, before all that is sent arrives.
 fn wait_until_they_hear_each_other(
     near: &Namespace,
@@ -106,11 +110,11 @@ fn wait_until_they_hear_each_other(
     far: &Namespace,
     to: &'static str,
 ) {
-    let socket = far.run(move || UdpSocket::bind((to, 7777)).unwrap());
+    let socket = far.run(move || UdpSocket::bind((to, KNOCKING_PORT)).unwrap());
     socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let sender = near.run(move || UdpSocket::bind((from, 0)).unwrap());
     let heard = (0..200).any(|_| {
-        let is_sent = sender.send_to(&[0], (to, 7777)).is_ok();
+        let is_sent = sender.send_to(&[0], (to, KNOCKING_PORT)).is_ok();
         is_sent && socket.recv(&mut [0]).is_ok()
     });
     assert!(heard, "{from} does not reach {to}");

@@ -3,7 +3,7 @@
 use nodemon_recorder_ebpf::FeatureError;
 use nodemon_recorder_ebpf::feature::{Column, FEATURES, Feature, Place, Show, Table};
 use nodemon_recorder_ebpf::load::{Filter, Running, Settings, Statistics};
-use nodemon_recorder_ebpf::names::Names;
+use nodemon_recorder_ebpf::names::{Names, kernel_frames};
 use nodemon_skip::skip;
 use std::collections::BTreeMap;
 
@@ -121,6 +121,11 @@ fn table_of(feature_name: &str, name: &str) -> (usize, &'static Table) {
 
 fn put(columns: &[Column], places: &[Place], bytes: &[u8], names: &mut Names, cells: &mut Row) {
     for (column, place) in columns.iter().zip(places) {
+        if let Show::Stack(frames) = column.show {
+            let rest = place.rest_of(bytes);
+            cells.insert(column.name, Cell::Text(folded(names, &rest[..frames * 8])));
+            continue;
+        }
         let bytes = place.bytes_of(bytes);
         let number = column.cell.number(bytes);
         let text = |text: &[u8]| Cell::Text(String::from_utf8_lossy(text).into_owned());
@@ -140,6 +145,13 @@ fn put(columns: &[Column], places: &[Place], bytes: &[u8], names: &mut Names, ce
         };
         cells.insert(column.name, cell);
     }
+}
+
+/// The functions of a stack of the kernel, from the outermost to the innermost.
+pub fn folded(names: &mut Names, frames: &[u8]) -> String {
+    let mut functions = Vec::new();
+    kernel_frames(names, frames, |frame| functions.push(frame.function.to_owned()));
+    functions.join(";")
 }
 
 /// While this lives the kernel takes the time of every program.

@@ -128,12 +128,13 @@ fn softirqs_that_ran_had_been_raised() {
     let before = buckets(&mut running, NAME, NAME);
     let runs = buckets(&mut running, NAME, "softirq_duration");
     let waits = buckets(&mut running, NAME, NAME);
-    // On each CPU one may run at that moment, and one was raised before the program was there.
+    // On each CPU one may run at that moment, and another one have begun while only the first of both
+    // programs was there, or been raised before.
     let cpus = u64::from(Settings::here().unwrap().cpus);
     for vector in ["timer", "rcu", "sched"] {
         let (first, ran, last) = (sum(&before, vector), sum(&runs, vector), sum(&waits, vector));
         println!("{vector}: {first} waited, then {ran} ran, then {last} waited");
-        assert!(first <= ran + cpus, "{vector}: {first} waited and only {ran} ran after that");
+        assert!(first <= ran + 2 * cpus, "{vector}: {first} waited and only {ran} ran after that");
         assert!(ran <= last + cpus, "{vector}: {ran} ran and only {last} had waited for it");
     }
     assert!(sum(&runs, "timer") + sum(&runs, "rcu") + sum(&runs, "sched") > 0);

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A name that nobody else has: tests run side by side, in one process and in several.
-fn own_name(what: &str) -> String {
+pub fn own_name(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     format!("nodemon-{what}-{}-{number}", std::process::id())

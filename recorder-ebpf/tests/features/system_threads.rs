@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 const FEATURE: &str = "thread_active";
 
 /// The rows of a process, once it has some that `is_it` holds for.
-fn rows_of(running: &mut Running, pid: u32, is_it: impl Fn(&Row) -> bool) -> Vec<Row> {
+fn rows_of(running: &mut Running, pid: u32, mut is_it: impl FnMut(&Row) -> bool) -> Vec<Row> {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         let mut found = rows(running, FEATURE, FEATURE);
         found.retain(|row| number(row, "pid") == u64::from(pid));
-        if found.iter().any(&is_it) || Instant::now() > deadline {
+        if found.iter().any(&mut is_it) || Instant::now() > deadline {
             return found;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -30,7 +30,13 @@ fn a_program_on_a_frozen_file_system_is_blocked_in_a_system_call_that_has_a_name
         Err(why) => return skip!("{why}"),
     };
     let seen = loops.with_blocked_program(|child| {
-        let found = rows_of(&mut running, child.id(), |row| text(row, "state") == "blocked");
+        // Before it is there it is blocked for moments, too: in execve, and for its libraries.
+        let mut before = None;
+        let found = rows_of(&mut running, child.id(), |row| {
+            let is_blocked = text(row, "state") == "blocked" && text(row, "command") == "touch";
+            let switches = is_blocked.then(|| number(row, "switches"));
+            switches.is_some() && std::mem::replace(&mut before, switches) == switches
+        });
         assert_eq!(found.len(), 1, "one thread of it: {found:?}");
         let row = &found[0];
         assert_eq!((text(row, "state"), text(row, "command")), ("blocked", "touch"), "{row:?}");

@@ -2,12 +2,14 @@
 
 use crate::actor::writer::commit_times::SenderId;
 use crate::overhead::{Overhead, SourceOverhead};
+use crate::trigger::TableTriggers;
 use actix::Message;
 use nodemon_formats::record::{BufferPool, PooledBuffer};
 use nodemon_formats::writer::WriterOptions;
 use nodemon_formats::writer::{Commit, WriteError, WriterStats};
 use nodemon_formats::{Gap, Schema};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Records of one round of sampling, on their way to the writer.
 #[derive(Message, Default)]
@@ -66,6 +68,17 @@ pub struct Feed {
     pub pool: BufferPool,
     /// Counts of its source.
     pub overhead: Arc<SourceOverhead>,
+    /// The rules that look at it.
+    pub triggers: Arc<TableTriggers>,
+}
+
+/// What a trigger asks of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// How often to sample it, if that is not less often than otherwise.
+    pub every: Duration,
+    /// Until when, `CLOCK_BOOTTIME` ns.
+    pub until_ns: u64,
 }
 
 /// Bytes that wait for the writer; they wait no longer when this is dropped.

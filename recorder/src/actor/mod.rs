@@ -24,7 +24,7 @@ mod watch;
 mod writer;
 
 pub use alert::Alert;
-pub use message::{Close, Closed, SetSizes};
+pub use message::{Close, Closed, Raised, SetSizes};
 pub use source::supervisor::{Failure, Opening, Ready, Supervisor};
 pub use source::{SourceState, Watch};
 pub use thread::alarm::Alarm;
@@ -33,5 +33,5 @@ pub use thread::sampler_thread::{
     Drain, DropPrivileges, EndSource, RunSource, SamplerThread, SamplerThreadOptions,
 };
 pub use thread::workers::{Place, Workers};
-pub use watch::{Doing, InCall, culprit_of};
+pub use watch::{Doing, InCall, Notice, culprit_of};
 pub use writer::Writer;

@@ -4,6 +4,7 @@ mod cost;
 mod host;
 mod place;
 mod sources;
+mod triggers;
 
 pub use cost::Costs;
 pub use place::lack_of_room;
@@ -53,17 +54,20 @@ pub struct Report {
     host: Vec<Finding>,
     place: Vec<Finding>,
     sources: Vec<Finding>,
+    triggers: Vec<Finding>,
 }
 
 impl Report {
     /// Looks at this host, as `config` would have it recorded.
     pub fn from_config(config: &Config, catalogue: &Catalogue) -> Report {
         let context = Context { recording: config.directory.clone(), ..Context::default() };
+        let sources = sources::findings(config, catalogue, &context);
         Report {
             title: host::title(),
             host: host::findings(&context),
             place: place::findings(config),
-            sources: sources::findings(config, catalogue, &context),
+            triggers: triggers::findings(config, catalogue, &sources),
+            sources,
         }
     }
 
@@ -84,11 +88,17 @@ const LEAST_ROOM: usize = 30;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", printable(&self.title))?;
-        let all = || self.host.iter().chain(&self.place).chain(&self.sources);
+        let all = || self.host.iter().chain(&self.place).chain(&self.sources).chain(&self.triggers);
         let width = all().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
-        for (heading, findings) in
-            [("This host", &self.host), ("The recording", &self.place), ("Sources", &self.sources)]
-        {
+        for (heading, findings) in [
+            ("This host", &self.host),
+            ("The recording", &self.place),
+            ("Sources", &self.sources),
+            ("Triggers", &self.triggers),
+        ] {
+            if findings.is_empty() {
+                continue;
+            }
             writeln!(f, "\n{heading}")?;
             for Finding { subject, verdict, what, notes } in findings {
                 let (verdict, what) = (verdict.word(), printable(what));

@@ -26,7 +26,7 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
     let opening = Supervisor::new(descriptor, context).open(&mut sink);
     let mut from = descriptor.reads.to_owned();
     let (verdict, mut notes) = match opening {
-        Opening::Ready(Ready { limits, feeding }) => {
+        Opening::Ready(Ready { limits, details, feeding }) => {
             if descriptor.kind.is_kernel_sampled()
                 && let Some(table) = feeding.as_ref().and_then(|feeding| feeding.tables.first())
             {
@@ -34,7 +34,8 @@ fn finding(config: &Config, entry: &Entry, context: &Context) -> Finding {
                 interval = Duration::from_nanos(table.interval_ns);
                 from = table.source.split("; ").next().unwrap_or_default().to_owned();
             }
-            (if limits.is_empty() { Verdict::Yes } else { Verdict::Partly }, limits)
+            let verdict = if limits.is_empty() { Verdict::Yes } else { Verdict::Partly };
+            (verdict, [details, limits].concat())
         }
         Opening::Unavailable(why) => (Verdict::No, vec![why]),
         Opening::Failed(failure) => (Verdict::No, vec![failure.error]),

@@ -2,6 +2,7 @@
 
 use super::catalogue::Catalogue;
 use crate::source::SourceKind;
+use crate::trigger::{Rule, Side, built_in};
 use nodemon_formats::units::exact_duration;
 use std::fmt::Write;
 
@@ -22,6 +23,27 @@ const EBPF: &str = "
 # One process and no other, programs of one name, a control group (version 2) with those below it,
 # one network interface; what is not there yet is waited for. For example: pid = 4711,
 # command = \"postgres\", cgroup = \"/system.slice\", interface = \"eth0\"
+# What is freed before it is so old is not recorded, of stack_alloc. For example: min_age = \"30s\"
+# Functions of programs and libraries, of function_latency, as file and name or address, with pid as
+# the process has them mapped. For example:
+# functions = [\"libc.so.6:getaddrinfo\", \"/usr/bin/x:function\", \"/usr/bin/x:0x1234\"]
+# An exception of C++, or a panic of Rust, that leaves such a function or passes it ends the program:
+# who looks for what catches it finds the kernel, which waits for the return. So functions of files
+# that can throw are refused, until it is said that these never do: throws = \"never\"
+";
+
+/// What is said before the rules.
+const TRIGGERS: &str = "
+# Triggers: rules that are looked at while it is recorded; docs/triggers.md says why each is as it
+# is. A rule fires when the column of a row of its table (of the rows that `where` names) is above, or
+# below, a value for so long. Counters are taken as rates a second, those of nanoseconds as percent of
+# the time; without a column the rows are counted. `per_cpu` multiplies the value by the number of
+# CPUs; `rise` is how much more than the mean of the last two minutes it must be as well. Then a row of
+# the table trigger tells it, and the sources that it raises are sampled every 100ms for 60s, or are
+# opened for that time; it does not fire again before its cooldown is over. enabled = false switches
+# one off, without = [\"trigger\"] all. A rule of your own has at least table, column and above (or
+# below); unless it says otherwise for is 0s, cooldown 5m, and raises [\"thread_active\"].
+
 ";
 
 /// The configuration with every key at its default, commented out. A comment is `# ` and words, a
@@ -48,5 +70,42 @@ pub fn document(catalogue: &Catalogue) -> String {
             SourceKind::Polled | SourceKind::Ebpf { .. } => "",
         });
     }
+    text.push_str(TRIGGERS);
+    built_in().iter().for_each(|rule| put_rule(rule, &mut text));
     text
+}
+
+/// A rule as a section, every key of it commented out.
+fn put_rule(rule: &Rule, text: &mut String) {
+    let mut put = |line: String| {
+        text.push('#');
+        text.push_str(&line);
+        text.push('\n');
+    };
+    put(format!("[trigger.{}]", rule.name));
+    put(format!("table = {:?}", rule.table));
+    if let Some(column) = &rule.column {
+        put(format!("column = {column:?}"));
+    }
+    let filter = |(column, text): &(String, String)| format!("{column} = {text:?}");
+    let filters: Vec<String> = rule.filters.iter().map(filter).collect();
+    if !filters.is_empty() {
+        put(format!("where = {{ {} }}", filters.join(", ")));
+    }
+    let side = if rule.side == Side::Above { "above" } else { "below" };
+    put(format!("{side} = {}", rule.threshold));
+    if rule.per_cpu {
+        put("per_cpu = true".to_owned());
+    }
+    if let Some(rise) = rule.rise {
+        put(format!("rise = {rise}"));
+    }
+    for (key, time) in [("for", rule.holds), ("cooldown", rule.cooldown)] {
+        put(format!("{key} = {:?}", exact_duration(time)));
+    }
+    put(format!("raises = {:?}", rule.raises));
+    for (key, time) in [("every", rule.every), ("lasts", rule.lasts)] {
+        put(format!("{key} = {:?}", exact_duration(time)));
+    }
+    text.push('\n');
 }

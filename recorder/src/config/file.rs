@@ -4,7 +4,8 @@ use super::ConfigError;
 use super::catalogue::Catalogue;
 use super::section::{Document, Name, Section};
 use super::settings::{Settings, SourceSettings};
-use crate::source::{FILTER_KEYS, Filters};
+use super::trigger::triggers;
+use crate::source::{FILTER_KEYS, FUNCTIONS, Filters};
 use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub fn parse(document: Document<'_>, catalogue: &Catalogue) -> Result<Settings, 
         ring_size_bytes: section.size("ring_size")?,
         queue_size_bytes: section.size("queue_size")?,
         tiers: tiers(document, &mut section)?,
+        pin_size: section.share("pin_size")?,
         cpu: section.number("cpu")?,
         arguments: section.parsed("arguments")?,
         secret_names: section
@@ -47,6 +49,7 @@ pub fn parse(document: Document<'_>, catalogue: &Catalogue) -> Result<Settings, 
         only: names(document, section.texts("only")?, catalogue)?.filter(|list| !list.is_empty()),
         without: names(document, section.texts("without")?, catalogue)?.unwrap_or_default(),
         sources: sources(document, &mut section, catalogue)?,
+        triggers: triggers(document, &mut section, catalogue)?,
     };
     section.finish()?;
     Ok(settings)
@@ -122,7 +125,11 @@ fn sources(
 
 fn filters(document: Document<'_>, section: &mut Section<'_>) -> Result<Filters, ConfigError> {
     let mut filters = Filters::default();
-    for key in FILTER_KEYS {
+    for function in section.texts(FUNCTIONS)?.unwrap_or_default() {
+        let told = |what| document.error(&function.span, format!("`{FUNCTIONS}`: {what}"));
+        filters.set(FUNCTIONS, function.text).map_err(told)?;
+    }
+    for key in FILTER_KEYS.into_iter().filter(|key| *key != FUNCTIONS) {
         let Some(value) = section.take(key) else { continue };
         let number = value.get_ref().as_integer().map(|number| number.as_str());
         let text = value.get_ref().as_str().or(number).unwrap_or_default();
@@ -178,7 +185,10 @@ mod tests {
         let (full, none) = (resolved(settings), resolved(read(&printed).unwrap()));
         assert_eq!(full.queue_size_bytes, none.queue_size_bytes);
         assert_eq!(full.cpu, none.cpu);
+        assert_eq!(full.pin_size_bytes, none.pin_size_bytes);
         assert!(full.sources == none.sources, "the printed cadences are not the default ones");
+        assert_eq!(full.triggers, none.triggers, "the printed triggers are not those built in");
+        assert!(full.triggers.len() > 5);
     }
 
     #[test]
@@ -312,7 +322,8 @@ mod tests {
         let of_programs = SOURCES.iter().filter(|source| !source.kind.group().is_empty());
         let mut on_interfaces = 0;
         for source in of_programs {
-            on_interfaces += usize::from(source.kind == SourceKind::Ebpf { on_interfaces: true });
+            let is_on = matches!(source.kind, SourceKind::Ebpf { on_interfaces: true, .. });
+            on_interfaces += usize::from(is_on);
             let document = format!("[source.{}]\ninterface = \"lo\"\n", source.name);
             let settings = read(&document);
             let settings = settings.unwrap_or_else(|error| panic!("{}: {error}", source.name));

@@ -8,7 +8,9 @@ mod interval;
 mod place;
 mod section;
 mod settings;
+mod share;
 mod suggestion;
+mod trigger;
 
 pub use catalogue::{Catalogue, Entry};
 pub use document::document;
@@ -16,9 +18,11 @@ pub use file::read as read_file;
 pub use interval::parse_interval;
 pub use place::Places;
 pub use settings::{Settings, SourceSettings};
+pub use share::Share;
 
 use crate::redact::Arguments;
 use crate::source::{Asked, Descriptor, Filters};
+use crate::trigger::{self as rules, Rule};
 use nodemon_formats::Schema;
 use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::units::exact_size;
@@ -34,6 +38,11 @@ const DEFAULT_RING_PART: u64 = 10;
 /// The most that may wait for the writer unless somebody says otherwise.
 pub const DEFAULT_QUEUE_BYTES: u64 = 8 << 20;
 
+/// What pins may keep of the ring unless somebody says otherwise, and the part that they may have at
+/// most: one in so many bytes. The rest has to turn.
+const DEFAULT_PIN_SIZE: Share = Share::Percent(10.0);
+const MOST_PIN_PART: u64 = 2;
+
 /// How to record, in full.
 pub struct Config {
     /// The directory of the recording.
@@ -48,10 +57,16 @@ pub struct Config {
     pub queue_size_bytes: u64,
     /// Rollup tiers, where somebody says which.
     pub tiers: Option<Vec<TierOptions>>,
+    /// The most of the ring that pins may keep, bytes.
+    pub pin_size_bytes: u64,
     /// The CPU on which everything runs, if one was chosen.
     pub cpu: Option<usize>,
     /// The sources that run.
     pub sources: Vec<PlannedSource>,
+    /// The rules that look at what is recorded.
+    pub triggers: Vec<Rule>,
+    /// The sources that run only while a rule that fired asks for them.
+    pub on_demand: Vec<PlannedSource>,
 }
 
 /// A source that is to run.
@@ -90,6 +105,29 @@ impl Config {
         let ring_size_bytes = asked_bytes.unwrap_or_else(|| default_ring_bytes(&directory));
         let tiers = layers.iter().find_map(|layer| layer.tiers.clone());
         check_sizes(ring_size_bytes, tiers.as_deref())?;
+        let pin_size = layers.iter().find_map(|layer| layer.pin_size).unwrap_or(DEFAULT_PIN_SIZE);
+        let pin_size_bytes = pin_size.bytes_of(ring_size_bytes);
+        if pin_size_bytes > ring_size_bytes / MOST_PIN_PART {
+            return Err(ConfigError::LargePins { size_bytes: pin_size_bytes, ring_size_bytes });
+        }
+        let of_catalogue = |asked: &[&str]| -> Vec<PlannedSource> {
+            let entries = catalogue.entries.iter();
+            let plan =
+                |entry: &Entry| planned(layers, entry, asked.contains(&entry.descriptor.name));
+            entries.filter_map(plan).collect()
+        };
+        let sources = of_catalogue(&[]);
+        let runs = |name: &str| sources.iter().any(|plan| plan.descriptor.name == name);
+        // Without their table nobody could know that rates were raised.
+        let triggers = layers.iter().find_map(|layer| layer.triggers.clone());
+        let triggers = match runs(rules::TABLE) {
+            true => triggers.unwrap_or_else(rules::built_in),
+            false => Vec::new(),
+        };
+        let raised: Vec<&str> =
+            triggers.iter().flat_map(|rule| &rule.raises).map(String::as_str).collect();
+        let mut on_demand = of_catalogue(&raised);
+        on_demand.retain(|plan| !runs(plan.descriptor.name));
         Ok(Config {
             ring_size_bytes,
             is_ring_of_file_system: asked_bytes.is_none() && ring_size_bytes < DEFAULT_RING_BYTES,
@@ -97,8 +135,11 @@ impl Config {
             trust_directory: layers.iter().find_map(|layer| layer.trust_directory).unwrap_or(false),
             queue_size_bytes: queue_size_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
             tiers,
+            pin_size_bytes,
             cpu: layers.iter().find_map(|layer| layer.cpu),
-            sources: catalogue.entries.iter().filter_map(|entry| planned(layers, entry)).collect(),
+            triggers,
+            on_demand,
+            sources,
         })
     }
 }
@@ -117,7 +158,9 @@ fn check_sizes(ring_size_bytes: u64, tiers: Option<&[TierOptions]>) -> Result<()
     Ok(())
 }
 
-fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
+/// How a source is to run, if it is to. One that nobody switched on or off runs by itself or where it
+/// `is_asked_for`.
+fn planned(layers: &[Settings], entry: &Entry, is_asked_for: bool) -> Option<PlannedSource> {
     let Entry { descriptor, tables } = entry;
     let source = descriptor.name;
     let names = entry.table_names();
@@ -125,7 +168,9 @@ fn planned(layers: &[Settings], entry: &Entry) -> Option<PlannedSource> {
     let kept = |table: &str| {
         layers.iter().find_map(|layer| layer.keeps(source, table, &names)) != Some(false)
     };
-    if !runs.unwrap_or(descriptor.default_on) || !names.iter().any(|table| kept(table)) {
+    if !runs.unwrap_or(descriptor.default_on || is_asked_for)
+        || !names.iter().any(|table| kept(table))
+    {
         return None;
     }
     let interval = layers.iter().find_map(|layer| layer.interval(source));
@@ -221,6 +266,18 @@ pub enum ConfigError {
         size_bytes: u64,
         /// What it takes.
         least_bytes: u64,
+    },
+    /// Pins would leave too little to the ring.
+    #[error(
+        "`pin_size` is {}, which is more than half of a ring of {}",
+        exact_size(*size_bytes),
+        exact_size(*ring_size_bytes)
+    )]
+    LargePins {
+        /// What was asked for.
+        size_bytes: u64,
+        /// The ring.
+        ring_size_bytes: u64,
     },
     /// A tier is too small to hold anything.
     #[error(

@@ -5,6 +5,7 @@
 
 use super::ConfigError;
 use super::interval::parse_interval;
+use super::share::Share;
 use super::suggestion::did_you_mean;
 use nodemon_formats::units::parse_size;
 use std::ops::Range;
@@ -101,6 +102,16 @@ impl<'a> Section<'a> {
                 .map_err(|_| self.wrong(key, value, "a size, as in \"8GiB\"")),
             _ => Err(self.wrong(key, value, "a size, as in \"8GiB\"")),
         }
+    }
+
+    /// A size, or a part of the ring.
+    pub fn share(&mut self, key: &'static str) -> Result<Option<Share>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let number = value.get_ref().as_integer().map(|number| number.as_str());
+        let text = value.get_ref().as_str().or(number);
+        let text = text.ok_or_else(|| self.wrong(key, value, "a size, as in \"10%\""))?;
+        let told = |what: String| self.document.error(&value.span(), format!("`{key}`: {what}"));
+        text.parse().map(Some).map_err(told)
     }
 
     /// A cadence: text with a unit.

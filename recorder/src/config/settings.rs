@@ -1,7 +1,9 @@
 //! What a file or the command line says about how to record; what it leaves open stays open.
 
+use super::share::Share;
 use crate::redact::Shown;
 use crate::source::{Feed, Filters};
+use crate::trigger::Rule;
 use nodemon_formats::writer::TierOptions;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub queue_size_bytes: Option<u64>,
     /// Rollup tiers, finest first.
     pub tiers: Option<Vec<TierOptions>>,
+    /// What of the ring pins may keep.
+    pub pin_size: Option<Share>,
     /// The CPU on which everything runs.
     pub cpu: Option<usize>,
     /// What of the command lines of processes is recorded.
@@ -34,6 +38,8 @@ pub struct Settings {
     pub without: Vec<String>,
     /// What is said about single sources, by name.
     pub sources: BTreeMap<String, SourceSettings>,
+    /// The rules that look at what is recorded, those that are built in among them.
+    pub triggers: Option<Vec<Rule>>,
 }
 
 /// What is said about one source.

@@ -1,6 +1,7 @@
 //! Runs the recorder: starts the threads, listens to signals, and ends in order.
 
 mod reload;
+mod response;
 mod sampler_threads;
 mod signals;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use nodemon_formats::units::{exact_duration, show_size};
 use nodemon_formats::writer::{RecordingWriter, WriteError};
 use nodemon_recorder_ebpf::load::KernelTypes;
 pub use reload::Origin;
+use response::{OnDemand, Response, warn_of_idle};
 use sampler_threads::SamplerThreads;
 use signals::{SignalAction, Signals};
 use std::sync::Arc;
@@ -106,6 +108,8 @@ struct Recorder {
     outbox: Arc<Outbox>,
     writer: Addr<Writer>,
     began: Instant,
+    /// Sources that run only while a trigger asks for them.
+    on_demand: OnDemand,
     /// Sources that this machine did not have when they were started.
     off: Vec<&'static str>,
 }
@@ -159,8 +163,11 @@ async fn record(
     let threads = SamplerThreads::new(options.clone());
     actix::spawn(Watchdog::new(threads.clone(), options.clone()).run());
     let outbox = options.outbox();
+    options.context.triggers.set_rules(config.triggers.clone());
+    let on_demand = OnDemand::new(config.on_demand.clone());
+    actix::spawn(Response::new(threads.clone(), options.clone(), on_demand.clone()).run());
     let off = Vec::new();
-    let mut recorder = Recorder { config, threads, options, outbox, writer, began, off };
+    let mut recorder = Recorder { config, threads, options, outbox, writer, began, on_demand, off };
     // Opening may take a while; whoever wants it to end does not wait for it.
     let mut is_ended = tokio::select! {
         started = recorder.start(opened_ns) => started.map(|()| false)?,
@@ -243,6 +250,7 @@ impl Recorder {
             let off = self.off.join(", ");
             tracing::info!("not available here: {off} (nodemon-recorder check says why)");
         }
+        warn_of_idle(&self.options.context.triggers, &self.config.triggers);
         Ok(())
     }
 
@@ -267,7 +275,7 @@ impl Recorder {
     ) -> Started {
         let name = plan.descriptor.name;
         let Ok(Ok(opening)) = timeout_at(until, answer).await else { return Started::Opening };
-        let Ready { limits, feeding } = match opening {
+        let Ready { limits, feeding, .. } = match opening {
             Opening::Ready(ready) => ready,
             Opening::Unavailable(why) => {
                 tracing::debug!("source {name} is off: {why}");

@@ -1,6 +1,6 @@
 //! Reading the configuration again.
 
-use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started};
+use super::{DRAIN_TIMEOUT, OPEN_TIMEOUT, Recorder, Started, warn_of_idle};
 use crate::actor::SetSizes;
 use crate::config::{Catalogue, Config, ConfigError, Places, PlannedSource, Settings, read_file};
 use crate::retention::{Node, writer_options};
@@ -49,8 +49,11 @@ impl Recorder {
         };
         self.note_what_stays(&new);
         new.tiers.clone_from(&self.config.tiers);
-        let resized =
-            new.ring_size_bytes != self.config.ring_size_bytes && self.set_ring_size(&new).await;
+        let sizes = |config: &Config| (config.ring_size_bytes, config.pin_size_bytes);
+        let resized = sizes(&new) != sizes(&self.config) && self.set_ring_size(&new).await;
+        // What a trigger has opened may be one that runs from now on.
+        self.on_demand.set(new.on_demand.clone(), &self.threads).await;
+        self.options.context.triggers.set_rules(new.triggers.clone());
         // What was not there may have come, so it is tried again.
         let goes_on = |plan: &PlannedSource| {
             !self.off.contains(&plan.descriptor.name)
@@ -106,16 +109,19 @@ impl Recorder {
         }
         if resized {
             self.config.ring_size_bytes = new.ring_size_bytes;
+            self.config.pin_size_bytes = new.pin_size_bytes;
         }
         self.config.sources = new.sources;
+        self.config.triggers = new.triggers;
+        warn_of_idle(&self.options.context.triggers, &self.config.triggers);
     }
 
     async fn set_ring_size(&self, new: &Config) -> bool {
         let sizes = writer_options(new, &Node::this());
         match self.writer.send(SetSizes(sizes)).await {
             Ok(Ok(())) => {
-                let ring = show_size(new.ring_size_bytes);
-                tracing::info!("the ring takes at most {ring} now");
+                let (ring, pins) = (show_size(new.ring_size_bytes), show_size(new.pin_size_bytes));
+                tracing::info!("the ring takes at most {ring} now, pins {pins} of it");
                 true
             }
             Ok(Err(error)) => {

@@ -5,7 +5,8 @@
 //! the kernel samples have a third: what they take out at once takes long enough to make others
 //! late, and they are late for nothing. Programs take a while to be loaded, too. Those that are
 //! attached to network interfaces have a fourth: that waits for whoever makes interfaces, for seconds
-//! where many come at once.
+//! where many come at once. Those that make stacks have a fifth: they wait for whoever has a process or
+//! a file locked that they meet, which is little, and others are late for it.
 //!
 //! A thread that does not come back from a source is left to that source. The others on it go on
 //! elsewhere, with all that they have: see [`SamplerThreads::leave_to`].
@@ -56,6 +57,7 @@ enum Kind {
     Fast,
     Drains,
     Interfaces,
+    Stacks,
 }
 
 /// A source, and where it is.
@@ -211,6 +213,7 @@ impl Threads {
                     Kind::Fast => c"nodemon-fast",
                     Kind::Drains => c"nodemon-drain",
                     Kind::Interfaces => c"nodemon-wait",
+                    Kind::Stacks => c"nodemon-stacks",
                 };
                 let doing = "start a thread that samples";
                 let outbox = self.options.outbox();
@@ -231,7 +234,8 @@ impl Threads {
 
 fn kind_of(plan: &PlannedSource) -> Kind {
     match plan.descriptor.kind {
-        SourceKind::Ebpf { on_interfaces: true } => Kind::Interfaces,
+        SourceKind::Ebpf { reads_processes: true, .. } => Kind::Stacks,
+        SourceKind::Ebpf { on_interfaces: true, .. } => Kind::Interfaces,
         SourceKind::Ebpf { .. } => Kind::Drains,
         _ if plan.asked.interval_ns() >= SLOW_FROM_NS => Kind::Slow,
         SourceKind::KernelSampled { .. } => Kind::Drains,

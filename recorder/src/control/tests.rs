@@ -5,13 +5,15 @@
 use super::sampler_threads::SamplerThreads;
 use super::watchdog::{Watchdog, give_up, new_watch};
 use crate::actor::test_support::{HANGS_FOR, MOODY, STEADY, context, set_mood};
-use crate::actor::{Alert, Close, Opening, SamplerThreadOptions, Watch, Workers, Writer};
+use crate::actor::{
+    Alert, Close, Notice, Opening, Raised, SamplerThreadOptions, Watch, Workers, Writer,
+};
 use crate::config::PlannedSource;
 use crate::overhead::{Overhead, SourceOverhead};
 use crate::source::{Asked, Descriptor};
 use actix::{Actor, Addr, Arbiter, System};
 use nodemon_formats::Schema;
-use nodemon_formats::clock::ClockOffset;
+use nodemon_formats::clock::{ClockOffset, boottime_ns};
 use nodemon_formats::reader::{Recording, ScanItem, ScanRequest, WallGap};
 use nodemon_formats::writer::{RecordingWriter, WriterOptions};
 use std::path::PathBuf;
@@ -228,5 +230,37 @@ fn an_actor_that_panics_is_a_gap_and_a_restart() {
         rig.end().await;
         let gaps = rig.gaps("steady", "internal error in the recorder");
         assert_eq!(gaps.len(), 1, "{:?}", rig.gaps("steady", ""));
+    });
+}
+
+#[test]
+fn of_two_raises_at_once_the_higher_rate_and_the_later_end_count_and_then_all_is_as_before() {
+    Rig::run("good", |rig| async move {
+        let (watch, steady) = rig.ask(&STEADY);
+        assert!(matches!(steady.await.unwrap(), Opening::Ready(_)));
+        rig.wait_for_samples(&STEADY, 2).await;
+        let counts = rig.counts(&STEADY);
+        let (before, now_ns) = (counts.samples.get(), boottime_ns());
+        let raise = |every_ms: u64, lasts_s: u64| {
+            let until_ns = now_ns + lasts_s * SECOND_NS.unsigned_abs();
+            watch.tell(Notice::Raise(Raised { every: Duration::from_millis(every_ms), until_ns }));
+        };
+        raise(500, 4);
+        raise(100, 1);
+        raise(5000, 2);
+        let passed_s = || (boottime_ns() - now_ns) / SECOND_NS.unsigned_abs();
+        wait_until("the raised time is over", || passed_s() >= 4).await;
+        let raised = counts.samples.get() - before;
+        assert!((25..=42).contains(&raised), "{raised} samples in 4 s, ten times a second");
+        wait_until("some time more", || passed_s() >= 9).await;
+        rig.end().await;
+        let after = counts.samples.get() - before - raised;
+        assert!((4..=7).contains(&after), "{after} samples in the 5 s after");
+        let gaps = rig.gaps("steady", "");
+        assert!(gaps.is_empty(), "{gaps:?}");
+        let schema = rig.open().schema("steady").unwrap();
+        assert_eq!(schema.interval_ns, SECOND_NS.unsigned_abs());
+        let segments = rig.open().segments().unwrap();
+        assert_eq!(segments.iter().filter(|segment| segment.tier_ns == 0).count(), 1);
     });
 }

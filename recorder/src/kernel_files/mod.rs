@@ -3,5 +3,6 @@
 pub mod descriptor_budget;
 pub mod file;
 pub mod keyed;
+pub mod process_stat;
 pub mod sysfs;
 pub mod text;

@@ -25,6 +25,14 @@ const INTERFACE_BYTES: f64 = 2.0;
 /// Events of processes a second, of ten that end: what a node does is not known before.
 const EVENTS_BYTES: f64 = 300.0;
 
+/// Of a sampled stack; how many there are a second of a CPU that is busy, and of all; how much of the
+/// time that is, on an ordinary node.
+const STACK_BYTES: f64 = 30.0;
+const STACKS_PER_S: f64 = 19.0;
+const MOST_STACKS_PER_S: f64 = 400.0;
+const BUSY: f64 = 0.3;
+const WAITS_PER_S: f64 = 15.0;
+
 /// A row of a tier has what a counter grew by, and the smallest and largest of gauges, and all
 /// processes that lived in its step.
 const TIER_TIMES: f64 = 3.5;
@@ -84,6 +92,10 @@ fn slow_bytes(source: &PlannedSource, node: &Node) -> f64 {
         "cpus" => CPU_BYTES * node.cpus as f64,
         "process" => PROCESS_BYTES * node.processes as f64,
         "process_event" => EVENTS_BYTES,
+        "stack_cpu" => {
+            STACK_BYTES * (STACKS_PER_S * node.cpus as f64).min(MOST_STACKS_PER_S) * BUSY
+        }
+        "stack_wait" => STACK_BYTES * WAITS_PER_S,
         "cgroup" => CGROUP_BYTES * node.cgroups as f64,
         "diskstats" => DISK_BYTES * node.disks as f64,
         "netdev" => INTERFACE_BYTES * node.interfaces as f64,

@@ -25,6 +25,10 @@ const TIER_S: [(u64, f64); 2] = [(1_000_000_000, ROWS_S), (60_000_000_000, 60.0 
 /// part of the time that they should, as far as that can be estimated. Tiers that somebody has
 /// configured are as large as he says.
 pub fn writer_options(config: &Config, node: &Node) -> WriterOptions {
+    WriterOptions { pin_size_bytes: config.pin_size_bytes, ..split_options(config, node) }
+}
+
+fn split_options(config: &Config, node: &Node) -> WriterOptions {
     let ring_bytes = config.ring_size_bytes;
     let mut options = match &config.tiers {
         Some(tiers) => WriterOptions::with_tiers(ring_bytes, tiers.clone()),

@@ -28,7 +28,7 @@ pub enum SourceError {
         known: &'static str,
     },
     /// What the configuration asks for is another one than it was, under the same name.
-    #[error("{what} was recreated; the eBPF programs still filter by the old one")]
+    #[error("{what} was recreated; the eBPF programs still look at the old one")]
     Recreated {
         /// What, with its name.
         what: String,

@@ -11,12 +11,13 @@ pub(crate) mod test_support;
 
 pub use error::SourceError;
 pub use feed::Feed;
-pub use filters::{Filters, KEYS as FILTER_KEYS};
+pub use filters::{FUNCTIONS, Filters, KEYS as FILTER_KEYS};
 pub use sink::{KernelGap, SampleClock, Sink};
 
 use crate::overhead::Overhead;
 use crate::programs::Programs;
 use crate::redact::Arguments;
+use crate::trigger::Triggers;
 use nodemon_formats::Schema;
 use nodemon_formats::narrow::duration_ns;
 use std::path::PathBuf;
@@ -69,6 +70,9 @@ pub enum SourceKind {
         /// Whether they are attached to network interfaces as these come, which may have to wait for
         /// whoever makes them.
         on_interfaces: bool,
+        /// Whether what comes out of the rings leads to files of other processes, which may wait for
+        /// the lock of somebody's memory, or for a file server.
+        reads_processes: bool,
     },
 }
 
@@ -105,6 +109,8 @@ pub struct Context {
     pub overhead: Arc<Overhead>,
     /// The programs that run in the kernel.
     pub programs: Arc<Programs>,
+    /// The rules that look at what is recorded.
+    pub triggers: Arc<Triggers>,
     /// The CPU on which everything runs, if one was chosen.
     pub cpu: Option<u32>,
     /// What the configuration asks of this source.
@@ -149,6 +155,7 @@ impl Default for Context {
             recording: PathBuf::from("/var/lib/nodemon"),
             overhead: Arc::default(),
             programs: Arc::default(),
+            triggers: Arc::default(),
             cpu: None,
             asked: Asked::every(Duration::from_secs(1)),
             is_ending: Arc::default(),
@@ -180,6 +187,11 @@ pub trait Source: Send {
 
     /// What it cannot read as this user, and what would help; shown by `check`.
     fn limits(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it looks at, where the configuration names that, a sentence each; shown by `check`.
+    fn details(&self) -> Vec<String> {
         Vec::new()
     }
 

@@ -46,6 +46,7 @@ static OF_FILES: &[&Descriptor] = &[
     &sensor::frequency::SOURCE,
     &sensor::energy::SOURCE,
     &own::mark::SOURCE,
+    &own::trigger::SOURCE,
     &own::recorder::SOURCE,
     &own::ebpf_program::SOURCE,
 ];

@@ -24,10 +24,12 @@ fn at_one_second_it_wakes_a_handful_of_times_a_second_and_stays_small() {
     let all = (wakes(pid, "") - all) as f64 / seconds;
     // Sampling waits for its timer, and now and then for a lock in the kernel.
     assert!(sampling < 3.0, "all sources together wake {sampling:.1} times a second");
-    // The others are those who empty rings, four times, who follows interfaces and the watchdog,
-    // twice each, who asks file systems, and the writer: one wake, and some waits for the disk for
-    // each of the two rings that rows are committed to.
-    assert!(all < 38.0, "the recorder wakes {all:.1} times a second");
+    // The others are those who empty rings and who makes stacks, four times each, who follows
+    // interfaces and the watchdog, twice each, who asks file systems, and the writer: one wake, and
+    // some waits for the disk for each of the two rings that rows are committed to. What stacks meet
+    // for the first time is asked for by two more, and beside a build that is something in each
+    // batch.
+    assert!(all < 54.0, "the recorder wakes {all:.1} times a second");
     let status = format!("/proc/{pid}/status");
     let rss = status_field(&status, "VmRSS");
     let rss_kib: u64 = rss.trim_end_matches(" kB").parse().unwrap();

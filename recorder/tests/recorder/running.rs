@@ -233,14 +233,14 @@ fn it_listens_on_nothing_and_keeps_no_right_that_it_does_not_need() {
         }
     }
     // Once all sources are open. CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_SYSLOG,
-    // CAP_PERFMON, CAP_BPF.
+    // CAP_PERFMON, CAP_BPF, CAP_CHECKPOINT_RESTORE.
     let has_more = |(_, status): &(String, String)| {
         u64::from_str_radix(&field(status, "CapPrm"), 16).unwrap() & 1 << 21 != 0
     };
     running.wait_until("every thread has dropped what opening took", || {
         !threads(pid).iter().any(has_more)
     });
-    let needed = 1u64 << 2 | 1 << 12 | 1 << 19 | 1 << 34 | 1 << 38 | 1 << 39;
+    let needed = 1u64 << 2 | 1 << 12 | 1 << 19 | 1 << 34 | 1 << 38 | 1 << 39 | 1 << 40;
     for (name, status) in threads(pid) {
         for set in ["CapPrm", "CapEff"] {
             let have = u64::from_str_radix(&field(&status, set), 16).unwrap();

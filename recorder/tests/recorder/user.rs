@@ -14,10 +14,12 @@ const NOBODY: u32 = 65534;
 fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     let mut command = if geteuid().is_root() {
         let nobody = NOBODY.to_string();
-        // A copy in a place that others may reach.
+        // A copy in a place that others may reach. Another process makes it: what this one writes is
+        // still open in whatever other tests are just starting, and cannot be run so long.
         let program = home.join("nodemon-recorder");
         if !program.exists() {
-            std::fs::copy(PROGRAM, &program).unwrap();
+            let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().unwrap();
+            assert!(copied.success(), "{} cannot be copied", program.display());
         }
         chown(home, Some(Uid::from_raw(NOBODY)), Some(Gid::from_raw(NOBODY))).unwrap();
         chmod(home, Mode::RWXU).unwrap();

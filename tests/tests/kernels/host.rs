@@ -3,6 +3,7 @@
 use crate::machine::skip;
 use crate::stat::{assert_steps, read_at_second};
 use crate::table::{Cpus, MS};
+use crate::turns::Turn;
 use nodemon_tests::{Recorder, Setup, ask_ok, programs, wall_now_ns};
 use rustix::fs::{Mode, chmod, chown};
 use rustix::process::{Gid, Uid, geteuid};
@@ -29,6 +30,7 @@ fn check(command: &mut Command, arguments: &[&str]) -> String {
 
 #[test]
 fn the_ebpf_timer_feeds_a_recording_on_this_host() {
+    let _turn = Turn::of_host();
     const TEST: &str = "the eBPF timer on this host";
     if !geteuid().is_root() {
         return skip(TEST, "only root may load eBPF programs");
@@ -65,6 +67,7 @@ fn the_ebpf_timer_feeds_a_recording_on_this_host() {
 
 #[test]
 fn a_table_that_was_asked_for_from_proc_has_the_cadence_that_was_asked_for() {
+    let _turn = Turn::of_host();
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let source = ["--source", "cpus=20ms,feed=proc"];
@@ -85,6 +88,7 @@ fn a_table_that_was_asked_for_from_proc_has_the_cadence_that_was_asked_for() {
 
 #[test]
 fn who_gets_neither_module_nor_ebpf_records_from_proc_and_hears_why() {
+    let _turn = Turn::of_host();
     let scratch = tempfile::tempdir().unwrap();
     let home = scratch.path();
     let line = check(&mut ordinary(home), &["--ring-size", "64MiB"]);
@@ -116,10 +120,13 @@ fn ordinary(home: &Path) -> Command {
     let mut command = Command::new(&programs().recorder);
     if geteuid().is_root() {
         let nobody = NOBODY.to_string();
-        // A copy in a place that others may reach.
+        // A copy in a place that others may reach. Another process makes it: what this one writes is
+        // still open in whatever other tests are just starting, and cannot be run so long.
         let program = home.join("nodemon-recorder");
         if !program.exists() {
-            std::fs::copy(&programs().recorder, &program).unwrap();
+            let copied =
+                Command::new("cp").arg(&programs().recorder).arg(&program).status().unwrap();
+            assert!(copied.success(), "{} cannot be copied", program.display());
         }
         chown(home, Some(Uid::from_raw(NOBODY)), Some(Gid::from_raw(NOBODY))).unwrap();
         chmod(home, Mode::RWXU).unwrap();

@@ -1,18 +1,17 @@
 //! An emulated machine that runs one script of `tests/vm/recorder` under a Debian kernel.
 
+use crate::console::excerpt;
+use crate::turns::Turn;
 use nodemon_skip::skip;
 use nodemon_tests::programs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The status of the rig's scripts when something cannot be had.
 const SKIPPED: i32 = 77;
-/// Emulated machines that run at the same time slow each other down.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Where the samples come from in the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +24,9 @@ pub enum Feed {
 pub struct Machine {
     release: String,
     feed: Feed,
+    in_one_thread: bool,
     scratch: TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// Says that a test cannot be made here.
@@ -69,7 +69,7 @@ impl Machine {
     /// A machine with kernel `release` that will run `script`, the programs under test, and an
     /// empty disk; `Err` says what cannot be had.
     pub fn new(release: &str, feed: Feed, script: &str) -> Result<Machine, String> {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::of_machine();
         for (name, package) in
             [("debugfs", "e2fsprogs"), ("cpio", "cpio"), ("qemu-system-x86_64", "qemu-system-x86")]
         {
@@ -109,7 +109,20 @@ impl Machine {
         let mut mke2fs = Command::new("mke2fs");
         mke2fs.args(["-q", "-F", "-t", "ext4", "-m", "0", "-O", features]);
         rig(mke2fs.arg(at("disk")))?;
-        Ok(Machine { release: release.to_owned(), feed, scratch, _alone: alone })
+        Ok(Machine {
+            release: release.to_owned(),
+            feed,
+            in_one_thread: false,
+            scratch,
+            _turn: turn,
+        })
+    }
+
+    /// With one thread of QEMU for all CPUs, where none meets code that another is just patching. Of a
+    /// millisecond on each CPU nothing can be asked there.
+    pub fn in_one_thread(mut self) -> Machine {
+        self.in_one_thread = true;
+        self
     }
 
     /// Switches it on.
@@ -129,6 +142,7 @@ impl Machine {
             .arg("--pidfile")
             .arg(at("pid"))
             .args(["--timeout", &limit.as_secs().to_string()])
+            .args(self.in_one_thread.then_some(["--tcg", "single"]).into_iter().flatten())
             .stdout(console.try_clone().unwrap())
             .stderr(console)
             .spawn()
@@ -161,12 +175,10 @@ impl Machine {
         String::from_utf8_lossy(&bytes).replace('\r', "")
     }
 
-    /// The end of that, for a message.
+    /// What of that is for a message.
     pub fn tail(&self) -> String {
-        let console = self.console();
-        let lines: Vec<&str> = console.lines().collect();
-        let from = lines.len().saturating_sub(25);
-        format!("kernel {}; the console ends with\n{}", self.release, lines[from..].join("\n"))
+        let shown = excerpt(&self.console());
+        format!("kernel {}; the console ends with\n{shown}", self.release)
     }
 }
 

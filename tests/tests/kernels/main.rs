@@ -5,6 +5,7 @@
 mod all;
 mod bursts;
 mod clock;
+mod console;
 mod guest;
 mod happenings;
 mod host;
@@ -13,3 +14,4 @@ mod power;
 mod recording;
 mod stat;
 mod table;
+mod turns;

@@ -1,13 +1,14 @@
 //! Incidents that are made here, and found afterwards by asking alone.
 
 use nodemon_skip::skip;
-use nodemon_tests::{Mount, Recorder, Setup, ask, ask_ok, programs, why_no_mounts};
+use nodemon_tests::{Killed, Mount, Recorder, Setup, ask, ask_ok, programs, why_no_mounts};
 use rustix::process::geteuid;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Rows that a question finds.
 fn rows(dir: &Path, question: &[&str]) -> Vec<Value> {
@@ -18,12 +19,17 @@ fn rows(dir: &Path, question: &[&str]) -> Vec<Value> {
 
 /// A recorder of one source, once it records; `None` says that it cannot here.
 fn recorder_of(dir: &Path, source: &str) -> Option<Recorder> {
+    recorder_with(dir, source, "loadavg")
+}
+
+/// The same with others beside.
+fn recorder_with(dir: &Path, source: &str, others: &str) -> Option<Recorder> {
     if !geteuid().is_root() {
         skip!("programs in the kernel take root");
         return None;
     }
     let setup =
-        Setup::new(dir).with(&["--only", &format!("{source},loadavg"), "--interval", "200ms"]);
+        Setup::new(dir).with(&["--only", &format!("{source},{others}"), "--interval", "200ms"]);
     let mut recorder = Recorder::start_recording(&setup);
     let mut is_off = false;
     recorder.wait_until("the source runs, or cannot", Duration::from_secs(40), |dir| {
@@ -35,15 +41,6 @@ fn recorder_of(dir: &Path, source: &str) -> Option<Recorder> {
         return None;
     }
     Some(recorder)
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -77,6 +74,86 @@ fn a_frozen_file_system_is_found_by_what_its_blocked_programs_wait_for() {
         assert!(stack.split(';').any(|name| name == channel), "{channel} is not in {stack}");
         assert!(row["syscall"].is_null() || row["syscall"] == "openat", "{row}");
     }
+}
+
+/// A group of processes that may write so much a second to a device, where groups are limited (cgroup
+/// v1, as in blkio-controller.rst).
+struct Throttled(PathBuf);
+
+impl Throttled {
+    fn new(device: &str, bytes_per_s: u64) -> io::Result<Throttled> {
+        let name = format!("nodemon-test-{}", std::process::id());
+        let group = Throttled(Path::new("/sys/fs/cgroup/blkio").join(name));
+        std::fs::create_dir(&group.0)?;
+        let limit = group.0.join("blkio.throttle.write_bps_device");
+        std::fs::write(limit, format!("{device} {bytes_per_s}"))?;
+        Ok(group)
+    }
+}
+
+impl Drop for Throttled {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// `dd` waits for three seconds although each request takes the device no time: somebody holds them
+/// back before they are made.
+#[test]
+fn a_throttled_disk_is_told_from_a_slow_one() {
+    if let Some(why) = why_no_mounts() {
+        skip!("{why}");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("recording");
+    let others = "block_io,loadavg";
+    let Some(mut recorder) = recorder_with(&dir, "thread_active", others) else { return };
+    let mount = Mount::ext4(&scratch.path().join("image"), &scratch.path().join("disk"), 32 << 20);
+    let id = std::fs::metadata(mount.point()).unwrap().dev();
+    let device = format!("{}:{}", rustix::fs::major(id), rustix::fs::minor(id));
+    let name = std::fs::read_link(format!("/sys/dev/block/{device}")).unwrap();
+    let name = name.file_name().unwrap().to_str().unwrap().to_owned();
+    let group = match Throttled::new(&device, 1_000_000) {
+        Ok(group) => group,
+        Err(why) => return skip!("no group can be limited: {why}"),
+    };
+    let script = format!(
+        "echo 0 >{}/cgroup.procs && exec dd if=/dev/zero of={}/file bs=100k count=30 oflag=direct",
+        group.0.display(),
+        mount.point().display()
+    );
+    let began = Instant::now();
+    let mut dd = Killed(Command::new("sh").args(["-c", &script]).spawn().unwrap());
+    assert!(dd.0.wait().unwrap().success(), "3 MB are written");
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(2500), "it was not throttled: {took:?}");
+    recorder.wait_for(Duration::from_secs(3));
+    assert!(recorder.terminate().0.success());
+
+    let pid = format!("pid={}", dd.0.id());
+    let blocked = rows(&dir, &["-t", "thread_active", "-w", &pid, "-w", "state=blocked"]);
+    let all = rows(&dir, &["-t", "thread_active", "-w", &pid]);
+    assert!(blocked.len() >= 8, "3 s, five times a second, of which all are in vain: {all:?}");
+    for row in &blocked {
+        assert!(row["command"] == "dd" || row["command"] == "sh", "{row}");
+    }
+    let writes = blocked.iter().filter(|row| row["syscall"].is_null() || row["syscall"] == "write");
+    assert!(writes.count() * 10 >= blocked.len() * 8, "it waits in write: {blocked:?}");
+    let of_device = format!("device={name}");
+    let question = ["-t", "block_latency", "-w", &of_device, "-w", "operation=write"];
+    let latency = rows(&dir, &[&question[..], &["--step", "1h", "--agg", "count,avg"]].concat());
+    let (mut requests, mut took_s) = (0.0, 0.0);
+    for row in &latency {
+        let count = row["latency_ns_count"].as_f64().unwrap();
+        requests += count;
+        took_s += count * row["latency_ns_avg"].as_f64().unwrap_or(0.0) / 1e9;
+    }
+    assert!(requests >= 30.0, "there were 30 writes of it: {latency:?}");
+    assert!(
+        took_s < took.as_secs_f64() / 2.0,
+        "the device took {took_s} s of the {took:?} for {requests} requests"
+    );
 }
 
 #[test]

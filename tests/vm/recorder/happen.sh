@@ -14,7 +14,8 @@ mount -t cgroup2 none $groups && echo +memory >$groups/cgroup.subtree_control
 nodemon-recorder check --dir "$recording" --ring-size 128MiB >"$out/check" 2>&1
 mark start
 nodemon-recorder run --dir "$recording" --ring-size 128MiB --cpu 1 -v --only ebpf --source mount \
-    --source syscall >"$out/recorder.log" 2>&1 &
+    --source syscall --source stack_fault=events_per_s=10 \
+    --source stack_io=command=dd --source stack_lock >"$out/recorder.log" 2>&1 &
 recorder=$!
 for _ in $(seq 600); do
     grep -q ' recording [0-9]* sources' "$out/recorder.log" && break

@@ -9,12 +9,12 @@
 //! ```
 
 mod contender;
-mod cost;
 mod load;
 mod scraper;
 mod table;
 
 use contender::{Atop, Contender, Floor, NodeExporter, Nodemon, Sadc};
+use nodemon_benches::cost;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ mod segment;
 use crate::ring::Ring;
 use segment::Split;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes of blocks that are moved with a commit, for each segment that waits.
 const STEP_BYTES: usize = 4 << 20;
@@ -45,6 +45,12 @@ impl FineRing {
         if self.waiting.len() < MOST_WAITING {
             self.waiting.push_back(segment);
         }
+    }
+
+    /// Whether fine rows of a segment are still to be moved: it is not what it will be.
+    pub fn is_pending(&self, segment: &Path) -> bool {
+        self.split.as_ref().is_some_and(|split| split.source() == segment)
+            || self.waiting.iter().any(|waiting| waiting == segment)
     }
 
     /// Moves some of what waits. Where that fails, nothing is lost: the rows stay where they are.

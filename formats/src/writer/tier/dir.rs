@@ -28,6 +28,22 @@ pub fn list(dir: &Path) -> Vec<PathBuf> {
     tiers.into_iter().rev().map(|(_, path)| path).collect()
 }
 
+/// The names of the directories of tiers in any of these directories, the coarsest first.
+pub fn names(dirs: &[&Path]) -> Vec<PathBuf> {
+    let found = dirs.iter().flat_map(|dir| list(dir));
+    let mut names: Vec<(u64, PathBuf)> = found
+        .filter_map(|path| Some((step_of(&path)?, PathBuf::from(path.file_name()?))))
+        .collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().rev().map(|(_, name)| name).collect()
+}
+
+/// The step of the tier in this directory, ns.
+pub fn step_of(dir: &Path) -> Option<u64> {
+    step_ns_of(&dir.file_name()?.to_string_lossy())
+}
+
 /// The step of the tier in a directory of this name, ns.
 fn step_ns_of(dir_name: &str) -> Option<u64> {
     let step = dir_name.strip_prefix("tier-")?;

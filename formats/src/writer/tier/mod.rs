@@ -159,6 +159,16 @@ impl Tier {
         }
     }
 
+    /// [`RingWriter::begin_behind`]
+    pub fn begin_behind(&mut self, number: u64) {
+        self.writer.begin_behind(number);
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        self.writer.dir()
+    }
+
     /// Changes the share of this ring. Deletes nothing.
     pub fn set_share_bytes(&self, share_bytes: u64) {
         self.writer.set_share_bytes(share_bytes);

@@ -212,7 +212,7 @@ impl TierTable {
                 let is_text = column.kind.is_dictionary() && column.kind != ColumnType::Histogram;
                 match rows.is_absent(row * width + at) {
                     true => self.last.set(cell, None),
-                    false if is_text => self.last.set_text(cell, rows.strings.get(low_half(word))),
+                    false if is_text => self.last.set_text(cell, &rows.text(word)),
                     false => self.last.set(cell, Some(word)),
                 }
             }

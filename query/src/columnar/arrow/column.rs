@@ -31,7 +31,7 @@ pub fn values(batch: &Batch, column: &BatchColumn, field: &Field) -> ArrayRef {
             let bits = BooleanBuffer::collect_bool(batch.len(), |row| column.words[row] != 0);
             Arc::new(BooleanArray::new(bits, nulls(column)))
         }
-        ColumnType::String => {
+        ColumnType::String | ColumnType::Stack => {
             let mut builder = StringBuilder::with_capacity(batch.len(), batch.len() * 8);
             for text in texts(batch, column) {
                 builder.append_option(text.map(readable));

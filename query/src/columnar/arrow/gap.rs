@@ -18,7 +18,7 @@ const KEY: &str = "nodemon.gap";
 fn buffers_of(kind: ColumnType) -> usize {
     match kind {
         ColumnType::U64 | ColumnType::I64 | ColumnType::F64 | ColumnType::Bool => 2,
-        ColumnType::String | ColumnType::Bytes => 3,
+        ColumnType::String | ColumnType::Bytes | ColumnType::Stack => 3,
         ColumnType::Histogram => 2 + 1 + 2 * 2,
     }
 }

@@ -36,7 +36,7 @@ fn of_field(field: &Field) -> ArrowField {
         ColumnType::I64 => DataType::Int64,
         ColumnType::F64 => DataType::Float64,
         ColumnType::Bool => DataType::Boolean,
-        ColumnType::String => DataType::Utf8,
+        ColumnType::String | ColumnType::Stack => DataType::Utf8,
         ColumnType::Bytes => DataType::Binary,
         ColumnType::Histogram => DataType::List(bucket()),
     };

@@ -1,5 +1,6 @@
 //! One value of a table.
 
+use super::calls::innermost;
 use super::figures::figures;
 use super::scale::{Scale, Units, alone_in};
 use crate::rows::{Batch, as_f64};
@@ -19,6 +20,8 @@ pub enum Show {
     OwnUnit(Units),
     /// As text, flush left.
     Text,
+    /// A stack: its innermost calls, in about so many characters.
+    Calls(usize),
     /// Two digits a byte, flush left.
     Hexadecimal,
     /// Histograms, all of each.
@@ -32,7 +35,11 @@ pub enum Show {
 impl Show {
     /// Whether it is flush left, and cut where it is too wide.
     pub fn is_text(self) -> bool {
-        matches!(self, Show::Text | Show::Hexadecimal | Show::Buckets | Show::Figures(_))
+        match self {
+            Show::Text | Show::Calls(_) | Show::Hexadecimal => true,
+            Show::Buckets | Show::Figures(_) => true,
+            Show::Integer | Show::Scaled(_) | Show::OwnUnit(_) | Show::Truth => false,
+        }
     }
 }
 
@@ -68,6 +75,10 @@ pub fn write_cell(
         Show::Truth => write!(out, "{}", if word == 0 { "no" } else { "yes" }),
         Show::Text => {
             out.push_str(&printable(&readable(bytes())));
+            Ok(())
+        }
+        Show::Calls(room) => {
+            out.push_str(&innermost(&printable(&readable(bytes())), room));
             Ok(())
         }
         Show::Buckets => {

@@ -40,6 +40,12 @@ const NARROW_TEXT: usize = 15;
 /// The same for keys, which tell rows apart, and for histograms, which are about alike.
 const WIDEST_KEY: usize = 80;
 
+/// A stack has as much where there is no terminal to fit.
+const WIDEST_STACK: usize = 80;
+
+/// A stack has at least so much: a name or two.
+const LEAST_STACK: usize = 24;
+
 /// Numbers that come later may be larger than those that were seen.
 const LEAST_NUMBER: usize = 5;
 
@@ -55,7 +61,7 @@ impl Layout {
         let digits = digits(header);
         let mut columns: Vec<Laid> =
             (0..header.fields.len()).map(|index| lay(header, index, batches, look)).collect();
-        let all = columns.len();
+        let count = columns.len();
         if let Some(room) = look.width {
             let is_key = |column: &Laid| header.fields[column.index].role == Role::Key;
             let width = |columns: &[Laid]| -> usize {
@@ -64,12 +70,39 @@ impl Layout {
             if time_width(digits) + width(&columns) > room {
                 columns.retain(|column| is_key(column) || has_values(column.index, batches));
             }
+            let all = time_width(digits) + width(&columns);
+            let wanted = narrow_stacks(&mut columns, all, room);
             if time_width(digits) + width(&columns) > room {
                 columns = chosen(header, columns, room.saturating_sub(time_width(digits)));
             }
+            let left = room.saturating_sub(time_width(digits) + width(&columns));
+            widen_stack(&mut columns, left, wanted);
         }
-        let hidden = all - columns.len();
+        let hidden = count - columns.len();
         Layout { digits, columns, hidden }
+    }
+}
+
+/// Gives stacks the least that they have where `width` is more than `room`; returns the most that
+/// one of them wants.
+fn narrow_stacks(columns: &mut [Laid], width: usize, room: usize) -> usize {
+    let mut wanted = 0;
+    for column in columns.iter_mut().filter(|column| matches!(column.show, Show::Calls(_))) {
+        wanted = wanted.max(column.width);
+        if width > room {
+            column.width = column.width.min(LEAST_STACK);
+            column.show = Show::Calls(column.width);
+        }
+    }
+    wanted
+}
+
+/// Gives the first stack what is `left` of the line, up to what it wants.
+fn widen_stack(columns: &mut [Laid], left: usize, wanted: usize) {
+    let mut stacks = columns.iter_mut().filter(|column| matches!(column.show, Show::Calls(_)));
+    if let Some(column) = stacks.next() {
+        column.width = column.width.max(wanted.min(column.width + left));
+        column.show = Show::Calls(column.width);
     }
 }
 
@@ -131,7 +164,11 @@ fn lay(header: &Header, index: usize, batches: &[Batch], look: &Look) -> Laid {
     let label = label(header, index);
     let mut width = label.chars().count().max(unit.chars().count());
     let is_wide = field.role == Role::Key || field.kind == ColumnType::Histogram;
-    let widest = if is_wide { WIDEST_KEY } else { WIDEST_TEXT };
+    let widest = match show {
+        Show::Calls(room) => room,
+        _ if is_wide => WIDEST_KEY,
+        _ => WIDEST_TEXT,
+    };
     let mut text = String::new();
     for batch in batches {
         for row in 0..batch.len() {
@@ -162,7 +199,8 @@ fn label(header: &Header, index: usize) -> String {
 
 fn show(field: &Field, index: usize, batches: &[Batch], look: &Look) -> (Show, &'static str) {
     match field.kind {
-        ColumnType::String => return (Show::Text, ""),
+        _ if field.is_stack && !look.exact => return (Show::Calls(WIDEST_STACK), ""),
+        ColumnType::String | ColumnType::Stack => return (Show::Text, ""),
         ColumnType::Bytes => return (Show::Hexadecimal, ""),
         ColumnType::Histogram if look.exact => return (Show::Buckets, ""),
         ColumnType::Histogram => return (Show::Figures(known_unit(&field.unit)), ""),

@@ -1,5 +1,6 @@
 //! Aligned columns for people.
 
+mod calls;
 mod cell;
 mod figures;
 mod idle;

@@ -67,6 +67,7 @@ impl SourceActor {
                 }));
             }
             Next::Begin(every) => {
+                self.stop_ticks(ctx);
                 let every_ns = duration_ns(every);
                 // From the last sample on, so that deadlines which passed since then are counted.
                 let ticks = self.around.clock.ticks(every_ns, self.watch.account().until_ns());
@@ -126,6 +127,8 @@ impl Handler<Notice> for SourceActor {
     fn handle(&mut self, told: Notice, ctx: &mut Context<SourceActor>) {
         match told {
             Notice::Opened => self.with_state(ctx, SourceState::opened),
+            Notice::Raise(asked) => self.with_state(ctx, |state, _, _| state.raise(asked)),
+            Notice::Drain => self.with_state(ctx, SourceState::drain_now),
             #[cfg(test)]
             Notice::Panic => panic!("the actor itself"),
         }

@@ -1,11 +1,12 @@
 //! What a source has while it runs, and what is done with it at each turn.
 
+mod raised;
 mod sending;
 
 use super::account::Account;
 use super::pace::Pace;
 use super::supervisor::{Failure, Opening, Supervisor, close};
-use crate::actor::message::Feed;
+use crate::actor::message::{Feed, Raised};
 use crate::actor::thread::clock::Tick;
 use crate::actor::thread::surroundings::Surroundings;
 use crate::actor::thread::workers::Place;
@@ -13,6 +14,7 @@ use crate::actor::watch::{self, Doing};
 use crate::config::PlannedSource;
 use crate::overhead::SourceOverhead;
 use crate::source::{Context, Feeding, KernelGap, Sink};
+use crate::trigger::Triggers;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::record::BufferPool;
@@ -52,6 +54,11 @@ pub struct SourceState {
     /// Why it did last.
     last_failure: String,
     pace: Pace,
+    /// What a trigger asks of it.
+    raised: Option<Raised>,
+    /// Until when it is not sampled for that, `CLOCK_BOOTTIME` ns.
+    rests_until_ns: u64,
+    triggers: Arc<Triggers>,
 }
 
 /// How far a source is.
@@ -103,6 +110,7 @@ impl SourceState {
         let schemas: Vec<Schema> = plan.tables.iter().map(|(schema, _)| schema.clone()).collect();
         let context = Context { asked: plan.asked.clone(), ..context.clone() };
         SourceState {
+            triggers: context.triggers.clone(),
             supervisor: Supervisor::new(plan.descriptor, context),
             sink: Sink::new(&schemas),
             feeds: Vec::new(),
@@ -116,6 +124,8 @@ impl SourceState {
             has_failed: false,
             last_failure: String::new(),
             pace: Pace::default(),
+            raised: None,
+            rests_until_ns: 0,
             plan,
         }
     }
@@ -136,7 +146,7 @@ impl SourceState {
             // What it came to may have been told to the actor before.
             Phase::Opening(_) => self.opened(watch, around),
             Phase::Runs if self.feeds.is_empty() => Next::Number(self.kept_tables()),
-            Phase::Runs => Next::Begin(self.every),
+            Phase::Runs => Next::Begin(self.cadence()),
             Phase::Waits(until_ns) => {
                 Next::Retry(Duration::from_nanos(until_ns.saturating_sub(boottime_ns())))
             }
@@ -218,7 +228,7 @@ impl SourceState {
             return Next::Number(self.kept_tables());
         }
         self.flush(around);
-        Next::Begin(self.every)
+        Next::Begin(self.cadence())
     }
 
     /// Takes over how the source turned out to be fed. Its tables have to be made known anew when
@@ -255,12 +265,13 @@ impl SourceState {
                     interval_ns: schema.interval_ns,
                     pool: BufferPool::new(POOL_BUFFERS),
                     overhead: self.overhead.clone(),
+                    triggers: self.triggers.table(schema),
                 })
             })
         };
         self.feeds = self.plan.tables.iter().map(feed).collect();
         self.flush(around);
-        Next::Begin(self.every)
+        Next::Begin(self.cadence())
     }
 
     /// Takes the sample of a tick.
@@ -270,14 +281,19 @@ impl SourceState {
             self.announce(tick.deadline_ns, around);
             return next;
         }
-        if tick.deadline_ns <= watch.account().until_ns() {
+        if self.is_raised_no_more(tick.deadline_ns) {
+            self.flush(around);
+            return Next::Begin(self.cadence());
+        }
+        if tick.deadline_ns <= watch.account().until_ns().max(self.rests_until_ns) {
             // The sample before began so late that it stands for this deadline too.
             return Next::GoOn;
         }
-        let start_ns = boottime_ns();
+        let (start_ns, cpu_ns) = (boottime_ns(), self.cpu_ns());
         if let Err(failure) = self.call(start_ns, watch, around) {
             return self.fail(&failure, watch, around);
         }
+        self.rest(start_ns, cpu_ns);
         let newest_ns = self.newest_ns();
         for gap in self.sink.take_gaps() {
             self.lose(gap.table.unwrap_or(0), &gap, around);
@@ -285,7 +301,7 @@ impl SourceState {
         let missed = watch.account().sampled(around, Some(&tick), start_ns, newest_ns);
         self.overhead.late_ticks.add(missed);
         self.sampled(start_ns);
-        if self.pace.has_fallen_behind(missed, self.every) {
+        if self.pace.has_fallen_behind(missed, self.cadence()) {
             self.report_pace();
         }
         if self.is_flush_due(tick.deadline_ns, around) {
@@ -298,6 +314,14 @@ impl SourceState {
     fn call(&mut self, start_ns: u64, watch: &Watch, around: &Surroundings) -> Result<(), Failure> {
         let _ends = watch.call.begin(Doing::Sampling, around.thread, start_ns);
         self.supervisor.sample(&mut self.sink)
+    }
+
+    /// Drains the source between two ticks, if that is what a sample of it does.
+    pub fn drain_now(&mut self, watch: &Arc<Watch>, around: &Surroundings) -> Next {
+        match self.phase {
+            Phase::Runs if self.drains && !self.feeds.is_empty() => self.drain(watch, around),
+            _ => Next::GoOn,
+        }
     }
 
     /// Takes over what the kernel has sampled, and sends it.

@@ -37,6 +37,8 @@ pub enum Opening {
 pub struct Ready {
     /// What it cannot read as this user, or does not have.
     pub limits: Vec<String>,
+    /// What it looks at, where the configuration names that.
+    pub details: Vec<String>,
     /// How it is fed, where its descriptor does not say it all.
     pub feeding: Option<Feeding>,
 }
@@ -144,8 +146,8 @@ impl Attempt {
                 *sink = Sink::new(&feeding.tables);
             }
             source.sample(sink)?;
-            let limits = source.limits();
-            Ok((source, Ready { limits, feeding }))
+            let (limits, details) = (source.limits(), source.details());
+            Ok((source, Ready { limits, details, feeding }))
         });
         if opened.is_err() {
             sink.abandon_unfinished();

@@ -7,6 +7,7 @@ mod culprit;
 pub use call::{Call, Doing, InCall};
 pub use culprit::culprit_of;
 
+use crate::actor::message::Raised;
 use crate::actor::source::account::Account;
 use crate::actor::source::supervisor::{Attempted, Opening};
 use crate::actor::thread::workers::Place;
@@ -46,6 +47,10 @@ pub struct Watch<S> {
 pub enum Notice {
     /// The attempt to open the source is over; what it came to is in its [`Watch`].
     Opened,
+    /// To sample the source more often for a while.
+    Raise(Raised),
+    /// To see at once what the source has: it is drained.
+    Drain,
     /// To panic, outside of its source.
     #[cfg(test)]
     Panic,
@@ -153,12 +158,17 @@ impl<S> Watch<S> {
         }
     }
 
+    /// Has its actor told something, if it has one.
+    pub fn tell(&self, notice: Notice) {
+        if let Some(actor) = &self.arrival().actor {
+            actor.do_send(notice);
+        }
+    }
+
     /// Makes its actor panic.
     #[cfg(test)]
     pub fn break_actor(&self) {
-        if let Some(actor) = &self.arrival().actor {
-            actor.do_send(Notice::Panic);
-        }
+        self.tell(Notice::Panic);
     }
 
     /// What the attempt to open it came to, once.

@@ -5,7 +5,7 @@ use crate::actor::message::{Contents, Feed, QueuedRecord};
 use crate::actor::source::supervisor::words;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::writer::{
-    Commit, RecordingWriter, Resumption, WriteError, WriterOptions, WriterStats,
+    Commit, PinEvent, RecordingWriter, Resumption, WriteError, WriterOptions, WriterStats,
 };
 use nodemon_formats::{Gap, GapCause, Schema};
 use std::collections::BTreeMap;
@@ -113,6 +113,11 @@ impl Kept {
     pub fn set_sizes(&mut self, sizes: &WriterOptions) -> Result<(), WriteError> {
         self.resume()?;
         self.guarded(|writer| writer.set_sizes(sizes)).unwrap_or(Ok(()))
+    }
+
+    /// [`RecordingWriter::take_pin_events`]
+    pub fn take_pin_events(&mut self) -> Vec<PinEvent> {
+        self.guarded(RecordingWriter::take_pin_events).unwrap_or_default()
     }
 
     /// Totals since the start.
@@ -227,6 +232,7 @@ mod tests {
     use super::Kept;
     use crate::actor::message::{Contents, Feed, QueuePermit, QueuedRecord};
     use crate::overhead::Overhead;
+    use crate::trigger::Triggers;
     use nodemon_formats::clock::boottime_ns;
     use nodemon_formats::reader::Recording;
     use nodemon_formats::record::{BufferPool, RecordBuilder};
@@ -257,6 +263,7 @@ mod tests {
                 interval_ns: 1,
                 pool: BufferPool::new(4),
                 overhead: overhead.source("test"),
+                triggers: Triggers::default().table(&schema),
             });
             Trial { kept, feed, record: RecordBuilder::new(&schema), overhead }
         }

@@ -12,7 +12,7 @@ use actix::{
 use commit_times::{CommitTimes, SenderId};
 use kept::Kept;
 use nodemon_formats::clock::boottime_ns;
-use nodemon_formats::writer::{Commit, RecordingWriter, WriteError, WriterStats};
+use nodemon_formats::writer::{Commit, PinEvent, RecordingWriter, WriteError, WriterStats};
 use nodemon_formats::{Gap, GapCause};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,6 +141,7 @@ impl Writer {
         self.times.begins();
         let result = recording.commit();
         self.totals = recording.stats();
+        recording.take_pin_events().iter().for_each(tell_of_pin);
         self.report(&result, start_ns);
     }
 
@@ -176,6 +177,13 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+fn tell_of_pin(event: &PinEvent) {
+    match event {
+        PinEvent::Found { .. } => tracing::info!("{event}"),
+        _ => tracing::warn!("{event}"),
     }
 }
 

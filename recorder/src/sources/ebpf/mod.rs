@@ -4,36 +4,44 @@
 //! the cadence of the source, rings as events four times a second. What did not fit into a map or a
 //! ring, or was beyond the budget of events, is a gap with its count.
 
+mod held;
 mod histograms;
 mod pace;
+mod probed;
 mod resolved_filter;
 mod rows;
 mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unwinding;
 
 use crate::programs::Registered;
 use crate::redact::Redactor;
 use crate::source::{Context, Descriptor, Feeding, Sink, Source, SourceError, SourceKind};
+use held::Held;
 use histograms::Histograms;
 use nodemon_formats::clock::boottime_ns;
 use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::{GapCause, Schema};
 use nodemon_recorder_ebpf::FeatureError;
-use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Table};
+use nodemon_recorder_ebpf::feature::{Attach, FEATURES, Feature, Show, Table};
 use nodemon_recorder_ebpf::load::Running;
 use nodemon_recorder_ebpf::names::Names;
 use pace::{Due, Pace};
+use probed::Functions;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
+use unwinding::Unwinding;
 
 /// New interfaces are looked for this often; what they carry before is not counted.
 const INTERFACES_EVERY: Duration = Duration::from_millis(500);
 /// Rings are emptied this often: what was in one when the recorder is killed is gone, and with the
 /// time until the next commit that must stay below a second.
 const EVENTS_EVERY: Duration = Duration::from_millis(250);
+/// What is not freed when it is so old is told, unless the configuration says otherwise.
+const MIN_AGE: Duration = Duration::from_secs(10);
 /// Names of devices and interfaces are asked for anew after so many calls.
 const NAMES_LAST: u32 = 60;
 
@@ -59,7 +67,15 @@ pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
 
 fn kind_of(feature: &Feature) -> SourceKind {
     let mut attach_points = feature.hooks.iter().flat_map(|hook| hook.attach_points);
-    SourceKind::Ebpf { on_interfaces: attach_points.any(|way| matches!(way, Attach::Packets(..))) }
+    SourceKind::Ebpf {
+        on_interfaces: attach_points.any(|way| matches!(way, Attach::Packets(..))),
+        reads_processes: feature.tables.iter().any(samples_stacks),
+    }
+}
+
+/// Whether a table has stacks of whatever runs or waits, those of user space too.
+fn samples_stacks(table: &Table) -> bool {
+    table.is_of_events() && table.values.iter().any(|column| matches!(column.show, Show::Stack(_)))
 }
 
 /// A feature that runs.
@@ -68,9 +84,12 @@ struct Ebpf {
     running: Running,
     tables: Vec<Schema>,
     histograms: Vec<Histograms>,
+    held: Option<Held>,
     names: Names,
     text: Vec<u8>,
+    unwinding: Unwinding,
     redactor: Redactor,
+    functions: Functions,
     seen: HashSet<u64>,
     every: Duration,
     /// Of one that is called more often than it is sampled: when the samples are due.
@@ -83,27 +102,38 @@ struct Ebpf {
 
 impl Ebpf {
     fn open(feature: &'static Feature, context: &Context) -> Result<Ebpf, SourceError> {
-        let settings = settings::for_feature(feature, &context.asked)?;
-        let running = Running::start_unless(&context.is_ending, feature, &settings)
+        let functions = Functions::find(feature, context)?;
+        let settings = settings::for_feature(feature, &context.asked, &functions)?;
+        let mut running = Running::start_unless(&context.is_ending, feature, &settings)
             .map_err(|why| refused(feature, why))?;
         let interval = context.asked.interval;
+        let mut names = Names::default();
+        if feature.tables.iter().any(samples_stacks) {
+            names.keep_functions();
+        }
+        names.set_probed(functions.names());
         let has_events = feature.tables.iter().any(Table::is_of_events);
         let pressing = match running.follows_interfaces() {
             _ if has_events => Some(EVENTS_EVERY),
             true => Some(INTERFACES_EVERY),
             false => None,
         };
+        let min_age_ns = duration_ns(context.asked.filters.min_age.unwrap_or(MIN_AGE));
+        let live = running.take_live();
         Ok(Ebpf {
             feature,
+            held: live.map(|live| Held::new(live, min_age_ns, &context.proc, settings.filter.pid)),
             tables: schema::tables(feature, duration_ns(interval)),
             histograms: feature
                 .tables
                 .iter()
                 .map(|table| Histograms::new(!table.keys.is_empty()))
                 .collect(),
-            names: Names::default(),
+            names,
             text: Vec::new(),
+            unwinding: Unwinding::new(&context.proc),
             redactor: Redactor::new(&context.asked.arguments),
+            functions,
             seen: HashSet::new(),
             every: pressing.map_or(interval, |every| every.min(interval)),
             pace: (pressing.is_some() && !feature.is_of_events()).then(|| Pace::new(interval)),
@@ -119,20 +149,24 @@ impl Ebpf {
         let (from_ns, to_ns) = (self.asked_ns, boottime_ns());
         self.asked_ns = to_ns;
         let lost = self.running.take_losses();
+        let dropped = self.held.as_mut().map_or(0, Held::take_dropped);
+        let full = match self.feature.looks_at_functions() {
+            true => "calls within too many others, or more functions than its map has room for",
+            false => "a map in the kernel was full",
+        };
+        let lost_in_map = if self.held.is_some() { lost.map_full } else { 0 };
         for (table, of) in self.feature.tables.iter().enumerate() {
-            let told = match of.is_of_events() {
-                true => [
+            let told: &[_] = match of.is_of_events() {
+                true => &[
                     (GapCause::Budget, lost.suppressed, ""),
                     (GapCause::Budget, lost.suppressed_precious, self.feature.precious),
                     (GapCause::Overrun, lost.ring_full, "the ring of events was full"),
+                    (GapCause::Overrun, lost_in_map, full),
+                    (GapCause::Overrun, dropped, "too many were waiting to be told"),
                 ],
-                false => [
-                    (GapCause::Overrun, lost.map_full, "a map in the kernel was full"),
-                    (GapCause::Overrun, 0, ""),
-                    (GapCause::Overrun, 0, ""),
-                ],
+                false => &[(GapCause::Overrun, lost.map_full, full)],
             };
-            for (cause, lost, detail) in told {
+            for &(cause, lost, detail) in told {
                 if lost > 0 {
                     sink.lose(table, cause, (from_ns, to_ns), lost, detail);
                 }
@@ -143,6 +177,7 @@ impl Ebpf {
 
 impl Source for Ebpf {
     fn sample(&mut self, sink: &mut Sink) -> Result<(), SourceError> {
+        self.functions.check()?;
         self.running.follow_interfaces(&mut self.names);
         self.running.follow_cpus();
         self.calls += 1;
@@ -169,6 +204,7 @@ impl Source for Ebpf {
                 layout: reader.layout.clone(),
                 names: &mut self.names,
                 text: &mut self.text,
+                unwinding: &mut self.unwinding,
                 redactor: &mut self.redactor,
                 builder: sink.table(at),
                 rows: 0,
@@ -188,6 +224,11 @@ impl Source for Ebpf {
                         histograms.forget_idle(|keys, bucket| reader.take_bucket(keys, bucket));
                     }
                 }
+                read
+            } else if let Some(held) = &mut self.held {
+                let read = reader.rows(|row| held.take(&row, &mut encoder));
+                has_more |= reader.has_more();
+                held.tell(&mut encoder);
                 read
             } else if table.is_of_events() {
                 let read = reader.rows(|row| encoder.event(&row));
@@ -211,13 +252,18 @@ impl Source for Ebpf {
             sink.set_more();
         }
         self.names.settle();
+        self.unwinding.settle();
         self.report_losses(sink);
         Ok(())
     }
 
     fn limits(&self) -> Vec<String> {
         let without = |missing: &String| format!("some of it is missing: {missing}");
-        self.running.missing().iter().map(without).collect()
+        self.running.missing().iter().chain(self.functions.missing()).map(without).collect()
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.functions.told()
     }
 
     fn feeding(&self) -> Option<Feeding> {
@@ -231,6 +277,9 @@ impl Source for Ebpf {
 fn refused(feature: &Feature, why: FeatureError) -> SourceError {
     match why {
         FeatureError::Ending => SourceError::Ending,
+        FeatureError::NotPermitted(_) if probed::has_given_up(feature) => {
+            probed::not_again(feature)
+        }
         why => {
             let what = format!("eBPF {}", feature.name);
             SourceError::Unavailable { what, why: why.to_string() }

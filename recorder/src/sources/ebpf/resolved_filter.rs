@@ -136,6 +136,10 @@ impl Source for FilterWatch {
         self.source.limits()
     }
 
+    fn details(&self) -> Vec<String> {
+        self.source.details()
+    }
+
     fn feeding(&self) -> Option<Feeding> {
         self.source.feeding()
     }

@@ -1,11 +1,14 @@
 //! Rows of the kernel into records.
 
+use super::unwinding::Unwinding;
 use crate::redact::Redactor;
 use nodemon_formats::histogram::Histogram;
 use nodemon_formats::record::RecordBuilder;
+use nodemon_formats::stack::{Frame, put_frame};
 use nodemon_recorder_ebpf::drain::Row;
 use nodemon_recorder_ebpf::feature::{Column, Layout, Place, Show, Table};
-use nodemon_recorder_ebpf::names::Names;
+use nodemon_recorder_ebpf::names::{self, KernelFrame, Names};
+use nodemon_recorder_ebpf::stack::UserStack;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
@@ -13,6 +16,21 @@ use std::sync::Arc;
 
 /// The column with the command line of a process.
 const ARGUMENTS: &str = "arguments";
+
+/// How old what a row is about was when it was told.
+const AGE: &str = "age_ns";
+/// Where that is.
+const ADDRESS: &str = "address";
+
+/// What is kept of an event that is told later.
+pub struct Parts<'a> {
+    /// Where what it is about is.
+    pub address: u64,
+    /// What is in front of its stack.
+    pub row: &'a [u8],
+    /// Its stack, as a cell.
+    pub stack: Vec<u8>,
+}
 
 /// Puts rows of one table into its record.
 pub struct RowEncoder<'a> {
@@ -24,6 +42,8 @@ pub struct RowEncoder<'a> {
     pub names: &'a mut Names,
     /// A buffer for text.
     pub text: &'a mut Vec<u8>,
+    /// What makes stacks of registers and memory.
+    pub unwinding: &'a mut Unwinding,
     /// What of command lines is recorded.
     pub redactor: &'a mut Redactor,
     /// The record.
@@ -74,6 +94,34 @@ impl RowEncoder<'_> {
             self.cell(&table.keys[at], place, row.keys);
         }
         self.values(row.keys);
+        self.builder.end_event();
+    }
+
+    /// What to keep of an event that is told later, if it has a stack behind everything else.
+    pub fn parts_of<'r>(&mut self, row: &Row<'r>) -> Option<Parts<'r>> {
+        let at = |name: &str| self.table.values.iter().position(|column| column.name == name);
+        let (address, stack) = (at(ADDRESS)?, self.table.values.len().checked_sub(1)?);
+        let Show::Stack(frames) = self.table.values.get(stack)?.show else { return None };
+        let (address, stack) = (self.layout.values[address], self.layout.values[stack]);
+        self.put_stack(frames, stack.rest_of(row.keys));
+        let address = address.cell.number(address.bytes_of(row.keys));
+        let in_front = row.keys.get(..stack.offset)?;
+        Some(Parts { address, row: in_front, stack: self.text.clone() })
+    }
+
+    /// Adds an event that was kept, when what it is about is so old.
+    pub fn told(&mut self, time_ns: u64, row: &[u8], stack: &[u8], age_ns: u64) {
+        self.builder.begin_event(time_ns);
+        let table = self.table;
+        for (at, column) in table.values.iter().enumerate() {
+            let place = self.layout.values[at];
+            match column.show {
+                Show::Stack(_) if stack.is_empty() => self.builder.absent(),
+                Show::Stack(_) => self.builder.bytes(stack),
+                _ if column.name == AGE => self.builder.u64(age_ns),
+                _ => self.cell(column, place, row),
+            }
+        }
         self.builder.end_event();
     }
 
@@ -131,7 +179,31 @@ impl RowEncoder<'_> {
         }
     }
 
+    /// A stack: that of the program, which called the kernel, and that of the kernel.
+    fn stack(&mut self, kernel_frames: usize, bytes: &[u8]) {
+        self.put_stack(kernel_frames, bytes);
+        match self.text.is_empty() {
+            true => self.builder.absent(),
+            false => self.builder.bytes(self.text),
+        }
+    }
+
+    /// The same as a cell, in the buffer for text.
+    fn put_stack(&mut self, kernel_frames: usize, bytes: &[u8]) {
+        let (kernel, user) = bytes.split_at(bytes.len().min(kernel_frames * size_of::<u64>()));
+        self.text.clear();
+        if let Some(user) = UserStack::from_bytes(user) {
+            self.unwinding.put(&user, self.text);
+        }
+        let RowEncoder { names, text, .. } = self;
+        names::kernel_frames(names, kernel, |frame| put_kernel_frame(text, frame));
+    }
+
     fn cell(&mut self, column: &Column, place: Place, bytes: &[u8]) {
+        if let Show::Stack(frames) = column.show {
+            self.stack(frames, place.rest_of(bytes));
+            return;
+        }
         let bytes = place.bytes_of(bytes);
         if column.cell.is_absent(bytes) {
             return self.builder.absent();
@@ -156,6 +228,13 @@ impl RowEncoder<'_> {
     }
 }
 
+/// A call in the kernel as records have it.
+fn put_kernel_frame(cell: &mut Vec<u8>, frame: KernelFrame<'_>) {
+    let KernelFrame { function, module, offset } = frame;
+    let (function, module) = (function.as_bytes(), module.as_bytes());
+    put_frame(cell, &Frame { function, module, build_id: b"", offset });
+}
+
 /// The text that a column is shown as, where it is.
 fn shown<'a>(
     column: &Column,
@@ -164,7 +243,7 @@ fn shown<'a>(
     text: &'a mut Vec<u8>,
 ) -> Option<&'a [u8]> {
     match column.show {
-        Show::Number | Show::Flag | Show::Pages => None,
+        Show::Number | Show::Flag | Show::Pages | Show::Stack(_) => None,
         Show::Text => bytes.split(|byte| *byte == 0).next(),
         Show::Named(list) => {
             text.clear();

@@ -56,6 +56,7 @@ fn key_type(column: &Described) -> ColumnType {
 fn value_type(column: &Described) -> ColumnType {
     match column.show {
         Show::Flag => ColumnType::Bool,
+        Show::Stack(_) => ColumnType::Stack,
         show if show.is_text() => ColumnType::String,
         _ if column.cell.is_signed() => ColumnType::I64,
         _ => ColumnType::U64,

@@ -3,3 +3,4 @@
 pub mod ebpf_program;
 pub mod mark;
 pub mod recorder;
+pub mod trigger;

@@ -28,7 +28,10 @@ impl SourceState {
     pub(super) fn flush(&mut self, around: &Surroundings) {
         for (feed, builder) in self.feeds.iter().zip(self.sink.tables()) {
             match feed {
-                Some(feed) => around.outbox.put(feed, builder),
+                Some(feed) => {
+                    self.triggers.look(&feed.triggers, builder);
+                    around.outbox.put(feed, builder);
+                }
                 None => builder.clear(),
             }
         }
@@ -47,7 +50,7 @@ impl SourceState {
         if self.phase != Phase::Runs {
             return;
         }
-        let every_ns = duration_ns(self.every);
+        let every_ns = duration_ns(self.cadence());
         let behind = |step_ns: u64| {
             let into_ns = around.clock.wall_ns(deadline_ns).rem_euclid(step_ns.cast_signed());
             deadline_ns + (step_ns - into_ns.cast_unsigned())
@@ -66,7 +69,7 @@ impl SourceState {
 
     /// Whether several samples are sent in a record.
     fn gathers(&self) -> bool {
-        self.every.as_nanos() <= u128::from(SLOW_FROM_NS)
+        self.cadence().as_nanos() <= u128::from(SLOW_FROM_NS)
     }
 
     /// Time between two samples of the table that has most; `None` where there are only events.

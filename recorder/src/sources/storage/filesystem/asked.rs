@@ -24,7 +24,7 @@ pub struct Asked {
     /// The question, while it is not under way.
     question: Option<Statfs>,
     answer: Answer,
-    /// Whether it may be asked where a sample is taken.
+    /// Where nothing on it may wait, it is asked where a sample is taken.
     way: Way,
     /// It answers later than a sample waits.
     is_slow: bool,

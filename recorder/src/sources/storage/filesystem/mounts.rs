@@ -270,7 +270,8 @@ mod tests {
                     35 27 0:34 / /layers rw - overlay overlay rw\n\
                     36 35 8:3 / /layers/disk rw - ext4 /dev/sdc rw\n\
                     37 27 0:35 / /pool rw - btrfs /dev/sdd rw\n\
-                    38 27 8:4 / /efi rw - vfat /dev/sde1 rw\n";
+                    38 27 8:4 / /efi rw - vfat /dev/sde1 rw\n\
+                    39 27 8:5 / /scratch rw - xfs /dev/sdf1 rw\n";
         let mut mounts = Mounts::default();
         mounts.read(text.as_bytes());
         let mut in_memory = Vec::new();

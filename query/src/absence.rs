@@ -1,9 +1,9 @@
 //! Why there is no data, and what there is instead.
 
 use crate::answer::Answer;
-use crate::cli::RangeArgs;
 use crate::context::Context;
 use crate::error::QueryError;
+use crate::filter::Filter;
 use crate::listing::show_many;
 use crate::span::Span;
 use crate::time::show_precise;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// When the recording cannot be read.
 pub fn explain(
     context: &Context,
-    args: &RangeArgs,
+    filters: &[Filter],
     span: &Span,
     schemas: &[Arc<Schema>],
     answers: &[Answer],
@@ -38,7 +38,7 @@ pub fn explain(
     };
     let name = &schema.name;
     if seen > 0 {
-        let filters: Vec<&str> = args.filters.iter().map(|filter| filter.column.as_str()).collect();
+        let filters: Vec<&str> = filters.iter().map(|filter| filter.column.as_str()).collect();
         let other: Vec<String> = answers.iter().flat_map(|a| a.other_keys.clone()).collect();
         let there = match other.is_empty() {
             true => format!("searched {}; none matched", show_many(seen, "sample")),

@@ -1,13 +1,21 @@
 //! The command line.
 
+mod mark;
+mod pin;
+
+pub use mark::Mark;
+pub use pin::{Pin, Unpin};
+
 use crate::config::parse_interval;
 use crate::config::{Catalogue, ConfigError, Settings, SourceSettings};
-use crate::source::SourceKind;
+use crate::source::{FUNCTIONS, SourceKind};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use mark::MARK_EXAMPLES;
 use nodemon_formats::narrow::duration_ns;
 use nodemon_formats::units::{parse_duration, parse_size};
 use nodemon_formats::writer::TierOptions;
+use pin::PIN_EXAMPLES;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -29,6 +37,7 @@ Examples:
   nodemon-recorder run --dir /tmp/rec --for 10s         # ten seconds, then stop
   nodemon-recorder run --only cpus,diskstats --interval 1ms
   nodemon-recorder run --without process --source diskstats=100ms
+  nodemon-recorder run --source function_latency=functions=libc.so.6:getaddrinfo --for 10s
 
 Signals:
   SIGTERM, SIGINT  write what is left and end, within a second
@@ -44,19 +53,13 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   nodemon-recorder check
   nodemon-recorder check --source syscall --ring-size 8GiB
+  nodemon-recorder check --source function_latency=functions=libc.so.6:getaddrinfo
   nodemon-recorder check --cost=2s                      # what eBPF programs cost here";
 
 const TABLES_EXAMPLES: &str = "\
 Examples:
   nodemon-recorder tables
   nodemon-recorder tables --markdown > tables.md";
-
-const MARK_EXAMPLES: &str = "\
-Examples:
-  nodemon-recorder mark deploy version 1.2              # a name to find it by, and a text
-  nodemon-recorder mark job-4711-begin
-
-  nodemon-query range -t mark                           # what was marked";
 
 /// Records what happens on this node into a ring on disk.
 #[derive(Debug, Parser)]
@@ -79,6 +82,12 @@ pub enum Command {
     /// Mark this moment in a recording, to find it again: a job that begins, a deployment, a note
     #[command(after_help = MARK_EXAMPLES)]
     Mark(Mark),
+    /// Keep a span of a recording, which the ring does not overwrite from then on
+    #[command(after_help = PIN_EXAMPLES)]
+    Pin(Pin),
+    /// Leave what was pinned to the ring again
+    #[command(after_help = PIN_EXAMPLES)]
+    Unpin(Unpin),
     /// Print the default configuration, with every key explained
     #[command(after_help = "Example:\n  nodemon-recorder config > nodemon.toml")]
     Config,
@@ -173,21 +182,11 @@ pub struct How {
     pub without: Vec<String>,
     /// Switch a source on or off, or say how: sensor, sensor=off, process=10s,
     /// cpus=1ms,feed=ebpf,drain=100ms; of a source of eBPF programs also events_per_s, entries,
-    /// min_latency, pid, command, cgroup, interface: syscall=command=postgres (may be repeated)
+    /// min_latency, pid, command, cgroup, interface: syscall=command=postgres; of function_latency
+    /// functions and throws: function_latency=functions=libc.so.6:getaddrinfo,libc.so.6:open; of
+    /// stack_alloc min_age: stack_alloc=pid=4711,min_age=30s (may be repeated)
     #[arg(long = "source", value_name = "NAME[=DURATION|on|off|KEY=VALUE,...]")]
     pub sources: Vec<SourceFlag>,
-}
-
-/// `mark`.
-#[derive(Debug, Args)]
-pub struct Mark {
-    /// Of which recording.
-    #[command(flatten)]
-    pub place: Place,
-    /// What kind of thing it is: deploy, job-4711
-    pub name: String,
-    /// Whatever else there is to say
-    pub text: Vec<String>,
 }
 
 /// `tables`.
@@ -218,6 +217,8 @@ impl FromStr for SourceFlag {
                 Some(("drain", drain)) => settings.drain = Some(interval(drain)?),
                 Some((key, value)) => settings.filters.set(key, value)?,
                 _ if value == "on" || value == "off" => settings.enabled = Some(value == "on"),
+                // One more of the functions before it.
+                None if value.contains(':') => settings.filters.set(FUNCTIONS, value)?,
                 _ => settings.interval = Some(interval(value)?),
             }
         }

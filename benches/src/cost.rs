@@ -1,5 +1,6 @@
 //! What a process and its children have cost so far, as the kernel counts it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,6 +14,23 @@ pub struct Cost {
     pub rss_bytes: u64,
     /// Bytes that went to a block device, proc_pid_io(5).
     pub written_bytes: u64,
+}
+
+/// Time that the programs took which a process has in the kernel, ns, while the kernel takes it
+/// (`BPF_ENABLE_STATS`): by the `fdinfo` of its descriptors, each program once.
+///
+/// # Errors
+/// When the process is gone or its files cannot be read.
+pub fn of_programs(pid: u32) -> io::Result<u64> {
+    let mut times = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
+        // It may be closed by now.
+        let Ok(text) = fs::read_to_string(entry?.path()) else { continue };
+        if let (Ok(id), Ok(time_ns)) = (field(&text, "prog_id:"), field(&text, "run_time_ns:")) {
+            times.insert(id, time_ns);
+        }
+    }
+    Ok(times.values().sum())
 }
 
 /// A tick of `/proc/PID/stat`, ns: `USER_HZ` is 100 on every Linux that Rust runs on.
