@@ -17,6 +17,7 @@ mod random;
 mod reader;
 mod recorder;
 mod recording;
+mod sampled;
 mod ticks;
 mod typed;
 
@@ -35,5 +36,6 @@ pub use reader::{
 };
 pub use recorder::{Recorder, Setup};
 pub use recording::{copy, ended_recording, killed_recording};
+pub use sampled::assert_weights;
 pub use ticks::Ticks;
 pub use typed::type_line;

@@ -1,7 +1,7 @@
 //! Who leaks memory: found by the calls that it was allocated by, by asking alone.
 
 use nodemon_skip::skip;
-use nodemon_tests::{Killed, Recorder, Setup, ask, ask_ok, compile_c, programs};
+use nodemon_tests::{Killed, Recorder, Setup, ask, ask_ok, assert_weights, compile_c, programs};
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -11,8 +11,6 @@ use std::time::Duration;
 
 const PROGRAM: &str = include_str!("leaks.c");
 const MILLISECONDS: u32 = 20_000;
-/// One byte of so many is looked at, at most.
-const LEAST_T_BYTES: f64 = 524_288.0;
 
 fn program(scratch: &Path) -> Option<PathBuf> {
     let (program, length) = (scratch.join("leaks"), format!("-DMILLISECONDS={MILLISECONDS}"));
@@ -80,14 +78,8 @@ fn a_leak_is_found_by_the_function_that_allocates_and_weights_stand_for_what_was
         let age_ns = row["age_ns"].as_u64().unwrap();
         assert!((2_000_000_000..20_000_000_000).contains(&age_ns), "{row}");
     }
-    let weights: Vec<f64> = found.iter().filter_map(|row| row["weight_bytes"].as_f64()).collect();
-    // Of few that came by chance the deviation seems less than it is: at least that of what was leaked.
-    let seen = weights.iter().map(|weight| weight * weight).sum::<f64>();
-    let sigma = seen.max(leaked * LEAST_T_BYTES).sqrt();
-    let sum = weights.iter().sum::<f64>();
-    println!("{} rows stand for {sum:.4e} of {leaked:.4e} bytes, sigma {sigma:.2e}", found.len());
     assert!(found.len() >= 8, "{} rows", found.len());
-    assert!((sum - leaked).abs() <= 3.0 * sigma, "{sum} of {leaked}, sigma {sigma}");
+    assert_weights(&found, "weight_bytes", leaked);
 }
 
 #[test]
