@@ -1,6 +1,6 @@
 //! Why a feature does not run.
 
-use crate::rejection::{Rejection, last_lines, rejection};
+use crate::rejection::{Rejection, behind, last_lines, rejection};
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
@@ -27,13 +27,13 @@ pub enum FeatureError {
     #[error("missing in this kernel: {0}")]
     NoPlace(String),
     /// The verifier refused a program.
-    #[error("the kernel refused the program '{program}' ({source}): {log}")]
+    #[error("the kernel refused the program '{program}' ({source}){}", behind(log))]
     Refused {
         /// Which program.
         program: &'static str,
         /// What the kernel answered.
         source: io::Error,
-        /// The last lines of what its verifier said.
+        /// The last lines of what its verifier said; nothing where it was not the verifier.
         log: String,
     },
     /// The embedded object is not what its manifest says.
@@ -73,6 +73,12 @@ impl FeatureError {
             Rejection::NotPermitted(why) => FeatureError::NotPermitted(why),
             Rejection::Other(text) => FeatureError::Load(text),
         }
+    }
+
+    /// Whether something else may be had where this is the answer: it is neither a permission that is
+    /// missing nor the end of whoever asked.
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self, FeatureError::NotPermitted(_) | FeatureError::Ending)
     }
 
     /// What the loader said of `program`.

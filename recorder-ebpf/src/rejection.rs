@@ -63,6 +63,11 @@ pub(crate) fn last_lines(log: &str) -> String {
     lines[lines.len().saturating_sub(3)..].join("; ")
 }
 
+/// What a verifier said, to stand behind a sentence; nothing where it said nothing.
+pub(crate) fn behind(log: &str) -> String {
+    if log.is_empty() { String::new() } else { format!(": {log}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::last_lines;

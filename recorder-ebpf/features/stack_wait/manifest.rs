@@ -13,8 +13,9 @@ pub static FEATURE: Feature = Feature {
     object: object!("stack_wait"),
     without_storage: Some(WithoutStorage {
         object: object!("stack_wait.without_storage"),
-        lacks: "times of tasks beyond 16384 at once: this kernel does not keep them with tasks, or not \
-             where tasks are switched (6.4 does)",
+        lacks: "times of tasks beyond 16384 at once",
+        because: "this kernel does not keep them with tasks, or not where tasks are \
+             switched (6.4 does)",
         keeps_under_locks: true,
     }),
     hooks: &[

@@ -9,8 +9,8 @@ pub static FEATURE: Feature = Feature {
     object: object!("syscall_latency"),
     without_storage: Some(WithoutStorage {
         object: object!("syscall_latency.without_storage"),
-        lacks: "times of tasks beyond 16384 at once: this kernel keeps nothing with tasks for programs \
-             (5.11 does)",
+        lacks: "times of tasks beyond 16384 at once",
+        because: "this kernel keeps nothing with tasks for programs (5.11 does)",
         keeps_under_locks: false,
     }),
     hooks: &[

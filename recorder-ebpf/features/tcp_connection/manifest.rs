@@ -14,8 +14,8 @@ pub static FEATURE: Feature = Feature {
     object: object!("tcp_connection"),
     without_storage: Some(WithoutStorage {
         object: object!("tcp_connection.without_storage"),
-        lacks: "connections of other network namespaces than the recorder's: this kernel keeps \
-             nothing with sockets for programs (5.11 does)",
+        lacks: "connections of other network namespaces than the recorder's",
+        because: "this kernel keeps nothing with sockets for programs (5.11 does)",
         keeps_under_locks: false,
     }),
     hooks: &[

@@ -89,9 +89,14 @@ pub struct WithoutStorage {
     pub object: &'static [u8],
     /// What it cannot do, as the end of a sentence.
     pub lacks: &'static str,
+    /// What the kernel does not have, as a sentence.
+    pub because: &'static str,
     /// Whether it is taken before [`SAFE_STORAGE`] as well.
     pub keeps_under_locks: bool,
 }
+
+/// From this kernel on programs can keep something with tasks and sockets.
+pub const STORAGE: (u32, u32) = (5, 11);
 
 /// From this kernel on what is kept with tasks is made of memory that lies ready. Before, it was
 /// allocated on the spot, and where that finds little left it wakes the thread that frees some: who

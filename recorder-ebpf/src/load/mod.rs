@@ -14,7 +14,7 @@ pub use settings::{Filter, Function, LEVEL_UNKNOWN, Settings};
 
 use crate::drain::{Live, Losses, Lost, Reader};
 use crate::error::FeatureError;
-use crate::feature::{Feature, Origin, SAFE_STORAGE, Table};
+use crate::feature::{Feature, Origin, SAFE_STORAGE, STORAGE, Table};
 use crate::names::{self, Names};
 use crate::object::program_fd;
 use crate::packets::Packets;
@@ -64,21 +64,33 @@ impl Running {
         let kernel = KernelTypes::get()?;
         let start = |object| Running::start_object(feature, object, settings, &kernel, is_ending);
         let Some(other) = &feature.without_storage else { return start(feature.object) };
-        if other.keeps_under_locks && release().is_none_or(|release| release < SAFE_STORAGE) {
+        let release = release();
+        let lacks = |because: &str| format!("{}: {because}", other.lacks);
+        if other.keeps_under_locks && release.is_none_or(|release| release < SAFE_STORAGE) {
             let mut running = start(other.object)?;
-            running.missing.push(other.lacks.to_owned());
+            running.missing.push(lacks(other.because));
             return Ok(running);
         }
-        let why = match start(feature.object) {
-            Err(why) if !matches!(why, FeatureError::NotPermitted(_) | FeatureError::Ending) => why,
+        let is_to_be_had = release.is_some_and(|release| release >= STORAGE);
+        let mut started = start(feature.object);
+        // A kernel that has storage refused for something else, which may be over by now.
+        if is_to_be_had && started.as_ref().is_err_and(FeatureError::may_pass) {
+            started = start(feature.object);
+        }
+        let why = match started {
+            Err(why) if why.may_pass() => why,
             started => return started,
         };
         // Where the other one does not run either it is not for want of storage.
-        let mut running = start(other.object).map_err(|error| match error {
-            FeatureError::Ending => error,
-            _ => why,
-        })?;
-        running.missing.push(other.lacks.to_owned());
+        let mut running = match start(other.object) {
+            Err(FeatureError::Ending) => return Err(FeatureError::Ending),
+            Err(_) => return Err(why),
+            Ok(running) => running,
+        };
+        running.missing.push(match is_to_be_had {
+            true => lacks(&why.to_string()),
+            false => lacks(other.because),
+        });
         Ok(running)
     }
 

@@ -1,7 +1,7 @@
 //! Why there is no timer.
 
 use crate::percpu::BtfError;
-use crate::rejection::{Rejection, last_lines, rejection};
+use crate::rejection::{Rejection, behind, last_lines, rejection};
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::{ProgramError, ProgramType};
@@ -46,7 +46,7 @@ pub enum TimerError {
     )]
     NoReading,
     /// The verifier refused a program.
-    #[error("the kernel refused the program '{program}' ({source}): {log}")]
+    #[error("the kernel refused the program '{program}' ({source}){}", behind(log))]
     Refused {
         /// Which program.
         program: &'static str,
