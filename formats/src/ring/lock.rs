@@ -102,6 +102,16 @@ impl Lock {
     }
 }
 
+/// Given back at once: with its descriptors alone it would go when the last copy of them is closed, and
+/// a child of this process has one until it executes its program.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where it cannot be given back it goes with the descriptors.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+        let _ = flock(&self.dir, FlockOperation::Unlock);
+    }
+}
+
 fn exclusively(file: impl AsFd) -> Result<(), LockError> {
     let mut tries = TRIES;
     loop {
@@ -156,5 +166,24 @@ fn holder(file: &mut File) -> u32 {
     match file.take(32).read_to_string(&mut text) {
         Ok(_) => text.trim().parse().unwrap_or(0),
         Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::Lock;
+
+    #[test]
+    fn a_lock_that_is_given_back_is_free_though_a_child_has_copies_of_its_descriptors() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let copies = [lock.file.try_clone().unwrap(), lock.dir.try_clone().unwrap()];
+        assert_eq!(Lock::holder(dir.path()), Some(std::process::id()));
+        drop(lock);
+        assert_eq!(Lock::holder(dir.path()), None, "a copy holds it");
+        Lock::take(dir.path()).unwrap();
+        drop(copies);
     }
 }
