@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Keeps one CPU busy in user mode until this thread has used `time` of it.
@@ -52,10 +53,19 @@ pub fn loopback(size_bytes: usize) {
     assert_eq!(got.len(), size_bytes, "loopback lost bytes");
 }
 
+/// Whose loops may run.
+static LOOPING: Mutex<()> = Mutex::new(());
+
 /// Busy loops on one CPU that take no time away from anybody else; ended when this is dropped.
 pub struct Loops(Vec<Child>);
 
 impl Loops {
+    /// Held by a test as long as it looks at how many tasks run: the loops of others are what it would
+    /// find.
+    pub fn alone() -> MutexGuard<'static, ()> {
+        LOOPING.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Starts so many.
     ///
     /// # Panics

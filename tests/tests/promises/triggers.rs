@@ -64,6 +64,7 @@ fn a_long_run_queue_fires_and_threads_are_looked_at_ten_times_a_second_and_then_
     if !geteuid().is_root() {
         return skip!("programs in the kernel take root");
     }
+    let _alone = Loops::alone();
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let rule = format!(
@@ -205,6 +206,7 @@ fn a_rate_is_as_before_once_it_is_over_and_a_source_that_is_off_is_open_for_that
 
 #[test]
 fn a_rule_that_must_hold_does_not_fire_on_a_spike_and_a_cooldown_is_kept() {
+    let _alone = Loops::alone();
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("recording");
     let many = MANY - 30;
