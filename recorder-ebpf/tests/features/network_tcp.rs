@@ -2,7 +2,8 @@
 
 use crate::network_namespace::{Namespace, two};
 use crate::network_rows::{Row, print_cost, rows, start, take_times};
-use nodemon_recorder_ebpf::load::Running;
+use nodemon_recorder_ebpf::feature::STORAGE;
+use nodemon_recorder_ebpf::load::{Running, release_numbers};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -48,8 +49,13 @@ fn is_about(counted: u64, bytes: u64) -> bool {
 /// The connections of some namespaces: those of all, whoever reads; or, where the kernel does not show
 /// what is kept with sockets, as each of them reads its own.
 fn connections(mut running: Running, namespaces: &[&Namespace]) -> (Vec<Row>, Running) {
-    let is_own = |lack: &String| lack.starts_with("connections of other network namespaces");
-    if !running.missing().iter().any(is_own) {
+    let is_own = |lack: &&String| lack.starts_with("connections of other network namespaces");
+    let lacks = running.missing();
+    if let Some(lack) = lacks.iter().find(is_own) {
+        let release = rustix::system::uname().release().to_str().ok().and_then(release_numbers);
+        let is_old = release.is_none_or(|[major, minor, _]| (major, minor) < STORAGE);
+        assert_eq!(lack.ends_with("(5.11 does)"), is_old, "the reason is another one: {lack}");
+    } else {
         return (rows(&mut running, CONNECTION, CONNECTION), running);
     }
     let mut found = Vec::new();
